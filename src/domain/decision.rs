@@ -1,0 +1,265 @@
+//! The record of a choice: who was considered, at which versions, what each would have cost or which
+//! rule excluded them (P8). Recomputing it from the journal must give the same winner.
+
+use super::{
+    ids::{ExpertId, RegionId, Version, VisitNo},
+    person::{Private, Sealing},
+    place::Place,
+    time::Timestamp,
+};
+use minicbor::{Decode, Encode};
+
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+#[cbor(context_bound = "Sealing")]
+pub struct Decision {
+    #[n(0)]
+    pub at: Timestamp,
+    /// The ticket as it was judged.
+    #[n(1)]
+    pub ticket_version: Version,
+    #[n(2)]
+    pub visit: VisitNo,
+    /// The region whose settings (weights, travel) were used, at which version.
+    #[n(3)]
+    pub region: RegionId,
+    #[n(4)]
+    pub region_version: Version,
+    #[n(5)]
+    pub policy: Policy,
+    #[n(6)]
+    pub travel: TravelSource,
+    /// Sorted by expert id.
+    #[n(7)]
+    pub candidates: Vec<Candidate>,
+    #[n(8)]
+    pub winner: Option<ExpertId>,
+    /// Experts who had refused this visit and were asked again because nobody else was left.
+    #[n(9)]
+    pub second_round: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Policy {
+    /// The free expert nearest by travel time.
+    #[n(0)]
+    Nearest,
+    /// Cheapest insertion into the routes.
+    #[n(1)]
+    Insertion,
+    /// Insertion, then improvement in the background.
+    #[n(2)]
+    Full,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum TravelSource {
+    #[n(0)]
+    GreatCircle,
+    #[n(1)]
+    RoadNetwork,
+    #[n(2)]
+    Server,
+}
+
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+#[cbor(context_bound = "Sealing")]
+pub struct Candidate {
+    #[n(0)]
+    pub expert: ExpertId,
+    #[n(1)]
+    pub profile_version: Version,
+    #[n(2)]
+    pub route_version: Version,
+    /// Set when a position report was used instead of home or the last stop.
+    #[n(3)]
+    pub position: Option<Private<Place>>,
+    #[n(4)]
+    pub verdict: Verdict,
+}
+
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub enum Verdict {
+    #[n(0)]
+    Bid(#[n(0)] Bid),
+    /// The first hard rule broken.
+    #[n(1)]
+    Ruled(#[n(0)] Rule),
+}
+
+/// Where the visit would go in the route, and what that costs.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Bid {
+    /// Index in the route's stops.
+    #[n(0)]
+    pub position: u16,
+    #[n(1)]
+    pub depart: Timestamp,
+    #[n(2)]
+    pub start: Timestamp,
+    #[n(3)]
+    pub end: Timestamp,
+    #[n(4)]
+    pub cost: Cost,
+}
+
+/// Each soft term, weighted, in thousandths of a second of cost: whole, so that sums and ties are exact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Cost {
+    #[n(0)]
+    pub travel: i64,
+    #[n(1)]
+    pub response: i64,
+    #[n(2)]
+    pub sla_lateness: i64,
+    #[n(3)]
+    pub window_lateness: i64,
+    #[n(4)]
+    pub overtime: i64,
+    #[n(5)]
+    pub over_qualification: i64,
+    #[n(6)]
+    pub load: i64,
+    #[n(7)]
+    pub instability: i64,
+}
+
+impl Cost {
+    #[must_use]
+    pub fn total(&self) -> i64 {
+        self.travel
+            + self.response
+            + self.sla_lateness
+            + self.window_lateness
+            + self.overtime
+            + self.over_qualification
+            + self.load
+            + self.instability
+    }
+
+    /// (name, value) of each term, for tables and JSON.
+    #[must_use]
+    pub fn terms(&self) -> [(&'static str, i64); 8] {
+        [
+            ("travel", self.travel),
+            ("response", self.response),
+            ("sla_lateness", self.sla_lateness),
+            ("window_lateness", self.window_lateness),
+            ("overtime", self.overtime),
+            ("over_qualification", self.over_qualification),
+            ("load", self.load),
+            ("instability", self.instability),
+        ]
+    }
+}
+
+/// Hard rules, in the order they are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Rule {
+    #[n(0)]
+    Retired,
+    /// Lacks a skill or its level.
+    #[n(1)]
+    Skill,
+    /// Declined this visit or let its offer expire.
+    #[n(2)]
+    Refused,
+    /// Farther from home than the region's reach.
+    #[n(3)]
+    Reach,
+    #[n(4)]
+    Absent,
+    /// Not on shift now, nor soon enough to be offered anything.
+    #[n(5)]
+    OffShift,
+    /// Holds as many visits as allowed.
+    #[n(6)]
+    Capacity,
+    /// Would not be home by the end of the shift (plus allowed overtime).
+    #[n(7)]
+    ShiftEnd,
+    /// Cannot begin inside the promised window (or would break another's).
+    #[n(8)]
+    Window,
+    /// Did not answer the bid request in time.
+    #[n(9)]
+    NoAnswer,
+    /// Home or place unknown (erased).
+    #[n(10)]
+    NoPlace,
+}
+
+impl Rule {
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Retired => "retired",
+            Self::Skill => "skill",
+            Self::Refused => "refused",
+            Self::Reach => "reach",
+            Self::Absent => "absent",
+            Self::OffShift => "off_shift",
+            Self::Capacity => "capacity",
+            Self::ShiftEnd => "shift_end",
+            Self::Window => "window",
+            Self::NoAnswer => "no_answer",
+            Self::NoPlace => "no_place",
+        }
+    }
+
+    /// May be different later without anybody editing anything: such a ticket waits.
+    #[must_use]
+    pub fn passes(self) -> bool {
+        match self {
+            Self::Absent | Self::OffShift | Self::Capacity | Self::ShiftEnd | Self::NoAnswer => true,
+            Self::Retired | Self::Skill | Self::Refused | Self::Reach | Self::Window | Self::NoPlace => false,
+        }
+    }
+}
+
+/// Handed to a person, with why; stays in the automatic queue until they take it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Escalation {
+    #[n(0)]
+    pub at: Timestamp,
+    #[n(1)]
+    pub reason: EscalationReason,
+    /// How many experts each rule excluded.
+    #[n(2)]
+    pub ruled: Vec<(Rule, u32)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum EscalationReason {
+    /// Nobody on the roster has the skills within reach.
+    #[n(0)]
+    NobodyQualified,
+    /// Everybody who could was asked and refused, or the rounds are used up.
+    #[n(1)]
+    RoundsExhausted,
+    /// The resolve time passes before anybody can come.
+    #[n(2)]
+    SlaUnreachable,
+    /// No place to drive to.
+    #[n(3)]
+    Unlocated,
+    /// Nobody can keep the promised window.
+    #[n(4)]
+    WindowUnreachable,
+}
+
+impl EscalationReason {
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NobodyQualified => "nobody_qualified",
+            Self::RoundsExhausted => "rounds_exhausted",
+            Self::SlaUnreachable => "sla_unreachable",
+            Self::Unlocated => "unlocated",
+            Self::WindowUnreachable => "window_unreachable",
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The domain: tickets, experts, routes, regions, and the rules about them. Pure: no async, no I/O,
+//! no clock, no chance. Time, ids and randomness are arguments, so a replay repeats to the byte.
+
+pub mod calendar;
+pub mod catalogue;
+pub mod decision;
+pub mod expert;
+pub mod fact;
+pub mod ids;
+pub mod number;
+pub mod person;
+pub mod place;
+pub mod region;
+pub mod route;
+pub mod settings;
+pub mod shift;
+pub mod skill;
+pub mod ticket;
+pub mod time;

@@ -1,0 +1,111 @@
+//! What belongs to a person and must vanish when they are erased.
+//!
+//! Every text that people typed and every exact place is a [`Private`] value. In memory it is
+//! plain; the storage codec seals it with the person's key on its way to disk and opens it on its
+//! way back. An erased one opens as nothing.
+
+use super::{ids::PersonId, place::Place};
+use minicbor::{Decode, Decoder, Encode, Encoder, bytes::ByteVec};
+
+/// A value of one person, or the hole that erasing them left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Private<T> {
+    pub person: PersonId,
+    value: Option<T>,
+}
+
+impl<T> Private<T> {
+    pub fn new(person: PersonId, value: T) -> Self {
+        Self { person, value: Some(value) }
+    }
+
+    /// None when the person was erased.
+    pub fn known(&self) -> Option<&T> {
+        self.value.as_ref()
+    }
+}
+
+/// Seals and opens bytes with a person's key. `storage/` implements it with the key file.
+pub trait Sealing {
+    /// Appends the sealed form of `plain` to nothing: salted, so never the same twice.
+    fn seal(&mut self, person: PersonId, plain: &[u8]) -> Vec<u8>;
+    /// The plain bytes; None when the person was erased. A wrong key or a torn text is an error.
+    fn open(&mut self, person: PersonId, sealed: &[u8]) -> Result<Option<Vec<u8>>, SealError>;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a sealed field of person {0:?} does not open: wrong key file or damaged bytes")]
+pub struct SealError(pub PersonId);
+
+impl<C: Sealing, T: Encode<()>> Encode<C> for Private<T> {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        ctx: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.array(2)?.u32(self.person.0)?;
+        match &self.value {
+            None => e.null()?.ok(),
+            Some(value) => {
+                let plain = minicbor::to_vec(value)
+                    .map_err(|_| minicbor::encode::Error::message("a private value does not encode"))?;
+                e.bytes(&ctx.seal(self.person, &plain))?.ok()
+            }
+        }
+    }
+}
+
+impl<'b, C: Sealing, T> Decode<'b, C> for Private<T>
+where
+    T: for<'a> Decode<'a, ()>,
+{
+    fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, minicbor::decode::Error> {
+        d.array()?;
+        let person = PersonId(d.u32()?);
+        let sealed: Option<ByteVec> = d.decode()?;
+        let Some(sealed) = sealed else { return Ok(Self { person, value: None }) };
+        let plain = ctx.open(person, &sealed).map_err(minicbor::decode::Error::custom)?;
+        let value = plain.map(|plain| minicbor::decode(&plain)).transpose()?;
+        Ok(Self { person, value })
+    }
+}
+
+/// How to reach whoever entered the ticket.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Contact {
+    #[n(0)]
+    pub name: Option<String>,
+    /// Digits with an optional leading `+`.
+    #[n(1)]
+    pub phone: Option<String>,
+    #[n(2)]
+    pub email: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Address {
+    #[n(0)]
+    pub line1: Option<String>,
+    #[n(1)]
+    pub city: Option<String>,
+    #[n(2)]
+    pub state: Option<String>,
+    #[n(3)]
+    pub zip: Option<String>,
+}
+
+/// All that a ticket knows about a person, sealed as one piece.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct TicketPersonal {
+    #[n(0)]
+    pub contact: Contact,
+    #[n(1)]
+    pub title: String,
+    #[n(2)]
+    pub description: Option<String>,
+    /// Where to drive to: as given, or the ZIP's centroid.
+    #[n(3)]
+    pub place: Option<Place>,
+    #[n(4)]
+    pub address: Option<Address>,
+}

@@ -1,0 +1,419 @@
+//! A ticket: what a customer asked for, and how far we are.
+//!
+//! One state, folded from [`TicketEvent`]s by `apply` (never fails), changed only by what `decide`
+//! allows. A ticket has visits; the current one carries the offer or assignment. Deliveries (what
+//! people must be told) are part of the state: queued by the event that causes them, so they are
+//! exactly as durable as it is. So are deadlines: `timers` derives them from the state.
+
+mod apply;
+mod command;
+mod decide;
+mod event;
+mod flags;
+mod outbox;
+mod refusal;
+mod sla;
+mod timers;
+
+pub use command::{Action, Command, Ctx, ExpertCommand, Open, Role, Who};
+pub use decide::{Decided, RouteEffect, decide, open};
+pub use event::{OfferEnd, Opened, TicketEvent};
+pub use flags::{Flag, Flags};
+pub use outbox::{Audience, Channel, Delivery, DeliveryKind, DeliveryStatus};
+pub use refusal::Refusal;
+pub use sla::{Sla, SlaClock};
+pub use timers::{Timer, TimerKind};
+
+use super::{
+    decision::Escalation,
+    ids::{CustomerId, DeliveryNo, ExpertId, OfferNo, PersonId, RegionId, TicketNumber, Version, VisitNo},
+    person::{Private, Sealing, TicketPersonal},
+    place::{CoarseCell, Located},
+    skill::SkillLevel,
+    time::Timestamp,
+};
+use minicbor::{Decode, Encode};
+
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+#[cbor(context_bound = "Sealing")]
+pub struct Ticket {
+    #[n(0)]
+    pub number: TicketNumber,
+    #[n(1)]
+    pub version: Version,
+    #[n(2)]
+    pub region: RegionId,
+    #[n(3)]
+    pub phase: Phase,
+    /// Only while `in_progress`.
+    #[n(4)]
+    pub step: Option<Step>,
+    #[n(5)]
+    pub personal: Private<TicketPersonal>,
+    #[n(6)]
+    pub customer: Option<CustomerId>,
+    #[n(7)]
+    pub coarse: Option<CoarseCell>,
+    #[n(8)]
+    pub located: Located,
+    #[n(9)]
+    pub source: Source,
+    #[n(10)]
+    pub external_id: Option<String>,
+    #[n(11)]
+    pub product: Option<String>,
+    #[n(12)]
+    pub skills: Vec<SkillLevel>,
+    #[n(13)]
+    pub priority: Priority,
+    #[n(14)]
+    pub opened_at: Timestamp,
+    #[n(15)]
+    pub service_s: u32,
+    #[n(16)]
+    pub window: Option<Window>,
+    /// The caller's own due time; the earlier of it and `sla.resolve` counts.
+    #[n(17)]
+    pub due_at: Option<Timestamp>,
+    #[n(18)]
+    pub sla: Sla,
+    #[n(19)]
+    pub flags: Flags,
+    #[n(20)]
+    pub visit: Visit,
+    #[n(21)]
+    pub visits: Vec<PastVisit>,
+    /// Why it waits in `new`, and when it is tried again.
+    #[n(22)]
+    pub waiting: Option<Waiting>,
+    #[n(23)]
+    pub escalation: Option<Escalation>,
+    /// What crashed its actor; out of the automatic path until resumed.
+    #[n(24)]
+    pub quarantined: Option<String>,
+    #[n(25)]
+    pub hold: Option<Hold>,
+    #[n(26)]
+    pub completed_at: Option<Timestamp>,
+    /// When it closes by itself, once completed.
+    #[n(34)]
+    pub closes_at: Option<Timestamp>,
+    /// When it was closed or cancelled.
+    #[n(27)]
+    pub ended_at: Option<Timestamp>,
+    /// Deliveries not yet done; done ones live on in the journal.
+    #[n(28)]
+    pub deliveries: Vec<Delivery>,
+    #[n(29)]
+    pub next_delivery: DeliveryNo,
+    #[n(30)]
+    pub next_offer: OfferNo,
+    /// Client command ids of experts that took effect, newest last, bounded: each takes effect once.
+    #[n(31)]
+    pub seen_commands: Vec<String>,
+    #[n(32)]
+    pub rating: Option<u8>,
+    /// The handover that is under way to another cell, or the last one done.
+    #[n(33)]
+    pub handovers: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Phase {
+    #[n(0)]
+    New,
+    #[n(1)]
+    Assigning,
+    #[n(2)]
+    Assigned,
+    #[n(3)]
+    InProgress,
+    #[n(4)]
+    Completed,
+    #[n(5)]
+    Closed,
+    #[n(6)]
+    Reopened,
+    #[n(7)]
+    Cancelled,
+    #[n(8)]
+    OnHold,
+}
+
+impl Phase {
+    pub const ALL: [Self; 9] = [
+        Self::New,
+        Self::Assigning,
+        Self::Assigned,
+        Self::InProgress,
+        Self::Completed,
+        Self::Closed,
+        Self::Reopened,
+        Self::Cancelled,
+        Self::OnHold,
+    ];
+
+    /// The contract's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Assigning => "assigning",
+            Self::Assigned => "assigned",
+            Self::InProgress => "in_progress",
+            Self::Completed => "completed",
+            Self::Closed => "closed",
+            Self::Reopened => "reopened",
+            Self::Cancelled => "cancelled",
+            Self::OnHold => "on_hold",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|phase| phase.name() == name)
+    }
+
+    /// Work is still to be done or under way.
+    #[must_use]
+    pub fn open(self) -> bool {
+        match self {
+            Self::New | Self::Assigning | Self::Assigned | Self::InProgress | Self::Reopened | Self::OnHold => true,
+            Self::Completed | Self::Closed | Self::Cancelled => false,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Step {
+    #[n(0)]
+    EnRoute,
+    #[n(1)]
+    OnSite,
+}
+
+impl Step {
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EnRoute => "en_route",
+            Self::OnSite => "on_site",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Priority {
+    #[n(0)]
+    Low,
+    #[default]
+    #[n(1)]
+    Normal,
+    #[n(2)]
+    High,
+    #[n(3)]
+    Urgent,
+}
+
+impl Priority {
+    pub const ALL: [Self; 4] = [Self::Low, Self::Normal, Self::High, Self::Urgent];
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        ["low", "normal", "high", "urgent"][self as usize]
+    }
+
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|priority| priority.name() == name)
+    }
+}
+
+/// The channel a ticket came in by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Source {
+    #[n(0)]
+    Web,
+    #[n(1)]
+    Phone,
+    #[n(2)]
+    App,
+    #[n(3)]
+    Api,
+}
+
+impl Source {
+    pub const ALL: [Self; 4] = [Self::Web, Self::Phone, Self::App, Self::Api];
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        ["web", "phone", "app", "api"][self as usize]
+    }
+
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.name() == name)
+    }
+}
+
+/// Service begins inside it. `from < to`, checked where it is parsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Window {
+    #[n(0)]
+    pub from: Timestamp,
+    #[n(1)]
+    pub to: Timestamp,
+    #[n(2)]
+    pub kind: WindowKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum WindowKind {
+    /// A hard rule.
+    #[n(0)]
+    Promise,
+    /// A cost.
+    #[n(1)]
+    Wish,
+}
+
+/// The current visit.
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub struct Visit {
+    #[n(0)]
+    pub no: VisitNo,
+    /// Offered to, assigned to, or being served by.
+    #[n(1)]
+    pub expert: Option<ExpertId>,
+    /// The live offer (phase `assigning`).
+    #[n(2)]
+    pub offer: Option<Offer>,
+    /// The offer that was accepted; 0 for a direct assignment.
+    #[n(3)]
+    pub accepted_offer: OfferNo,
+    #[n(4)]
+    pub planned_start: Option<Timestamp>,
+    #[n(5)]
+    pub planned_end: Option<Timestamp>,
+    #[n(6)]
+    pub pinned: bool,
+    /// Experts who declined or let an offer of this visit expire, in order.
+    #[n(7)]
+    pub refused_by: Vec<ExpertId>,
+    #[n(8)]
+    pub assigned_at: Option<Timestamp>,
+    #[n(9)]
+    pub departed_at: Option<Timestamp>,
+    #[n(10)]
+    pub arrived_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Offer {
+    #[n(0)]
+    pub no: OfferNo,
+    #[n(1)]
+    pub made_at: Timestamp,
+    #[n(2)]
+    pub expires_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+#[cbor(context_bound = "Sealing")]
+pub struct PastVisit {
+    #[n(0)]
+    pub no: VisitNo,
+    #[n(1)]
+    pub expert: Option<ExpertId>,
+    #[n(2)]
+    pub outcome: VisitOutcome,
+    #[n(3)]
+    pub started_at: Option<Timestamp>,
+    #[n(4)]
+    pub ended_at: Timestamp,
+    #[n(5)]
+    pub notes: Private<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum VisitOutcome {
+    #[n(0)]
+    Completed,
+    #[n(1)]
+    CannotFix,
+    #[n(2)]
+    NoAccess,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Waiting {
+    #[n(0)]
+    pub reason: WaitReason,
+    #[n(1)]
+    pub next_try_at: Timestamp,
+}
+
+/// Stable codes; the doors put them into words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(index_only)]
+pub enum WaitReason {
+    /// Everybody who could is full.
+    #[n(0)]
+    AllFull,
+    /// Nobody qualified is on shift now.
+    #[n(1)]
+    OffShift,
+    /// The promised window lies ahead; it is too early to send somebody.
+    #[n(2)]
+    WindowAhead,
+    /// A neighbour region was asked.
+    #[n(3)]
+    Handover,
+}
+
+impl WaitReason {
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AllFull => "all_full",
+            Self::OffShift => "off_shift",
+            Self::WindowAhead => "window_ahead",
+            Self::Handover => "handover",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Hold {
+    #[n(0)]
+    pub since: Timestamp,
+    #[n(1)]
+    pub until: Option<Timestamp>,
+}
+
+impl Ticket {
+    #[must_use]
+    pub fn person(&self) -> PersonId {
+        self.personal.person
+    }
+
+    /// When the customer must be served by: the caller's due time or the SLA's, whichever is first.
+    #[must_use]
+    pub fn due(&self) -> Timestamp {
+        self.due_at.map_or(self.sla.resolve.due, |due| due.min(self.sla.resolve.due))
+    }
+
+    /// The dispatcher may place it by itself now.
+    #[must_use]
+    pub fn dispatchable(&self) -> bool {
+        matches!(self.phase, Phase::New | Phase::Reopened)
+            && self.quarantined.is_none()
+            && self.personal.known().is_some_and(|p| p.place.is_some())
+    }
+}

@@ -1,0 +1,117 @@
+//! Instants and spans. All times inside Callout are whole milliseconds since the Unix epoch, UTC;
+//! text and time zones exist only at the doors and in shifts. Nothing here reads a clock.
+
+use jiff::{civil, tz::TimeZone};
+use minicbor::{Decode, Encode};
+use std::fmt;
+
+/// Milliseconds since 1970-01-01T00:00:00Z. Years beyond 1678..2262 are refused when parsed.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Timestamp(#[n(0)] pub i64);
+
+pub const SECOND_MS: i64 = 1_000;
+pub const MINUTE_S: i64 = 60;
+pub const HOUR_S: i64 = 3_600;
+pub const DAY_S: i64 = 86_400;
+
+/// Why a text is no instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TimeError {
+    #[error("a time needs its zone or offset, like 2026-01-31T09:00:00Z")]
+    NoZone,
+    #[error("not an RFC 3339 time, like 2026-01-31T09:00:00Z")]
+    Malformed,
+    #[error("this local time does not exist (the clocks go forward over it)")]
+    Gap,
+    #[error("the time lies outside the years 1900 to 2200")]
+    OutOfRange,
+}
+
+impl Timestamp {
+    pub const ZERO: Self = Self(0);
+    pub const MAX: Self = Self(i64::MAX);
+
+    /// Parses RFC 3339 with an offset. A time without an offset is `NoZone`.
+    pub fn parse(text: &str) -> Result<Self, TimeError> {
+        let text = text.trim();
+        let instant: jiff::Timestamp = match text.parse() {
+            Ok(instant) => instant,
+            Err(_) if text.parse::<civil::DateTime>().is_ok() => return Err(TimeError::NoZone),
+            Err(_) => return Err(TimeError::Malformed),
+        };
+        Self(instant.as_millisecond()).bounded()
+    }
+
+    /// Parses like [`Timestamp::parse`], reading a time without an offset in `zone`. The second
+    /// value tells whether the zone had to be supplied. A time in a daylight-saving gap is `Gap`;
+    /// an ambiguous one (clocks going back) is its first occurrence.
+    pub fn parse_in(text: &str, zone: &TimeZone) -> Result<(Self, bool), TimeError> {
+        match Self::parse(text) {
+            Err(TimeError::NoZone) => {}
+            other => return other.map(|at| (at, false)),
+        }
+        let civil: civil::DateTime = text.trim().parse().map_err(|_| TimeError::Malformed)?;
+        let ambiguous = zone.to_ambiguous_zoned(civil);
+        if matches!(ambiguous.offset(), jiff::tz::AmbiguousOffset::Gap { .. }) {
+            return Err(TimeError::Gap);
+        }
+        let zoned = ambiguous.earlier().map_err(|_| TimeError::OutOfRange)?;
+        Ok((Self(zoned.timestamp().as_millisecond()).bounded()?, true))
+    }
+
+    fn bounded(self) -> Result<Self, TimeError> {
+        const FIRST: i64 = -2_208_988_800_000;
+        const LAST: i64 = 7_258_118_400_000;
+        if (FIRST..=LAST).contains(&self.0) { Ok(self) } else { Err(TimeError::OutOfRange) }
+    }
+
+    #[must_use]
+    pub fn plus_s(self, seconds: i64) -> Self {
+        Self(self.0.saturating_add(seconds.saturating_mul(SECOND_MS)))
+    }
+
+    #[must_use]
+    pub fn plus_ms(self, ms: i64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+
+    /// Whole seconds from `earlier` to `self`, rounded down; negative when `self` is earlier.
+    #[must_use]
+    pub fn since_s(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0).div_euclid(SECOND_MS)
+    }
+
+    #[must_use]
+    pub fn since_ms(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The civil date and time of this instant in `zone`.
+    #[must_use]
+    pub fn civil_in(self, zone: &TimeZone) -> civil::DateTime {
+        let instant = jiff::Timestamp::from_millisecond(self.0).unwrap_or_default();
+        zone.to_datetime(instant)
+    }
+}
+
+/// RFC 3339 in UTC; milliseconds only when there are any.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(instant) => write!(f, "{instant}"),
+            Err(_) => write!(f, "{}ms", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Looks an IANA zone up in the bundled database.
+pub fn zone(name: &str) -> Option<TimeZone> {
+    TimeZone::get(name).ok()
+}

@@ -1,0 +1,5 @@
+//! Callout routes problem tickets to field experts: an accepted ticket is never lost, the right
+//! expert comes, and anyone can find out why. Start reading at `docs/ARCHITECTURE.md`.
+
+pub mod domain;
+pub mod storage;

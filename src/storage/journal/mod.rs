@@ -1,0 +1,65 @@
+//! The journal: an ordered, append-only sequence of opaque records, chained by hash. One writer.
+//!
+//! A record covers `count` event sequence numbers from `first_seq` (0 events: claims alone; it then
+//! shares `first_seq` with the record after it, so records are keyed by an own rising index).
+
+use crate::domain::ids::Seq;
+
+/// A record to append. `bytes` is the encoded batch; the journal adds frame and chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    pub first_seq: Seq,
+    pub count: u32,
+    pub bytes: Vec<u8>,
+}
+
+/// Where the journal ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The next record's index, from 1.
+    pub next_index: u64,
+    /// The next event's sequence, from 1.
+    pub next_seq: Seq,
+    /// BLAKE3 over the previous hash and the last record.
+    pub hash: [u8; 32],
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Somebody else appended, or this writer is behind. Nothing was written.
+    #[error("expected record {expected}, the journal is at {found}")]
+    WrongIndex { expected: u64, found: u64 },
+    /// Nothing was written; works again when there is space.
+    #[error("the disk is full")]
+    DiskFull,
+    /// It may or may not be durable. The process must not go on writing to this journal.
+    #[error("the journal failed while writing: {0}")]
+    Failed(String),
+    #[error("{path}: record {index} is damaged: {what}")]
+    Damaged { path: String, index: u64, what: String },
+    #[error("{path}: written by a newer version (format {found}, this one reads up to {known}): upgrade Callout")]
+    Newer { path: String, found: u16, known: u16 },
+    #[error("{path}: {what}")]
+    Unreadable { path: String, what: String },
+}
+
+/// The writing side. `append` returns only when all records are durable, in order, or none is
+/// (except after `Failed`).
+pub trait Journal: Send {
+    fn head(&self) -> Head;
+    fn append(&mut self, expected_index: u64, records: &[Record]) -> Result<(), JournalError>;
+    /// A reader that sees every record appended so far and later; cheap to clone.
+    fn reader(&self) -> Box<dyn JournalReader>;
+    /// Closes the active segment cleanly.
+    fn close(&mut self) -> Result<(), JournalError>;
+}
+
+/// The reading side, any thread.
+pub trait JournalReader: Send + Sync {
+    /// Records from `index` on, in order, at most `limit` and about `max_bytes`; empty at the end.
+    fn read(&self, index: u64, limit: usize, max_bytes: usize) -> Result<Vec<(u64, Record)>, JournalError>;
+    /// The index of the record that holds event `seq`; None when there is none.
+    fn index_of(&self, seq: Seq) -> Result<Option<u64>, JournalError>;
+    fn head(&self) -> Result<Head, JournalError>;
+    fn boxed(&self) -> Box<dyn JournalReader>;
+}

@@ -1,0 +1,16 @@
+//! Everything on disk: the journal (the truth), the snapshots that follow it, the key file.
+//!
+//! Data flow: an actor builds a [`Batch`] (events, the states they lead to, guards, claims) and calls
+//! [`Store::commit`]. The journal writer (one thread) checks guards and claims against its memory,
+//! appends all waiting batches as records in one transaction, fsyncs, then publishes the new states
+//! in the overlay and answers. Snapshot writers follow with large transactions of their own; what
+//! they have applied durably leaves the overlay. A read looks in the overlay first, then in the
+//! snapshot, so who got an acknowledgement reads their own write.
+//!
+//! Must hold: nothing is answered before its fsync (P1); every batch guards all it writes; snapshots
+//! and directory can be deleted and rebuilt from the journal; redb is named only in this folder.
+
+pub mod batch;
+pub mod journal;
+
+pub use batch::{Batch, Change, Claim, ClaimKey, CommitError, Committed, Envelope, Fault, Outcome, Recorded};
