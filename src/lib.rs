@@ -2,4 +2,5 @@
 //! expert comes, and anyone can find out why. Start reading at `docs/ARCHITECTURE.md`.
 
 pub mod domain;
+pub mod routing;
 pub mod storage;

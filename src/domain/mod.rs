@@ -7,6 +7,7 @@ pub mod decision;
 pub mod expert;
 pub mod fact;
 pub mod ids;
+pub mod intake;
 pub mod number;
 pub mod person;
 pub mod place;

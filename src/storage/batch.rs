@@ -130,7 +130,6 @@ impl ClaimKey {
 #[derive(Clone, Debug)]
 pub struct Committed {
     pub first_seq: Seq,
-    /// Equals `first_seq - 1` for a batch of claims alone.
     pub last_seq: Seq,
 }
 

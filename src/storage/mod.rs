@@ -12,5 +12,7 @@
 
 pub mod batch;
 pub mod journal;
+mod store;
 
 pub use batch::{Batch, Change, Claim, ClaimKey, CommitError, Committed, Envelope, Fault, Outcome, Recorded};
+pub use store::{Durability, Store, StoreOptions, TicketPage, TicketQuery};

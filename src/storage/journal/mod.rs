@@ -1,7 +1,7 @@
 //! The journal: an ordered, append-only sequence of opaque records, chained by hash. One writer.
 //!
-//! A record covers `count` event sequence numbers from `first_seq` (0 events: claims alone; it then
-//! shares `first_seq` with the record after it, so records are keyed by an own rising index).
+//! A record covers `count >= 1` sequence numbers from `first_seq`: one for each of its events, or one
+//! for a record of claims alone. `first_seq` is its key; numbers never repeat and leave no hole.
 
 use crate::domain::ids::Seq;
 
@@ -16,8 +16,6 @@ pub struct Record {
 /// Where the journal ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// The next record's index, from 1.
-    pub next_index: u64,
     /// The next event's sequence, from 1.
     pub next_seq: Seq,
     /// BLAKE3 over the previous hash and the last record.
@@ -27,16 +25,16 @@ pub struct Head {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// Somebody else appended, or this writer is behind. Nothing was written.
-    #[error("expected record {expected}, the journal is at {found}")]
-    WrongIndex { expected: u64, found: u64 },
+    #[error("expected sequence {expected}, the journal is at {found}")]
+    WrongSeq { expected: Seq, found: Seq },
     /// Nothing was written; works again when there is space.
     #[error("the disk is full")]
     DiskFull,
     /// It may or may not be durable. The process must not go on writing to this journal.
     #[error("the journal failed while writing: {0}")]
     Failed(String),
-    #[error("{path}: record {index} is damaged: {what}")]
-    Damaged { path: String, index: u64, what: String },
+    #[error("{path}: record {seq} is damaged: {what}")]
+    Damaged { path: String, seq: Seq, what: String },
     #[error("{path}: written by a newer version (format {found}, this one reads up to {known}): upgrade Callout")]
     Newer { path: String, found: u16, known: u16 },
     #[error("{path}: {what}")]
@@ -47,7 +45,7 @@ pub enum JournalError {
 /// (except after `Failed`).
 pub trait Journal: Send {
     fn head(&self) -> Head;
-    fn append(&mut self, expected_index: u64, records: &[Record]) -> Result<(), JournalError>;
+    fn append(&mut self, expected: Seq, records: &[Record]) -> Result<(), JournalError>;
     /// A reader that sees every record appended so far and later; cheap to clone.
     fn reader(&self) -> Box<dyn JournalReader>;
     /// Closes the active segment cleanly.
@@ -56,10 +54,9 @@ pub trait Journal: Send {
 
 /// The reading side, any thread.
 pub trait JournalReader: Send + Sync {
-    /// Records from `index` on, in order, at most `limit` and about `max_bytes`; empty at the end.
-    fn read(&self, index: u64, limit: usize, max_bytes: usize) -> Result<Vec<(u64, Record)>, JournalError>;
-    /// The index of the record that holds event `seq`; None when there is none.
-    fn index_of(&self, seq: Seq) -> Result<Option<u64>, JournalError>;
+    /// Whole records from the one that holds `from` on, in order, at most `limit` and about
+    /// `max_bytes`; empty at the end.
+    fn read(&self, from: Seq, limit: usize, max_bytes: usize) -> Result<Vec<Record>, JournalError>;
     fn head(&self) -> Result<Head, JournalError>;
     fn boxed(&self) -> Box<dyn JournalReader>;
 }
