@@ -2,6 +2,10 @@
 //! expert comes, and anyone can find out why. Start reading at `docs/ARCHITECTURE.md`.
 
 pub mod actors;
+pub mod api;
 pub mod domain;
 pub mod routing;
+pub mod settings;
 pub mod storage;
+pub mod telemetry;
+pub mod tokens;

@@ -1,0 +1,118 @@
+//! `application/problem+json` (RFC 9457): what every error of every door looks like.
+
+use crate::{
+    domain::ticket::{Refusal, Ticket},
+    settings::limits,
+};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use std::borrow::Cow;
+
+/// One wrong field. `pointer` is a JSON pointer (RFC 6901) into the body, or `?name` for a query's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldProblem {
+    pub pointer: String,
+    pub code: &'static str,
+    pub detail: String,
+}
+
+/// An error answer. `code` is stable: clients switch on it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    pub status: u16,
+    pub code: Cow<'static, str>,
+    pub detail: String,
+    pub errors: Vec<FieldProblem>,
+    /// The ticket's present state, where a refusal has one: phase and version.
+    pub state: Option<(&'static str, u64)>,
+    pub retry_after_s: Option<u32>,
+}
+
+impl Problem {
+    #[must_use]
+    pub fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Self {
+        let code = Cow::Borrowed(code);
+        Self { status, code, detail: detail.into(), errors: Vec::new(), state: None, retry_after_s: None }
+    }
+
+    /// 422 with every problem named; `errors` is not empty.
+    #[must_use]
+    pub fn invalid(mut errors: Vec<FieldProblem>) -> Self {
+        let detail = match errors.as_slice() {
+            [one] => format!("{}: {}", one.pointer, one.detail),
+            many => format!("{} fields are not right", many.len()),
+        };
+        errors.truncate(limits::PROBLEMS);
+        Self { errors, ..Self::new(422, "invalid", detail) }
+    }
+
+    /// The rules say no: 409 with the refusal's code and the ticket's present state. Asking for
+    /// something that can never be is 422.
+    #[must_use]
+    pub fn refused(refusal: &Refusal, ticket: Option<&Ticket>) -> Self {
+        let status = match refusal {
+            Refusal::ReasonMissing
+            | Refusal::BadWindow
+            | Refusal::BadRating
+            | Refusal::BadTime
+            | Refusal::UnknownExpert(_) => 422,
+            Refusal::StaffOnly => 403,
+            _ => 409,
+        };
+        let state = ticket.map(|ticket| (ticket.phase.name(), ticket.version));
+        Self { state, ..Self::new(status, refusal.code(), refusal.to_string()) }
+    }
+
+    #[must_use]
+    pub fn title(&self) -> &'static str {
+        match self.status {
+            400 => "The request cannot be read",
+            401 => "Who are you?",
+            403 => "Your role may not do this",
+            404 => "Not found",
+            405 => "This method is not offered here",
+            408 => "The request came too slowly",
+            409 => "The present state does not allow this",
+            412 => "It has changed meanwhile",
+            413 => "The body is too large",
+            415 => "The body's type is not understood",
+            422 => "The request cannot be carried out as it is",
+            429 => "Too many requests",
+            503 => "Not now",
+            _ => "Something went wrong on our side",
+        }
+    }
+
+    /// The body, with the request it answers.
+    #[must_use]
+    pub fn to_json(&self, request_id: &str) -> Vec<u8> {
+        serde_json::to_vec(&WithRequest { problem: self, request_id }).unwrap_or_default()
+    }
+}
+
+struct WithRequest<'a> {
+    problem: &'a Problem,
+    request_id: &'a str,
+}
+
+impl Serialize for WithRequest<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let problem = self.problem;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("type", &format_args!("/problems/{}", problem.code))?;
+        map.serialize_entry("title", problem.title())?;
+        map.serialize_entry("status", &problem.status)?;
+        map.serialize_entry("code", &problem.code)?;
+        map.serialize_entry("detail", &problem.detail)?;
+        if !problem.errors.is_empty() {
+            map.serialize_entry("errors", &problem.errors)?;
+        }
+        if let Some((phase, version)) = problem.state {
+            map.serialize_entry("phase", phase)?;
+            map.serialize_entry("version", &version)?;
+        }
+        if !self.request_id.is_empty() {
+            map.serialize_entry("request_id", self.request_id)?;
+        }
+        map.end()
+    }
+}
