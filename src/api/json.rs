@@ -158,7 +158,7 @@ mod tests {
             (b"{\"a\":{\"b\":1,\"b\":1}}", "duplicate key"),
             (b"{\"a\":NaN}", "expected value"),
             (b"{\"a\":1e999}", "number out of range"),
-            (b"{\"a\":\"\\ud800\"}", "surrogate"),
+            (b"{\"a\":\"\\ud800\"}", "hex escape"),
             (b"{\"a\":\"\xff\"}", "not UTF-8"),
             (b"{} x", "trailing characters"),
             (b"", "EOF"),
