@@ -375,6 +375,9 @@ pub enum WaitReason {
     /// A neighbour region was asked.
     #[n(3)]
     Handover,
+    /// Nobody on the roster can do it; a person was told.
+    #[n(4)]
+    NobodyQualified,
 }
 
 impl WaitReason {
@@ -385,6 +388,7 @@ impl WaitReason {
             Self::OffShift => "off_shift",
             Self::WindowAhead => "window_ahead",
             Self::Handover => "handover",
+            Self::NobodyQualified => "nobody_qualified",
         }
     }
 }
