@@ -38,7 +38,7 @@ pub(super) fn cost(
     let added = Added::of(base, with, position);
     Cost {
         travel: milli(weights.travel, with.sequence.driving_s() - base.sequence.driving_s()),
-        response: milli(weights.response, with.times[position].start.since_s(terms.now).max(0)),
+        response: milli(weights.response, with.times[position].start.since_s(terms.now).max(0) + added.wait),
         sla_lateness: milli(weights.sla_lateness, added.overdue),
         window_lateness: milli(weights.window_lateness, added.unwished),
         overtime: milli(weights.overtime, over(with.home_at) - over(base.home_at)),
@@ -55,6 +55,8 @@ struct Added {
     overdue: i64,
     /// Past a wished window.
     unwished: i64,
+    /// Until the other customers are served: or each newcomer would be put first.
+    wait: i64,
     /// By how much stops that people were told about move.
     moved: i64,
 }
@@ -68,7 +70,9 @@ impl Added {
             let (before, after) = (base.times[i], with.times[i + 1]);
             added.lateness(stop, after, 1);
             added.lateness(stop, before, -1);
-            added.moved += after.start.since_s(before.start).abs();
+            let later = after.start.since_s(before.start);
+            added.wait += later;
+            added.moved += later.abs();
         }
         added
     }

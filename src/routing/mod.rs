@@ -26,6 +26,9 @@ pub use travel::travel;
 pub use visit::VisitSpec;
 pub use working::{next_on_shift, stretch};
 
+#[cfg(test)]
+mod tests;
+
 use crate::domain::{decision::Policy, settings::RegionSettings, time::Timestamp};
 
 /// What a route is judged under.
