@@ -20,10 +20,13 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// The best insertion of a visit into an expert's route, or the first hard rule that forbids it.
+/// The best insertion of a visit into an expert's route: every position after what is under way is tried.
 ///
-/// `position`: the last report of where they are; believed only on shift with nothing under way. When
-/// no position in the route keeps the time rules, the one that the cheapest position breaks is named.
+/// `position`: the last report of where they are; believed only on shift with nothing under way.
+///
+/// # Errors
+/// The first hard rule broken. When no position in the route keeps the time rules, the one that the
+/// cheapest position breaks.
 pub fn bid(
     visit: &VisitSpec,
     expert: &Expert,
