@@ -26,7 +26,7 @@ pub(super) fn cheapest(
         let on_time = |i: usize| {
             let stop = order[i];
             let missed = |start: Timestamp| stop.window.is_some_and(|w| w.kind == WindowKind::Promise && start > w.to);
-            !missed(after.starts[i]) || (i > position && after.starts[i] == before.starts[i - 1])
+            !missed(after.starts[i])
         };
         let home_in_time = after.home <= duty.to.plus_s(i64::from(terms.settings.max_overtime_s));
         let kept = home_in_time && (position..=held).all(on_time);
