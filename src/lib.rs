@@ -2,5 +2,6 @@
 //! expert comes, and anyone can find out why. Start reading at `docs/ARCHITECTURE.md`.
 
 pub mod domain;
+pub mod import;
 pub mod routing;
 pub mod storage;
