@@ -3,5 +3,6 @@
 
 pub mod actors;
 pub mod domain;
+pub mod import;
 pub mod routing;
 pub mod storage;
