@@ -82,7 +82,9 @@ mod tests {
         #[test]
         fn a_quantile_is_that_of_the_sorted_values(mut values in prop::collection::vec(0_u64..1_000_000, 1..200)) {
             let mut histogram = Histogram::default();
-            values.iter().for_each(|value| histogram.record(*value));
+            for value in &values {
+                histogram.record(*value);
+            }
             values.sort_unstable();
             for q in [0.0, 0.5, 0.99, 1.0] {
                 let rank = ((values.len() as f64 * q).ceil() as usize).max(1);
@@ -94,7 +96,9 @@ mod tests {
         fn merged_is_as_if_recorded_together(a in prop::collection::vec(0_u64..5_000, 0..50), b in prop::collection::vec(0_u64..5_000, 1..50)) {
             let of = |values: &[u64]| {
                 let mut histogram = Histogram::default();
-                values.iter().for_each(|value| histogram.record(*value));
+                for value in values {
+                histogram.record(*value);
+            }
                 histogram
             };
             let mut merged = of(&a);
