@@ -11,7 +11,7 @@ mod tests;
 
 use super::{
     Fault,
-    files::{fault, io_fault},
+    files::{fault, io_fault, lock},
 };
 use crate::domain::ids::PersonId;
 use crossbeam_channel::{Receiver, Sender};
@@ -19,7 +19,7 @@ use disk::{Disk, Header};
 use rand::{TryRng, rngs::SysRng};
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Arc, Condvar, Mutex, PoisonError, RwLock},
     thread::JoinHandle,
     time::Duration,
 };
@@ -328,8 +328,4 @@ fn has_key(blocks: &[Box<Block>], slot: u32) -> bool {
 /// How many slots that many blocks hold. Four billion people fit; more saturate, and run out.
 fn slots(blocks: usize) -> u32 {
     u32::try_from(blocks * BLOCK).unwrap_or(u32::MAX)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
