@@ -3,7 +3,9 @@
 
 pub mod actors;
 pub mod api;
+pub mod bench;
 pub mod domain;
+pub mod import;
 pub mod routing;
 pub mod settings;
 pub mod storage;

@@ -292,6 +292,9 @@ pub enum WaitReason {
     /// A neighbour region was asked.
     #[n(3)]
     Handover,
+    /// Nobody on the roster can do it; a person was told.
+    #[n(4)]
+    NobodyQualified,
 }
 
 impl WaitReason {
@@ -302,6 +305,7 @@ impl WaitReason {
             Self::OffShift => "off_shift",
             Self::WindowAhead => "window_ahead",
             Self::Handover => "handover",
+            Self::NobodyQualified => "nobody_qualified",
         }
     }
 }
@@ -343,3 +347,6 @@ impl Ticket {
             && self.personal.known().is_some_and(|p| p.place.is_some())
     }
 }
+
+#[cfg(test)]
+mod tests;
