@@ -6,6 +6,7 @@ pub mod api;
 pub mod bench;
 pub mod domain;
 pub mod import;
+pub mod load;
 pub mod routing;
 pub mod settings;
 pub mod storage;

@@ -22,8 +22,8 @@ pub struct Problem {
     pub code: Cow<'static, str>,
     pub detail: String,
     pub errors: Vec<FieldProblem>,
-    /// The ticket's present state, where a refusal has one: phase and version.
-    pub state: Option<(&'static str, u64)>,
+    /// The ticket's present phase, where a refusal is about one.
+    pub phase: Option<Cow<'static, str>>,
     pub retry_after_s: Option<u32>,
 }
 
@@ -31,7 +31,7 @@ impl Problem {
     #[must_use]
     pub fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Self {
         let code = Cow::Borrowed(code);
-        Self { status, code, detail: detail.into(), errors: Vec::new(), state: None, retry_after_s: None }
+        Self { status, code, detail: detail.into(), errors: Vec::new(), phase: None, retry_after_s: None }
     }
 
     /// 422 with every problem named; `errors` is not empty.
@@ -45,21 +45,27 @@ impl Problem {
         Self { errors, ..Self::new(422, "invalid", detail) }
     }
 
-    /// The rules say no: 409 with the refusal's code and the ticket's present state. Asking for
-    /// something that can never be is 422.
+    /// The rules say no: the refusal's code, and the ticket's present phase.
     #[must_use]
     pub fn refused(refusal: &Refusal, ticket: Option<&Ticket>) -> Self {
-        let status = match refusal {
-            Refusal::ReasonMissing
-            | Refusal::BadWindow
-            | Refusal::BadRating
-            | Refusal::BadTime
-            | Refusal::UnknownExpert(_) => 422,
-            Refusal::StaffOnly => 403,
-            _ => 409,
-        };
-        let state = ticket.map(|ticket| (ticket.phase.name(), ticket.version));
-        Self { state, ..Self::new(status, refusal.code(), refusal.to_string()) }
+        let phase = ticket.map(|ticket| ticket.phase.name().into());
+        Self { phase, ..Self::new(refusal_status(refusal.code()), refusal.code(), refusal.to_string()) }
+    }
+
+    /// A refusal as it was stored under an idempotency key: `{ code, detail, phase? }`.
+    #[must_use]
+    pub fn stored(status: u16, json: &str) -> Self {
+        let stored: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
+        let text = |name: &str| stored.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
+        let code = text("code").unwrap_or_else(|| "refused".into());
+        Self {
+            status: if status == 409 { refusal_status(&code) } else { status },
+            code: code.into(),
+            detail: text("detail").unwrap_or_default(),
+            errors: Vec::new(),
+            phase: text("phase").map(Cow::Owned),
+            retry_after_s: None,
+        }
     }
 
     #[must_use]
@@ -89,6 +95,16 @@ impl Problem {
     }
 }
 
+/// 409 when another state would allow it; 422 when the request itself is at fault; 403 when another
+/// person might.
+fn refusal_status(code: &str) -> u16 {
+    match code {
+        "reason_missing" | "bad_window" | "bad_rating" | "bad_time" | "unknown_expert" => 422,
+        "staff_only" => 403,
+        _ => 409,
+    }
+}
+
 struct WithRequest<'a> {
     problem: &'a Problem,
     request_id: &'a str,
@@ -106,9 +122,8 @@ impl Serialize for WithRequest<'_> {
         if !problem.errors.is_empty() {
             map.serialize_entry("errors", &problem.errors)?;
         }
-        if let Some((phase, version)) = problem.state {
+        if let Some(phase) = &problem.phase {
             map.serialize_entry("phase", phase)?;
-            map.serialize_entry("version", &version)?;
         }
         if !self.request_id.is_empty() {
             map.serialize_entry("request_id", self.request_id)?;
