@@ -356,6 +356,26 @@ fn decision_records_are_numbered_and_listed() {
 }
 
 #[test]
+fn each_dependency_is_accounted_for() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let record = fs::read_to_string(root().join("docs/adr/0002-dependencies.md")).unwrap();
+    let table: Vec<&str> = record.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next()).collect();
+    let accounted: Vec<&str> = table.iter().flat_map(|cell| cell.split(", ")).collect();
+    let mut dependencies = Vec::new();
+    let mut section = "";
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            section = line;
+        } else if section.ends_with("dependencies]") && !line.starts_with('#') {
+            dependencies.extend(line.split(" = ").next().filter(|name| !name.is_empty()));
+        }
+    }
+    assert!(dependencies.contains(&"redb"), "the manifest is read: {dependencies:?}");
+    let missing = dependencies.iter().filter(|name| !accounted.contains(name)).map(|name| (*name).to_owned());
+    assert_none("docs/adr/0002-dependencies.md says why", &missing.collect::<Vec<_>>());
+}
+
+#[test]
 fn every_limit_says_why() {
     let Ok(limits) = fs::read_to_string(root().join("src/settings/limits.rs")) else { return };
     let lines: Vec<&str> = limits.lines().collect();
