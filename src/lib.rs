@@ -4,5 +4,6 @@
 pub mod actors;
 pub mod bench;
 pub mod domain;
+pub mod import;
 pub mod routing;
 pub mod storage;

@@ -1,6 +1,6 @@
 //! Places on the globe, in millionths of a degree, and the index that finds a point's region.
 
-use geo::{Area, BoundingRect, Contains, Distance, Haversine};
+use geo::{Area, BooleanOps, BoundingRect, Contains, Distance, Haversine};
 use minicbor::{Decode, Encode};
 use std::fmt;
 
@@ -104,10 +104,18 @@ pub struct Polygon {
 impl Geometry {
     #[must_use]
     pub fn to_geo(&self) -> geo::MultiPolygon<f64> {
-        let ring = |ring: &Vec<Place>| geo::LineString::from_iter(ring.iter().map(|p| p.point()));
-        geo::MultiPolygon::from_iter(
-            self.polygons.iter().map(|p| geo::Polygon::new(ring(&p.outer), p.holes.iter().map(ring).collect())),
-        )
+        let ring = |ring: &Vec<Place>| -> geo::LineString<f64> { ring.iter().map(|p| p.point()).collect() };
+        let polygon = |p: &Polygon| geo::Polygon::new(ring(&p.outer), p.holes.iter().map(ring).collect());
+        self.polygons.iter().map(polygon).collect()
+    }
+
+    /// The area that two geometries have in common as a share of the smaller one, 0 to 1, on the
+    /// plane of degrees.
+    #[must_use]
+    pub fn overlap_share(&self, other: &Self) -> f64 {
+        let (a, b) = (self.to_geo(), other.to_geo());
+        let smaller = a.unsigned_area().min(b.unsigned_area());
+        if smaller > 0.0 { a.intersection(&b).unsigned_area() / smaller } else { 0.0 }
     }
 }
 
@@ -184,21 +192,28 @@ impl RegionIndex {
     }
 
     fn nearest(&self, place: Place, reach_m: f64) -> (Option<super::ids::RegionId>, Located) {
+        match self.nearest_regions(place, reach_m, 1).pop() {
+            Some(id) => (Some(id), Located::Nearest),
+            None => (None, Located::Nowhere),
+        }
+    }
+
+    /// At most `limit` regions with an edge (or inside) within `reach_m` of a place, nearest first.
+    #[must_use]
+    pub fn nearest_regions(&self, place: Place, reach_m: f64, limit: usize) -> Vec<super::ids::RegionId> {
         const METRES_PER_DEGREE: f64 = 111_195.0;
         let dlat = reach_m / METRES_PER_DEGREE;
         let dlon = dlat / place.lat().to_radians().cos().max(0.01);
         let (x, y) = (place.lon(), place.lat());
         let around = rstar::AABB::from_corners([x - dlon, y - dlat], [x + dlon, y + dlat]);
-        let nearest = self
+        let mut near: Vec<_> = self
             .tree
             .locate_in_envelope_intersecting(&around)
             .map(|entry| (edge_distance_m(&entry.area, place), &entry.id))
             .filter(|(distance_m, _)| *distance_m <= reach_m)
-            .min_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(b.1)));
-        match nearest {
-            Some((_, id)) => (Some(id.clone()), Located::Nearest),
-            None => (None, Located::Nowhere),
-        }
+            .collect();
+        near.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(b.1)));
+        near.into_iter().take(limit).map(|(_, id)| id.clone()).collect()
     }
 }
 
