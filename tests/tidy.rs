@@ -1,5 +1,5 @@
 //! House rules as a test: layers, one door per framework, what a file opens with, links that lead
-//! somewhere. It reads the sources as text, so it knows nothing of macros and needs no build of them.
+//! somewhere. It reads the sources as text, so it knows nothing of macros.
 //!
 //! What is compiled into the product counts: comments and test modules at a file's end are left out
 //! of the rules about code. A rule that is in the way is changed here, with its reason, in the same
@@ -394,6 +394,27 @@ fn tests_are_in_few_binaries() {
         |file: &Source| file.path.matches('/').count() == 1 && file.path.starts_with("tests/") && file.is_rust();
     let binaries: Vec<String> = sources().into_iter().filter(is_binary).map(|file| file.path).collect();
     assert!(binaries.len() <= TEST_BINARIES, "each of {binaries:?} links everything again");
+}
+
+#[test]
+fn the_files_of_the_tour_are_what_the_import_takes() {
+    use callout::{
+        domain::place::RegionIndex,
+        import::{ExpertOptions, Experts, Regions, Renames, Source},
+    };
+    let open = |name: &str| Source::file(&root().join("docs/tour").join(name)).unwrap();
+    let regions = Regions::read(open("regions.geojson"), None, &mut |_| {}).unwrap();
+    assert!(regions.report.problems.is_empty(), "{:?}", regions.report.problems);
+    let index = RegionIndex::new(regions.drafts.iter().map(|region| (&region.id, &region.geometry)));
+    let options = ExpertOptions {
+        columns: Renames::default(),
+        locate: &|home| index.locate(home, 0.0).0,
+        known: &|id| regions.drafts.iter().any(|region| region.id == *id),
+    };
+    let mut experts = Experts::open(open("experts.csv"), options).unwrap();
+    let homes: Vec<String> = experts.by_ref().map(|expert| expert.unwrap().region.to_string()).collect();
+    assert_eq!(homes, ["north", "north", "south"]);
+    assert!(experts.report().problems.is_empty(), "{:?}", experts.report().problems);
 }
 
 #[test]
