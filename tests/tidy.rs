@@ -71,7 +71,11 @@ struct Source {
 
 impl Source {
     fn is_rust(&self) -> bool {
-        self.path.ends_with(".rs")
+        self.is_of("rs")
+    }
+
+    fn is_of(&self, extension: &str) -> bool {
+        Path::new(&self.path).extension().is_some_and(|found| found == extension)
     }
 
     /// A file of tests alone.
@@ -326,7 +330,7 @@ fn links(markdown: &str) -> Vec<(usize, String)> {
 #[test]
 fn links_between_documents_lead_somewhere() {
     let mut violations = Vec::new();
-    for file in sources().into_iter().filter(|file| file.path.ends_with(".md")) {
+    for file in sources().into_iter().filter(|file| file.is_of("md")) {
         let folder = root().join(&file.path).parent().unwrap().to_path_buf();
         for (line, target) in links(&file.text) {
             let outside = target.contains("://") || target.starts_with("mailto:") || target.starts_with('#');
