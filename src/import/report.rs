@@ -123,20 +123,16 @@ impl Report {
     pub(super) fn settle(&mut self, findings: Findings) -> bool {
         self.rows += 1;
         let refused = findings.problems.iter().find(|problem| problem.outcome == Outcome::Refused);
-        match refused.map(|problem| problem.kind) {
-            Some(kind) => {
-                *self.refused.entry(kind).or_default() += 1;
-                let refusals = findings.problems.into_iter().filter(|problem| problem.outcome == Outcome::Refused);
-                refusals.for_each(|problem| self.list(problem));
-                false
-            }
-            None => {
-                self.accepted += 1;
-                self.mended_rows += u64::from(findings.problems.iter().any(|p| p.outcome == Outcome::Mended));
-                findings.problems.into_iter().for_each(|problem| self.count(problem));
-                true
-            }
+        if let Some(kind) = refused.map(|problem| problem.kind) {
+            *self.refused.entry(kind).or_default() += 1;
+            let refusals = findings.problems.into_iter().filter(|problem| problem.outcome == Outcome::Refused);
+            refusals.for_each(|problem| self.list(problem));
+            return false;
         }
+        self.accepted += 1;
+        self.mended_rows += u64::from(findings.problems.iter().any(|p| p.outcome == Outcome::Mended));
+        findings.problems.into_iter().for_each(|problem| self.count(problem));
+        true
     }
 
     /// Something about an accepted row that only shows beside the others.
