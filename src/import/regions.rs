@@ -10,7 +10,7 @@ use super::{
 };
 use crate::domain::{
     ids::RegionId,
-    place::{Geometry, Place},
+    place::{Geometry, Place, Polygon},
     text::clean_text,
     time::zone,
 };
@@ -250,5 +250,20 @@ fn geometry(feature: &Feature, findings: &mut Findings) -> Option<Geometry> {
     for (kind, why) in mends {
         findings.mend("geometry", kind, why);
     }
-    area.map_err(|(kind, why)| findings.refuse("geometry", kind, why)).ok()
+    let area = area.map_err(|(kind, why)| findings.refuse("geometry", kind, why)).ok()?;
+    if area.polygons.iter().any(wider_than_half_the_globe) {
+        findings.note(
+            "geometry",
+            "wide_ring",
+            "wider than half the globe: if it crosses the 180th meridian, cut it there",
+        );
+    }
+    Some(area)
+}
+
+/// Most likely drawn across the 180th meridian, and so round the globe the other way.
+fn wider_than_half_the_globe(polygon: &Polygon) -> bool {
+    let longitudes = polygon.outer.iter().map(|place| i64::from(place.lon_e6));
+    let (low, high) = longitudes.fold((i64::MAX, i64::MIN), |(low, high), lon| (low.min(lon), high.max(lon)));
+    high.saturating_sub(low) > 180_000_000
 }

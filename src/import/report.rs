@@ -61,6 +61,9 @@ pub struct Report {
     pub problems: Vec<Problem>,
     /// Problems counted but not listed.
     pub unlisted: u64,
+    /// Listed refusals together, and mends and notes by kind.
+    #[serde(skip)]
+    listed: BTreeMap<(Outcome, &'static str), usize>,
 }
 
 /// What was found in one row, until it is settled.
@@ -111,6 +114,7 @@ impl Report {
             ignored: Vec::new(),
             problems: Vec::new(),
             unlisted: 0,
+            listed: BTreeMap::new(),
         }
     }
 
@@ -154,11 +158,13 @@ impl Report {
     }
 
     fn list(&mut self, problem: Problem) {
-        let alike = |other: &&Problem| {
-            other.outcome == problem.outcome && (problem.outcome == Outcome::Refused || other.kind == problem.kind)
+        let (group, most) = match problem.outcome {
+            Outcome::Refused => ("", MAX_REFUSALS),
+            Outcome::Mended | Outcome::Noted => (problem.kind, MAX_EXAMPLES),
         };
-        let most = if problem.outcome == Outcome::Refused { MAX_REFUSALS } else { MAX_EXAMPLES };
-        if self.problems.iter().filter(alike).count() < most {
+        let listed = self.listed.entry((problem.outcome, group)).or_default();
+        if *listed < most {
+            *listed += 1;
             self.problems.push(problem);
         } else {
             self.unlisted += 1;

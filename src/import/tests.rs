@@ -7,6 +7,7 @@ use crate::domain::{
     ticket::{Priority, Source as Channel},
     time::{Timestamp, zone},
 };
+use proptest::prelude::*;
 use std::{collections::BTreeMap, fmt::Write, path::PathBuf};
 
 /// A file of the real data, or a printed reason why its test is skipped.
@@ -223,6 +224,83 @@ fn overlapping_regions_are_taken_and_named_with_their_share() {
     assert_eq!(regions.drafts.len(), 3);
     let notes: Vec<&str> = regions.report.problems.iter().map(|p| p.detail.as_str()).collect();
     assert_eq!(notes, ["a and b share 50.0 % of the smaller one's area"]);
+}
+
+#[test]
+fn a_region_drawn_across_the_180th_meridian_is_noted() {
+    let ring = "[[179,0],[-179,0],[-179,1],[179,1],[179,0]]";
+    let regions =
+        Regions::read(collection(&[feature(r#""id":"a","name":"A""#, ring)]), Some("UTC"), &mut |_| {}).unwrap();
+    assert_eq!(regions.report.noted, BTreeMap::from([("wide_ring", 1)]));
+}
+
+/// The side of the report on which everything must add up.
+fn adds_up(report: &Report, accepted: usize) {
+    assert_eq!((report.accepted, report.rows), (accepted as u64, accepted as u64 + report.refused_rows()));
+    assert!(!report.to_string().contains(['\u{0}', '\u{1b}', '\u{202e}']));
+}
+
+/// Reads bytes as each kind of file. Some are no such file at all, which is an error with words.
+fn read_as_everything(bytes: &[u8]) {
+    let source = || Source::bytes("f", bytes.to_vec()).ok();
+    let home = |_: Place| Some(RegionId::unlocated());
+    let experts = ExpertOptions { columns: Renames::default(), locate: &home, known: &|_| false };
+    if let Some(mut tickets) = source().and_then(|source| Tickets::open(source, new_york()).ok()) {
+        let accepted = tickets.by_ref().filter(Result::is_ok).count();
+        adds_up(tickets.report(), accepted);
+    }
+    if let Some(mut experts) = source().and_then(|source| Experts::open(source, experts).ok()) {
+        let accepted = experts.by_ref().filter(Result::is_ok).count();
+        adds_up(experts.report(), accepted);
+    }
+    if let Some(mut places) = source().and_then(|source| Places::open(source, &Renames::default()).ok()) {
+        let accepted = places.by_ref().filter(Result::is_ok).count();
+        adds_up(places.report(), accepted);
+    }
+    if let Some(regions) = source().and_then(|source| Regions::read(source, Some("UTC"), &mut |_| {}).ok()) {
+        adds_up(&regions.report, regions.drafts.len());
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused_and_the_report_adds_up(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        read_as_everything(&bytes);
+    }
+
+    /// Rows of the right columns with anything in them.
+    #[test]
+    fn any_fields_are_read_or_refused_and_the_report_adds_up(
+        header in prop::sample::select(vec![
+            "external_id,title,skills,lat,lon,zip,window_from,window_to,duration_s",
+            "id,name,skills,home_lat,home_lon,shift,phone,email,region",
+            "zip,latitude,longitude,a,b,c,d,e,f",
+        ]),
+        rows in prop::collection::vec(prop::collection::vec(prop_oneof![
+            "\\PC{0,20}",
+            "-?[0-9]{1,4}(\\.[0-9]{0,3})?",
+            Just("2026-03-08T02:30:00".to_owned()),
+            Just("2026-03-08T09:30:00Z".to_owned()),
+            Just("tv:2;\u{202e}x".to_owned()),
+            Just("mon-fri 08:00-16:00".to_owned()),
+            Just(String::new()),
+        ], 9), 0..12),
+    ) {
+        let rows: Vec<String> = rows.iter().map(|row| row.join(",")).collect();
+        read_as_everything(format!("{header}\n{}\n", rows.join("\n")).as_bytes());
+    }
+
+    /// Whatever numbers a ring is made of, it is taken or refused; what is taken is clean.
+    #[test]
+    fn any_ring_is_taken_or_refused(ring in prop::collection::vec((-200_i32..200, -100_i32..100), 0..9)) {
+        let ring: Vec<String> = ring.iter().map(|(x, y)| format!("[{x},{y}]")).collect();
+        let file = [feature(r#""id":"a","name":"A""#, &format!("[{}]", ring.join(",")))];
+        let regions = Regions::read(collection(&file), Some("UTC"), &mut |_| {}).unwrap();
+        adds_up(&regions.report, regions.drafts.len());
+        for polygon in regions.drafts.iter().flat_map(|draft| &draft.geometry.polygons) {
+            prop_assert!(polygon.outer.len() >= 3);
+        }
+    }
 }
 
 /// One feature with a ring of 60,000 corners and 300 with a hundred each: the same code that takes
