@@ -3,7 +3,9 @@
 
 use super::{
     pulse::{Pulse, Role, monotonic_ms},
-    regions, supervise::{EXPERTS, End, Verdict, supervisor}, tickets,
+    regions,
+    supervise::{EXPERTS, End, Verdict, supervisor},
+    tickets,
     tree::Tree,
 };
 use ractor::{ActorCell, ActorId};

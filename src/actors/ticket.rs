@@ -23,7 +23,11 @@ use crate::{
 use std::sync::Arc;
 
 pub(super) enum Msg {
-    Command { command: Command, caller: Arc<Caller>, reply: Reply<Result<Opened, Failure>> },
+    Command {
+        command: Command,
+        caller: Arc<Caller>,
+        reply: Reply<Result<Opened, Failure>>,
+    },
     /// Nobody needed it for a while: end, and be started again when needed.
     Passivate,
 }
@@ -271,8 +275,7 @@ fn restore(
     let bid = routing::bid(&spec, profile, before, None, terms)
         .map_err(|_| Unplanned::Refused(Refusal::OfferExpired(terms.now)))?;
     let mut route = routing::insert(before, &spec, &bid, after.visit.accepted_offer, false, profile, terms);
-    if let Some(accepted) =
-        routing::replan(&route, after.number, after.visit.no, &RouteEffect::Accept, profile, terms)
+    if let Some(accepted) = routing::replan(&route, after.number, after.visit.no, &RouteEffect::Accept, profile, terms)
     {
         route = accepted;
     }

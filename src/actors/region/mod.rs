@@ -15,8 +15,7 @@ use super::{
     service::{Caller, Failure, Opened},
     shell::{Address, Crash, Handler},
     supervise::Children,
-    ticket,
-    timers,
+    ticket, timers,
     tree::{Slot, Tree},
 };
 use crate::{
@@ -37,7 +36,10 @@ use queue::{Queue, Scope};
 use round::{Contest, Heard, Outcome, Round};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError, atomic::{AtomicBool, AtomicU64, Ordering}},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 /// A region in the tree: its two actors, and whether it works.
@@ -96,7 +98,11 @@ pub(super) enum Msg {
     Try(TicketNumber),
     Bids(Bids),
     BidDeadline(u64),
-    Settled { round: u64, number: TicketNumber, answer: Answer<Result<Opened, Failure>> },
+    Settled {
+        round: u64,
+        number: TicketNumber,
+        answer: Answer<Result<Opened, Failure>>,
+    },
     SettleDeadline(u64),
     /// Some route may have been overtaken by the clock.
     Late,
@@ -308,12 +314,8 @@ impl Dispatcher {
                 continue;
             }
             let asked = Arc::new(Asked { spec: entry.spec.clone(), second_round: entry.second_round });
-            let contest = Contest {
-                asked,
-                ticket_version: entry.version,
-                verdicts: BTreeMap::new(),
-                ruled_out: BTreeMap::new(),
-            };
+            let contest =
+                Contest { asked, ticket_version: entry.version, verdicts: BTreeMap::new(), ruled_out: BTreeMap::new() };
             round.contests.push(contest);
         }
         let whom = match scope {
@@ -550,7 +552,8 @@ impl Dispatcher {
             Terms { now, settings: &world.region.settings, policy: self.tree.options.policy, second_round: false };
         let Some(next) = routing::slide(&route, &profile, &terms) else {
             // Late by less than is worth an event: look again later.
-            world.watch(&route, now.since_s(route.stops.first().map_or(now, |s| s.planned_start)).max(0) + LATE_GRACE_S);
+            world
+                .watch(&route, now.since_s(route.stops.first().map_or(now, |s| s.planned_start)).max(0) + LATE_GRACE_S);
             return;
         };
         let event = RouteEvent::Changed {
@@ -637,6 +640,10 @@ pub(super) fn send(tree: &Arc<Tree>, number: TicketNumber, command: Command, rep
     }
 }
 
-pub(super) fn escalation(reason: EscalationReason, rules: &BTreeMap<Rule, u32>, at: Timestamp) -> crate::domain::decision::Escalation {
+pub(super) fn escalation(
+    reason: EscalationReason,
+    rules: &BTreeMap<Rule, u32>,
+    at: Timestamp,
+) -> crate::domain::decision::Escalation {
     crate::domain::decision::Escalation { at, reason, ruled: rules.iter().map(|(r, n)| (*r, *n)).collect() }
 }
