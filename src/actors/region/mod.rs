@@ -384,8 +384,9 @@ impl Dispatcher {
                         Scope::Home => self.offer(&contest, expert, bid, now),
                         Scope::Neighbours => self.hand_over(&contest, expert),
                     };
-                    if let Some(command) = command {
-                        self.settle(me, &mut round, number, command);
+                    match command {
+                        Some(command) => self.settle(me, &mut round, number, command),
+                        None => self.reload(number),
                     }
                 }
             }
@@ -416,6 +417,9 @@ impl Dispatcher {
         let heard = contest.verdicts.get(expert)?;
         let (profile, route) = (heard.profile.as_ref()?, heard.route.as_ref()?);
         let ticket = self.tree.store.ticket(contest.asked.spec.ticket).ok()??;
+        if ticket.region != self.id {
+            return None;
+        }
         let terms = Terms {
             now,
             settings: &world.region.settings,
@@ -591,7 +595,7 @@ impl World {
         let mut whom = BTreeSet::new();
         for contest in &mut round.contests {
             let found = candidates.find(&contest.asked.spec, &self.region.settings);
-            contest.ruled_out = found.ruled_out;
+            contest.ruled_out = found.ruled.into_iter().collect();
             whom.extend(found.experts);
         }
         whom
