@@ -15,6 +15,8 @@ mod page;
 mod reader;
 mod redb;
 mod segment;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use crate::domain::ids::Seq;
