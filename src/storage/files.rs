@@ -9,6 +9,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
     path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 pub(super) fn fault(place: &Path, what: impl Display) -> Fault {
@@ -48,4 +49,9 @@ pub(super) fn create_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(&aside, path)?;
     path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// A thread that panicked leaves no half-made state under the locks of this folder: go on.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -24,7 +24,7 @@ fn slots_are_given_out_once_in_order_and_their_keys_survive_a_restart() {
     let keys = open(dir.path());
     assert_eq!(before, taken.iter().map(|&person| known(&keys, person)).collect::<Vec<_>>());
     let next = keys.take().unwrap();
-    assert!(next > *taken.last().unwrap() && next.0 % slots(1) == 0, "a fresh block: {next:?}");
+    assert!(next > *taken.last().unwrap() && next.0.is_multiple_of(slots(1)), "a fresh block: {next:?}");
 }
 
 #[test]
