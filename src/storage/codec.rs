@@ -12,10 +12,7 @@
 //! recovery scans. Must hold: every format ever written stays readable (P11): a new format gets a
 //! number, an arm in [`upcast`] and a golden file in `tests/golden/`. Must never: panic on foreign bytes.
 
-use super::{
-    Batch, Change, Claim, Envelope, Fault, KeyState, Recorded, Sealer,
-    seal::SealCtx,
-};
+use super::{Batch, Change, Claim, Envelope, Fault, KeyState, Recorded, Sealer, seal::SealCtx};
 use crate::domain::{
     fact::Fact,
     ids::{PersonId, RegionId, Seq, Thing, Version},

@@ -2,16 +2,16 @@
 //! changed by each commit, never pruned. Reads take a lock for the time of one look-up.
 
 use super::{
+    Fault, Sealer,
     overlay::{read, write},
-    row::Stamp,
+    row::{Stamp, reseal},
 };
 use crate::domain::{
     catalogue::Catalogue,
     expert::Expert,
     fact::State,
-    ids::{ExpertId, RegionId, Seq, Thing, TicketNumber},
+    ids::{ExpertId, PersonId, RegionId, Seq, Thing, TicketNumber},
     number::RegionCode,
-    person::Private,
     region::Region,
     route::Route,
 };
@@ -146,7 +146,11 @@ impl Hot {
         drop(maps);
         if !same {
             let mut maps = write(&self.0);
-            if away { maps.forwards.insert(number, region.clone()) } else { maps.forwards.remove(&number) };
+            if away {
+                maps.forwards.insert(number, region.clone())
+            } else {
+                maps.forwards.remove(&number)
+            };
         }
         away
     }
@@ -155,19 +159,26 @@ impl Hot {
         write(&self.0).codes.entry(code).or_insert(region);
     }
 
-    /// All states in which something of this person may stand in the clear, to be sealed and opened anew.
-    pub(super) fn of_person(&self, person: crate::domain::ids::PersonId) -> Vec<(State, Seq)> {
-        let maps = read(&self.0);
-        let theirs = |place: &Private<_>| place.person == person;
-        let experts = maps.experts.values().filter(|held| held.state.person() == person);
-        let routes = maps.routes.values().filter(|held| {
-            let route = &held.state;
-            route.stops.iter().any(|stop| theirs(&stop.place))
-                || route.anchor.as_ref().is_some_and(|anchor| theirs(&anchor.place))
-        });
-        let experts = experts.map(|held| held.current(State::Expert));
-        experts.chain(routes.map(|held| held.current(State::Route))).collect()
+    /// Tells anew all states in which something of an erased person may stand in the clear.
+    pub(super) fn refresh(&self, person: PersonId, sealer: &Sealer) -> Result<(), Fault> {
+        let mut maps = write(&self.0);
+        let mut experts = Vec::new();
+        for held in maps.experts.values().filter(|held| held.state.person() == person) {
+            experts.push((Arc::new(reseal(&*held.state, sealer)?), held.last_seq));
+        }
+        for (expert, last_seq) in experts {
+            maps.put_expert(&expert, last_seq);
+        }
+        for held in maps.routes.values_mut().filter(|held| names(&held.state, person)) {
+            held.state = Arc::new(reseal(&*held.state, sealer)?);
+        }
+        Ok(())
     }
+}
+
+fn names(route: &Route, person: PersonId) -> bool {
+    let anchor = route.anchor.iter().map(|anchor| &anchor.place);
+    route.stops.iter().map(|stop| &stop.place).chain(anchor).any(|place| place.person == person)
 }
 
 impl Maps {

@@ -74,9 +74,7 @@ impl Taken {
         if number.serial > serials.low {
             serials.above.insert(number.serial);
         }
-        while serials.above.first().is_some_and(|first| *first == serials.low + 1)
-            || serials.above.len() > MAX_ABOVE
-        {
+        while serials.above.first().is_some_and(|first| *first == serials.low + 1) || serials.above.len() > MAX_ABOVE {
             serials.low = serials.above.pop_first().unwrap_or(serials.low);
         }
     }

@@ -3,7 +3,7 @@
 //! Must hold: whoever misses here finds it in the snapshot, so entries leave only after the
 //! snapshot's commit, and only if nothing newer has come since. Readers look here first.
 
-use super::{Claim, ClaimKey, row::Stamp};
+use super::{Claim, ClaimKey, Fault, row::Stamp};
 use crate::domain::{
     ids::{Seq, TicketNumber},
     ticket::Ticket,
@@ -45,6 +45,15 @@ impl Overlay {
 
     pub(super) fn put(&self, ticket: Arc<Ticket>, last_seq: Seq) {
         write(self.shard(ticket.number)).insert(ticket.number, Entry { ticket, last_seq });
+    }
+
+    /// Puts another telling of the same state into its place.
+    pub(super) fn refresh(&self, number: TicketNumber, retell: impl Fn(&Ticket) -> Result<Ticket, Fault>) {
+        if let Some(entry) = write(self.shard(number)).get_mut(&number)
+            && let Ok(ticket) = retell(&entry.ticket)
+        {
+            entry.ticket = Arc::new(ticket);
+        }
     }
 
     /// Tickets that `wanted` picks, in no order.

@@ -3,10 +3,7 @@
 //!
 //! Rows are derived: one of another format is not upcast, its file is rebuilt from the journal.
 
-use super::{
-    Fault, Sealer,
-    codec::Ctx,
-};
+use super::{Fault, Sealer, codec::Ctx};
 use crate::domain::ids::{Seq, Version};
 use minicbor::{Decode, Encode};
 
@@ -40,8 +37,17 @@ pub(super) fn stamp(row: &[u8]) -> Result<Stamp, Fault> {
 
 pub(super) fn decode<T: for<'a, 'b> Decode<'b, Ctx<'a>>>(row: &[u8], sealer: &Sealer) -> Result<(T, Stamp), Fault> {
     let stamp = stamp(row)?;
-    let state = minicbor::decode_with(&row[HEADER..], &mut Ctx::new(sealer)).map_err(|error| bad(&error.to_string()))?;
+    let state =
+        minicbor::decode_with(&row[HEADER..], &mut Ctx::new(sealer)).map_err(|error| bad(&error.to_string()))?;
     Ok((state, stamp))
+}
+
+/// The state as it reads back from disk: without the words of who was erased since.
+pub(super) fn reseal<T>(state: &T, sealer: &Sealer) -> Result<T, Fault>
+where
+    T: for<'a> Encode<Ctx<'a>> + for<'a, 'b> Decode<'b, Ctx<'a>>,
+{
+    decode(&encode(state, Stamp::default(), sealer), sealer).map(|(state, _)| state)
 }
 
 fn bad(what: &str) -> Fault {

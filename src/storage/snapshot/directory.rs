@@ -42,8 +42,7 @@ const CLAIMS: Table = TableDefinition::new("claims");
 const EXPIRIES: Table = TableDefinition::new("expiries");
 /// Region -> what its file had applied when it was last written.
 const APPLIED: Table = TableDefinition::new("applied");
-const TABLES: &[Table] =
-    &[REGIONS, EXPERTS, ROUTES, CATALOGUE, CODES, SERIALS, FORWARDS, CLAIMS, EXPIRIES, APPLIED];
+const TABLES: &[Table] = &[REGIONS, EXPERTS, ROUTES, CATALOGUE, CODES, SERIALS, FORWARDS, CLAIMS, EXPIRIES, APPLIED];
 
 /// Expired claims dropped per transaction at most: a backlog must not make a round long.
 const DROP_PER_ROUND: usize = 5_000;
@@ -211,8 +210,12 @@ fn encode(state: &State, last_seq: Seq, sealer: &Sealer) -> Option<(&'static str
     Some(match state {
         State::Ticket(_) => return None,
         State::Route(route) => ("routes", ROUTES, route.expert.as_str().into(), rows::encode(&**route, stamp, sealer)),
-        State::Expert(expert) => ("experts", EXPERTS, expert.id.as_str().into(), rows::encode(&**expert, stamp, sealer)),
-        State::Region(region) => ("regions", REGIONS, region.id.as_str().into(), rows::encode(&**region, stamp, sealer)),
+        State::Expert(expert) => {
+            ("experts", EXPERTS, expert.id.as_str().into(), rows::encode(&**expert, stamp, sealer))
+        }
+        State::Region(region) => {
+            ("regions", REGIONS, region.id.as_str().into(), rows::encode(&**region, stamp, sealer))
+        }
         State::Catalogue(catalogue) => ("catalogue", CATALOGUE, Vec::new(), rows::encode(&**catalogue, stamp, sealer)),
     })
 }

@@ -114,26 +114,29 @@ impl SnapshotFile {
     }
 
     /// Runs `work` in a read transaction.
-    pub(super) fn read<T>(
-        &self,
-        work: impl FnOnce(&redb::ReadTransaction) -> Result<T, Trouble>,
-    ) -> Result<T, Fault> {
+    pub(super) fn read<T>(&self, work: impl FnOnce(&redb::ReadTransaction) -> Result<T, Trouble>) -> Result<T, Fault> {
         let slot = read(&self.db);
         let db = slot.as_ref().ok_or_else(|| fault(&self.path, "the snapshot is being reopened: try again"))?;
         db.begin_read().map_err(Trouble::from).and_then(|txn| work(&txn)).map_err(|trouble| self.fault(trouble))
     }
 
-    /// Runs `work` in a durable write transaction that also notes `applied`. After trouble the file
-    /// is opened anew, so that a disk that was full works again when it has space.
+    /// Runs `work` in a durable write transaction that also notes `applied`.
     pub(super) fn write(
         &self,
         applied: Seq,
         work: impl FnOnce(&redb::WriteTransaction) -> Result<(), Trouble>,
     ) -> Result<(), Fault> {
-        let done = {
-            let slot = read(&self.db);
-            slot.as_ref().map(|db| transact(db, applied, work))
-        };
+        self.amend(|txn| {
+            work(txn)?;
+            txn.open_table(META)?.insert(&b"applied"[..], &applied.to_le_bytes()[..])?;
+            Ok(())
+        })
+    }
+
+    /// Runs `work` in a durable write transaction. After trouble the file is opened anew, so that a
+    /// disk that was full works again when it has space.
+    pub(super) fn amend(&self, work: impl FnOnce(&redb::WriteTransaction) -> Result<(), Trouble>) -> Result<(), Fault> {
+        let done = read(&self.db).as_ref().map(|db| transact(db, work));
         match done {
             Some(Ok(())) => Ok(()),
             Some(Err(Trouble::Row(fault))) => Err(fault),
@@ -288,16 +291,11 @@ fn read_meta(db: &Database) -> Result<Option<Meta>, Trouble> {
     }))
 }
 
-fn transact(
-    db: &Database,
-    applied: Seq,
-    work: impl FnOnce(&redb::WriteTransaction) -> Result<(), Trouble>,
-) -> Result<(), Trouble> {
+fn transact(db: &Database, work: impl FnOnce(&redb::WriteTransaction) -> Result<(), Trouble>) -> Result<(), Trouble> {
     let mut txn = db.begin_write()?;
     // After a kill the file opens at once, whatever its size.
     txn.set_quick_repair(true);
     work(&txn)?;
-    txn.open_table(META)?.insert(&b"applied"[..], &applied.to_le_bytes()[..])?;
     txn.commit()?;
     Ok(())
 }

@@ -78,11 +78,7 @@ impl RegionFile {
         self.find(number, rows::stamp)
     }
 
-    fn find<T>(
-        &self,
-        number: TicketNumber,
-        decode: impl Fn(&[u8]) -> Result<T, Fault>,
-    ) -> Result<Option<T>, Fault> {
+    fn find<T>(&self, number: TicketNumber, decode: impl Fn(&[u8]) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
         let key = keys::number(number);
         self.file.read(|txn| {
             if let Some(found) = row(&txn.open_table(OPEN)?, &key, &decode)? {
@@ -188,7 +184,7 @@ impl RegionFile {
     }
 
     /// Removes what could find this person by phone or e-mail. Reads all contacts: erasing is rare.
-    pub(in crate::storage) fn forget_contacts(&self, person: PersonId, applied: Seq) -> Result<(), Fault> {
+    pub(in crate::storage) fn forget_contacts(&self, person: PersonId) -> Result<(), Fault> {
         let whose = person.0.to_be_bytes();
         let mut theirs = Writes::default();
         self.file.read(|txn| {
@@ -204,7 +200,7 @@ impl RegionFile {
         if theirs.remove.is_empty() {
             return Ok(());
         }
-        self.file.write(applied, |txn| theirs.apply(&mut txn.open_table(INDEX)?))
+        self.file.amend(|txn| theirs.apply(&mut txn.open_table(INDEX)?))
     }
 
     /// Writes the newest state of each ticket, and that all up to `applied` is in. Durable.
