@@ -159,6 +159,11 @@ impl Store {
         answer.await.unwrap_or(Err(CommitError::OutcomeUnknown))
     }
 
+    /// `hear` is called with the states of every commit, in order, after it is durable.
+    pub fn on_commit(&self, hear: Box<dyn Fn(&[crate::domain::fact::State]) + Send + Sync>) {
+        todo!()
+    }
+
     // Reading by name: overlay first, then snapshot.
     pub fn ticket(&self, number: TicketNumber) -> Result<Option<Arc<Ticket>>, Fault> {
         Ok(self.core().ticket(number)?.map(|(ticket, _)| ticket))

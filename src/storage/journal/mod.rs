@@ -3,6 +3,7 @@
 //! A record covers `count >= 1` sequence numbers from `first_seq`: one for each of its events, or one
 //! for a record of claims alone. `first_seq` is its key; numbers never repeat and leave no hole.
 
+mod archive;
 #[cfg(test)]
 mod conformance;
 mod disk;
@@ -22,6 +23,7 @@ mod verify;
 use crate::domain::ids::Seq;
 
 pub use self::{
+    archive::Archive,
     redb::{JournalOptions, RedbJournal},
     verify::{Verified, verify},
 };

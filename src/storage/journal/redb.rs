@@ -9,7 +9,7 @@
 //! the file in large transactions.
 
 use super::{
-    Head, Journal, JournalError, JournalReader, Record,
+    Archive, Head, Journal, JournalError, JournalReader, Record,
     disk::{Medium, free_bytes, unreadable, write_error},
     frame,
     page::check_order,
@@ -109,6 +109,12 @@ impl RedbJournal {
         }
         self.write_pending()?;
         self.write(Some(&Vec::new()), Durability::Immediate)
+    }
+
+    /// For copying the journal while it is written.
+    #[must_use]
+    pub fn archive(&self) -> Archive {
+        Archive(Arc::clone(&self.shared))
     }
 
     fn write_pending(&mut self) -> Result<(), JournalError> {

@@ -324,3 +324,40 @@ fn a_dropped_journal_lets_go_of_its_file_although_readers_live() {
     append(&mut open(dir.path(), LARGE), 1);
     assert_eq!(reader.head().unwrap().next_seq, 1);
 }
+
+#[test]
+fn a_copy_of_a_journal_in_use_ends_at_one_head_and_the_next_one_adds_what_is_new() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut journal = open(dir.path(), JournalOptions { segment_bytes: 5000, ..SMALL });
+    let archive = journal.archive();
+    let mut unchanged = BTreeMap::new();
+    for round in 0..4 {
+        append(&mut journal, 40 * round);
+        let head = archive.copy_to(target.path(), &mut |_, _| append(&mut journal, 1)).unwrap();
+        let copy = open(target.path(), LARGE);
+        assert_eq!(copy.head(), head);
+        verify(&*copy.reader(), &mut |_, _| {}).unwrap();
+        drop(copy);
+        let kept = segments(target.path());
+        assert!(unchanged.iter().all(|(path, modified)| fs::metadata(path).unwrap().modified().unwrap() == *modified));
+        let closed = kept.into_keys().rev().skip(1);
+        unchanged = closed.map(|path| (path.clone(), fs::metadata(path).unwrap().modified().unwrap())).collect();
+    }
+    assert!(unchanged.len() > 2);
+    let missing = archive.copy_to(Path::new("/dev/null/x"), &mut |_, _| {}).unwrap_err();
+    assert!(missing.to_string().contains("/dev/null/x"), "{missing}");
+}
+
+#[test]
+fn a_copy_cut_short_is_finished_by_the_next_one() {
+    let (dir, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut journal = open(dir.path(), SMALL);
+    append(&mut journal, 4);
+    journal.archive().copy_to(target.path(), &mut |_, _| {}).unwrap();
+    fs::write(nth(target.path(), 1), b"half").unwrap();
+    fs::remove_file(nth(target.path(), 2)).unwrap();
+    append(&mut journal, 1);
+    let head = journal.archive().copy_to(target.path(), &mut |_, _| {}).unwrap();
+    assert_eq!(open(target.path(), LARGE).head(), head);
+    assert_eq!(read(&open(target.path(), LARGE)).unwrap(), read(&journal).unwrap());
+}
