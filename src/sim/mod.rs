@@ -6,6 +6,10 @@
 
 mod behaviour;
 mod chance;
+mod conductor;
+mod phone;
 
 pub use behaviour::{Answer, Behaviour, Course, Habits, Planned, Quantiles, quantile};
 pub use chance::Chance;
+pub use conductor::{Arrival, Conductor, Played, Stopped};
+pub use phone::{Agenda, Deed, Phone};
