@@ -6,10 +6,16 @@
 
 mod behaviour;
 mod chance;
+mod city;
 mod conductor;
+mod kpi;
 mod phone;
+mod roster;
 
 pub use behaviour::{Answer, Behaviour, Course, Habits, Planned, Quantiles, quantile};
 pub use chance::Chance;
+pub use city::City;
 pub use conductor::{Arrival, Conductor, Played, Stopped};
+pub use kpi::{AtEnd, Kpis, Ledger, Middle, Spread};
 pub use phone::{Agenda, Deed, Phone};
+pub use roster::{Demand, generate as generate_experts};
