@@ -16,5 +16,6 @@ pub mod route;
 pub mod settings;
 pub mod shift;
 pub mod skill;
+pub mod text;
 pub mod ticket;
 pub mod time;

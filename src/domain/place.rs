@@ -184,21 +184,28 @@ impl RegionIndex {
     }
 
     fn nearest(&self, place: Place, reach_m: f64) -> (Option<super::ids::RegionId>, Located) {
+        match self.nearest_regions(place, reach_m, 1).pop() {
+            Some(id) => (Some(id), Located::Nearest),
+            None => (None, Located::Nowhere),
+        }
+    }
+
+    /// At most `limit` regions with an edge (or inside) within `reach_m` of a place, nearest first.
+    #[must_use]
+    pub fn nearest_regions(&self, place: Place, reach_m: f64, limit: usize) -> Vec<super::ids::RegionId> {
         const METRES_PER_DEGREE: f64 = 111_195.0;
         let dlat = reach_m / METRES_PER_DEGREE;
         let dlon = dlat / place.lat().to_radians().cos().max(0.01);
         let (x, y) = (place.lon(), place.lat());
         let around = rstar::AABB::from_corners([x - dlon, y - dlat], [x + dlon, y + dlat]);
-        let nearest = self
+        let mut near: Vec<_> = self
             .tree
             .locate_in_envelope_intersecting(&around)
             .map(|entry| (edge_distance_m(&entry.area, place), &entry.id))
             .filter(|(distance_m, _)| *distance_m <= reach_m)
-            .min_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(b.1)));
-        match nearest {
-            Some((_, id)) => (Some(id.clone()), Located::Nearest),
-            None => (None, Located::Nowhere),
-        }
+            .collect();
+        near.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(b.1)));
+        near.into_iter().take(limit).map(|(_, id)| id.clone()).collect()
     }
 }
 

@@ -30,6 +30,9 @@ pub enum TicketEvent {
         planned_start: Timestamp,
         #[n(3)]
         planned_end: Timestamp,
+        /// Set when a person chose the expert: why.
+        #[n(4)]
+        reason: Option<Private<String>>,
     },
     #[n(3)]
     Accepted {
@@ -53,6 +56,8 @@ pub enum TicketEvent {
         how: OfferEnd,
         #[n(3)]
         reason: Private<String>,
+        #[n(4)]
+        at: Timestamp,
     },
     /// By a dispatcher, without asking the expert.
     #[n(5)]
@@ -70,13 +75,22 @@ pub enum TicketEvent {
         planned_start: Timestamp,
         #[n(5)]
         planned_end: Timestamp,
+        #[n(6)]
+        at: Timestamp,
     },
+    /// Taken from an expert who had it. After a re-assignment it stands behind the new assignment:
+    /// the visit is already another's, the old expert is only told.
     #[n(6)]
     Unassigned {
         #[n(0)]
         expert: ExpertId,
         #[n(1)]
         reason: Private<String>,
+        #[n(2)]
+        at: Timestamp,
+        /// The router asks others first for this visit.
+        #[n(3)]
+        avoid: bool,
     },
     #[n(7)]
     Departed {
@@ -121,6 +135,8 @@ pub enum TicketEvent {
         reason: Private<String>,
         #[n(1)]
         until: Option<Timestamp>,
+        #[n(2)]
+        at: Timestamp,
     },
     /// Also moves the paused SLA clocks: their new due times stand in it.
     #[n(12)]
@@ -134,7 +150,7 @@ pub enum TicketEvent {
     Rescheduled {
         #[n(0)]
         window: Option<Window>,
-        /// The old plan broke the new window: back to `new`.
+        /// The old plan broke the new window: it was withdrawn by the event before.
         #[n(1)]
         replan: bool,
     },
@@ -142,6 +158,11 @@ pub enum TicketEvent {
     Cancelled {
         #[n(0)]
         reason: Private<String>,
+        #[n(1)]
+        at: Timestamp,
+        /// Not the customer's own doing, so they must hear of it.
+        #[n(2)]
+        tell_customer: bool,
     },
     #[n(15)]
     Reopened {
@@ -149,12 +170,16 @@ pub enum TicketEvent {
         reason: Private<String>,
         #[n(1)]
         sla: Sla,
+        #[n(2)]
+        at: Timestamp,
     },
     /// By the survey or by its timer.
     #[n(16)]
     Closed {
         #[n(0)]
         by_timer: bool,
+        #[n(1)]
+        at: Timestamp,
     },
     #[n(17)]
     Surveyed {
@@ -188,6 +213,9 @@ pub enum TicketEvent {
         notes: Private<String>,
         #[n(4)]
         expert: Option<ExpertId>,
+        /// The client's id for it: a repeat is not recorded again.
+        #[n(5)]
+        id: Option<String>,
     },
     #[n(23)]
     Quarantined {
@@ -221,6 +249,11 @@ pub enum TicketEvent {
         planned_end: Timestamp,
         #[n(2)]
         at_risk: bool,
+        /// It slipped so far from what the customer was told that they must hear of it.
+        #[n(3)]
+        tell: bool,
+        #[n(4)]
+        at: Timestamp,
     },
     #[n(28)]
     DeliverySent {
@@ -320,9 +353,12 @@ pub enum OfferEnd {
     Declined,
     #[n(1)]
     Expired,
-    /// Taken back: hold, cancel, reschedule, re-assignment, handover.
+    /// Taken back: hold, cancel, reschedule, re-assignment.
     #[n(2)]
     Withdrawn,
+    /// Taken from this expert by a dispatcher; the router asks others first.
+    #[n(3)]
+    Unassigned,
 }
 
 impl TicketEvent {
@@ -336,7 +372,7 @@ impl TicketEvent {
             Self::Accepted { .. } => "ticket.accepted",
             Self::OfferEnded { how: OfferEnd::Declined, .. } => "ticket.declined",
             Self::OfferEnded { how: OfferEnd::Expired, .. } => "ticket.offer_expired",
-            Self::OfferEnded { how: OfferEnd::Withdrawn, .. } => "ticket.offer_withdrawn",
+            Self::OfferEnded { how: OfferEnd::Withdrawn | OfferEnd::Unassigned, .. } => "ticket.offer_withdrawn",
             Self::Assigned { .. } => "ticket.assigned",
             Self::Unassigned { .. } => "ticket.unassigned",
             Self::Departed { .. } => "ticket.departed",

@@ -14,6 +14,7 @@ mod outbox;
 mod refusal;
 mod sla;
 mod timers;
+mod visit;
 
 pub use command::{Action, Command, Ctx, ExpertCommand, Open, Role, Who};
 pub use decide::{Decided, RouteEffect, decide, open};
@@ -23,10 +24,11 @@ pub use outbox::{Audience, Channel, Delivery, DeliveryKind, DeliveryStatus};
 pub use refusal::Refusal;
 pub use sla::{Sla, SlaClock};
 pub use timers::{Timer, TimerKind};
+pub use visit::{Lapsed, Offer, PastVisit, Step, Visit, VisitOutcome};
 
 use super::{
     decision::Escalation,
-    ids::{CustomerId, DeliveryNo, ExpertId, OfferNo, PersonId, RegionId, TicketNumber, Version, VisitNo},
+    ids::{CustomerId, DeliveryNo, OfferNo, PersonId, RegionId, TicketNumber, Version},
     person::{Private, Sealing, TicketPersonal},
     place::{CoarseCell, Located},
     skill::SkillLevel,
@@ -113,9 +115,12 @@ pub struct Ticket {
     pub seen_commands: Vec<String>,
     #[n(32)]
     pub rating: Option<u8>,
-    /// The handover that is under way to another cell, or the last one done.
+    /// How often it went to another region.
     #[n(33)]
     pub handovers: u16,
+    /// Client command ids that were refused and recorded, newest last, bounded.
+    #[n(35)]
+    pub refused_commands: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -181,25 +186,6 @@ impl Phase {
         match self {
             Self::New | Self::Assigning | Self::Assigned | Self::InProgress | Self::Reopened | Self::OnHold => true,
             Self::Completed | Self::Closed | Self::Cancelled => false,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(index_only)]
-pub enum Step {
-    #[n(0)]
-    EnRoute,
-    #[n(1)]
-    OnSite,
-}
-
-impl Step {
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::EnRoute => "en_route",
-            Self::OnSite => "on_site",
         }
     }
 }
@@ -282,75 +268,6 @@ pub enum WindowKind {
     Wish,
 }
 
-/// The current visit.
-#[derive(Clone, Debug, PartialEq, Encode, Decode)]
-pub struct Visit {
-    #[n(0)]
-    pub no: VisitNo,
-    /// Offered to, assigned to, or being served by.
-    #[n(1)]
-    pub expert: Option<ExpertId>,
-    /// The live offer (phase `assigning`).
-    #[n(2)]
-    pub offer: Option<Offer>,
-    /// The offer that was accepted; 0 for a direct assignment.
-    #[n(3)]
-    pub accepted_offer: OfferNo,
-    #[n(4)]
-    pub planned_start: Option<Timestamp>,
-    #[n(5)]
-    pub planned_end: Option<Timestamp>,
-    #[n(6)]
-    pub pinned: bool,
-    /// Experts who declined or let an offer of this visit expire, in order.
-    #[n(7)]
-    pub refused_by: Vec<ExpertId>,
-    #[n(8)]
-    pub assigned_at: Option<Timestamp>,
-    #[n(9)]
-    pub departed_at: Option<Timestamp>,
-    #[n(10)]
-    pub arrived_at: Option<Timestamp>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Offer {
-    #[n(0)]
-    pub no: OfferNo,
-    #[n(1)]
-    pub made_at: Timestamp,
-    #[n(2)]
-    pub expires_at: Timestamp,
-}
-
-#[derive(Clone, Debug, PartialEq, Encode, Decode)]
-#[cbor(context_bound = "Sealing")]
-pub struct PastVisit {
-    #[n(0)]
-    pub no: VisitNo,
-    #[n(1)]
-    pub expert: Option<ExpertId>,
-    #[n(2)]
-    pub outcome: VisitOutcome,
-    #[n(3)]
-    pub started_at: Option<Timestamp>,
-    #[n(4)]
-    pub ended_at: Timestamp,
-    #[n(5)]
-    pub notes: Private<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(index_only)]
-pub enum VisitOutcome {
-    #[n(0)]
-    Completed,
-    #[n(1)]
-    CannotFix,
-    #[n(2)]
-    NoAccess,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Waiting {
     #[n(0)]
@@ -375,6 +292,9 @@ pub enum WaitReason {
     /// A neighbour region was asked.
     #[n(3)]
     Handover,
+    /// Nobody on the roster can do it; a person was told.
+    #[n(4)]
+    NobodyQualified,
 }
 
 impl WaitReason {
@@ -385,6 +305,7 @@ impl WaitReason {
             Self::OffShift => "off_shift",
             Self::WindowAhead => "window_ahead",
             Self::Handover => "handover",
+            Self::NobodyQualified => "nobody_qualified",
         }
     }
 }
@@ -407,6 +328,15 @@ impl Ticket {
     #[must_use]
     pub fn due(&self) -> Timestamp {
         self.due_at.map_or(self.sla.resolve.due, |due| due.min(self.sla.resolve.due))
+    }
+
+    /// This plan would break the promised window or a due time.
+    #[must_use]
+    pub fn at_risk(&self, start: Timestamp, end: Timestamp) -> bool {
+        let promise = self.window.filter(|window| window.kind == WindowKind::Promise);
+        promise.is_some_and(|window| start > window.to)
+            || self.due_at.is_some_and(|due| start > due)
+            || end > self.sla.resolve.due
     }
 
     /// The dispatcher may place it by itself now.

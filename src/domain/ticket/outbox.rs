@@ -1,6 +1,7 @@
 //! What people must be told. A delivery is queued by the event that causes it and lives in the
 //! ticket's state until it was received, sent for good, or given up.
 
+use super::{Phase, Step, Ticket};
 use crate::domain::{
     ids::{DeliveryNo, ExpertId, OfferNo, VisitNo},
     time::Timestamp,
@@ -118,6 +119,74 @@ impl Channel {
             Self::Push => "push",
             Self::Sms => "sms",
             Self::Email => "email",
+        }
+    }
+}
+
+impl Ticket {
+    /// Customers without phone and e-mail look it up instead. News of one kind replace older ones.
+    pub(super) fn tell_customer(&mut self, kind: DeliveryKind, at: Timestamp) {
+        self.deliveries.retain(|delivery| delivery.kind != kind);
+        let contact = self.personal.known().map(|personal| &personal.contact);
+        if contact.is_some_and(|contact| contact.phone.is_some() || contact.email.is_some()) {
+            self.queue(Audience::Customer, kind, self.visit.accepted_offer, at);
+        }
+    }
+
+    pub(super) fn tell_expert(&mut self, expert: &ExpertId, kind: DeliveryKind, offer: OfferNo, at: Timestamp) {
+        self.queue(Audience::Expert(expert.clone()), kind, offer, at);
+    }
+
+    fn queue(&mut self, to: Audience, kind: DeliveryKind, offer: OfferNo, at: Timestamp) {
+        let (no, visit) = (self.next_delivery, self.visit.no);
+        self.next_delivery = no.saturating_add(1);
+        let status = DeliveryStatus::Queued;
+        self.deliveries.push(Delivery { no, to, kind, visit, offer, queued_at: at, next_at: at, attempts: 0, status });
+    }
+
+    pub(super) fn delivery_sent(&mut self, no: DeliveryNo, next_at: Option<Timestamp>) {
+        match next_at {
+            None => self.deliveries.retain(|delivery| delivery.no != no),
+            Some(next_at) => {
+                for delivery in self.deliveries.iter_mut().filter(|delivery| delivery.no == no) {
+                    delivery.status = DeliveryStatus::Pushed;
+                    delivery.next_at = next_at;
+                }
+            }
+        }
+    }
+
+    pub(super) fn delivery_failed(&mut self, no: DeliveryNo, next_at: Option<Timestamp>) {
+        for delivery in self.deliveries.iter_mut().filter(|delivery| delivery.no == no) {
+            delivery.attempts = delivery.attempts.saturating_add(1);
+            match next_at {
+                Some(next_at) => delivery.next_at = next_at,
+                None => delivery.status = DeliveryStatus::Dead,
+            }
+        }
+    }
+
+    pub(super) fn drop_moot_deliveries(&mut self) {
+        let mut deliveries = std::mem::take(&mut self.deliveries);
+        deliveries.retain(|delivery| self.still_true(delivery));
+        self.deliveries = deliveries;
+    }
+
+    /// What a delivery says is still so; what no longer is must not reach anybody.
+    fn still_true(&self, delivery: &Delivery) -> bool {
+        let this_visit = delivery.visit == self.visit.no;
+        let coming = this_visit && self.visit.assigned_at.is_some() && self.visit.arrived_at.is_none();
+        match delivery.kind {
+            DeliveryKind::Opened | DeliveryKind::Withdrawn => true,
+            DeliveryKind::Offer => self.visit.offer.as_ref().is_some_and(|offer| offer.no == delivery.offer),
+            DeliveryKind::Assignment => {
+                let theirs = |expert| delivery.to == Audience::Expert(expert);
+                coming && self.visit.departed_at.is_none() && self.visit.expert.clone().is_some_and(theirs)
+            }
+            DeliveryKind::ExpertFound | DeliveryKind::Delayed => coming,
+            DeliveryKind::Arrived => this_visit && self.step == Some(Step::OnSite),
+            DeliveryKind::Survey => self.phase == Phase::Completed,
+            DeliveryKind::Cancelled => self.phase == Phase::Cancelled,
         }
     }
 }

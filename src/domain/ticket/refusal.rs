@@ -42,6 +42,8 @@ pub enum Refusal {
     UnknownDelivery(u16),
     #[error("the time to wait for has passed")]
     BadTime,
+    #[error("the ticket or the route changed while it was being awarded")]
+    StaleAward,
 }
 
 impl Refusal {
@@ -67,6 +69,7 @@ impl Refusal {
             Self::NoPlace => "no_place",
             Self::UnknownDelivery(_) => "unknown_delivery",
             Self::BadTime => "bad_time",
+            Self::StaleAward => "stale_award",
         }
     }
 }

@@ -28,6 +28,14 @@ impl SlaClock {
     pub fn running(&self) -> bool {
         self.met_at.is_none() && !self.breached
     }
+
+    /// Met then, once and for all. One met in time but heard of late (offline) was not broken.
+    pub(super) fn meet(&mut self, at: Timestamp) {
+        if self.met_at.is_none() {
+            self.met_at = Some(at);
+            self.breached &= at > self.due;
+        }
+    }
 }
 
 impl Sla {

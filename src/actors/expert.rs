@@ -1,0 +1,132 @@
+//! The expert actor: answers bid requests with the best insertion into its own route, and knows where
+//! its expert is. Owns no truth: profile and route are the store's, positions are fleeting.
+
+use super::{
+    region,
+    shell::{Address, Crash, Handler},
+    tree::Tree,
+};
+use crate::{
+    domain::{
+        decision::{Bid, Policy, Rule},
+        expert::Expert,
+        ids::{ExpertId, RegionId},
+        place::Place,
+        region::Region,
+        route::Route,
+        time::Timestamp,
+    },
+    routing::{self, Terms, VisitSpec},
+};
+use std::sync::Arc;
+
+pub(super) enum Msg {
+    /// What would these visits cost you? Answered with [`region::Msg::Bids`].
+    Bid(Arc<BidRequest>),
+    Profile(Arc<Expert>),
+    Route(Arc<Route>),
+    Position { place: Place, at: Timestamp },
+}
+
+pub(super) struct BidRequest {
+    pub(super) round: u64,
+    /// Whose dispatcher asks.
+    pub(super) asker: RegionId,
+    /// Whose settings count.
+    pub(super) terms_of: Arc<Region>,
+    pub(super) policy: Policy,
+    pub(super) visits: Vec<Arc<Asked>>,
+}
+
+pub(super) struct Asked {
+    pub(super) spec: VisitSpec,
+    pub(super) second_round: bool,
+}
+
+/// One expert's answer to a [`BidRequest`], in the order of its visits.
+pub(super) struct Bids {
+    pub(super) round: u64,
+    pub(super) profile: Arc<Expert>,
+    pub(super) route: Arc<Route>,
+    pub(super) position: Option<Place>,
+    pub(super) verdicts: Vec<Result<Bid, Rule>>,
+}
+
+pub(super) struct ExpertActor {
+    id: ExpertId,
+    tree: Arc<Tree>,
+    position: Option<(Place, Timestamp)>,
+    known: Option<(Arc<Expert>, Arc<Route>)>,
+}
+
+/// A position older than this says nothing about where to start from.
+const POSITION_FRESH_S: i64 = 300;
+
+impl Handler for ExpertActor {
+    type Msg = Msg;
+
+    async fn handle(&mut self, _: &Address<Msg>, msg: Msg) -> Result<(), Crash> {
+        match msg {
+            Msg::Bid(request) => self.bid(&request),
+            Msg::Profile(profile) => {
+                if let Some((known, _)) = &mut self.known
+                    && known.version < profile.version
+                {
+                    *known = profile;
+                }
+            }
+            Msg::Route(route) => {
+                if let Some((_, known)) = &mut self.known
+                    && known.version < route.version
+                {
+                    *known = route;
+                }
+            }
+            Msg::Position { place, at } => self.position = Some((place, at)),
+        }
+        Ok(())
+    }
+}
+
+impl ExpertActor {
+    pub(super) fn new(id: ExpertId, tree: Arc<Tree>) -> Self {
+        Self { id, tree, position: None, known: None }
+    }
+
+    fn bid(&mut self, request: &BidRequest) {
+        let Some((profile, route)) = self.load() else { return };
+        let now = self.tree.clock.now();
+        let fresh = |(place, at): (Place, Timestamp)| (now.since_s(at) <= POSITION_FRESH_S).then_some(place);
+        let position = self.position.and_then(fresh);
+        let verdict = |asked: &Arc<Asked>| {
+            let terms = Terms {
+                now,
+                settings: &request.terms_of.settings,
+                policy: request.policy,
+                second_round: asked.second_round,
+            };
+            routing::bid(&asked.spec, &profile, &route, position, &terms)
+        };
+        let verdicts = request.visits.iter().map(verdict).collect();
+        let bids = Bids { round: request.round, profile, route, position, verdicts };
+        if let Some(asker) = self.tree.region(&request.asker) {
+            asker.dispatcher.send(region::Msg::Bids(bids));
+        }
+    }
+
+    fn load(&mut self) -> Option<(Arc<Expert>, Arc<Route>)> {
+        if self.known.is_none() {
+            self.known = Some((self.tree.store.expert(&self.id)?, self.tree.store.route(&self.id)?));
+        }
+        self.known.clone()
+    }
+}
+
+/// The expert's actor, started when it is not running.
+pub(super) fn need(tree: &Arc<Tree>, id: &ExpertId) -> Result<Address<Msg>, Crash> {
+    let start = |supervisor: &ractor::ActorCell| {
+        let actor = ExpertActor::new(id.clone(), tree.clone());
+        super::shell::spawn(actor, super::pulse::Role::Expert(id.clone()), supervisor, tree)
+    };
+    tree.experts.need(id, start).map(|(address, _)| address)
+}

@@ -1,0 +1,115 @@
+//! Signs of life: which actor has been handling one message since when. The sentinel reads them.
+
+use crate::domain::ids::{ExpertId, RegionId, TicketNumber};
+use ractor::ActorCell;
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError, Weak,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Instant,
+};
+
+/// Which actor this is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Role {
+    Ticket(TicketNumber),
+    Expert(ExpertId),
+    Dispatcher(RegionId),
+    Timers(RegionId),
+    Outbox,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ticket(number) => write!(f, "ticket {number}"),
+            Self::Expert(expert) => write!(f, "expert {expert}"),
+            Self::Dispatcher(region) => write!(f, "dispatcher of {region}"),
+            Self::Timers(region) => write!(f, "timers of {region}"),
+            Self::Outbox => f.write_str("outbox"),
+        }
+    }
+}
+
+/// One actor's sign of life.
+pub(super) struct Pulse {
+    pub(super) role: Role,
+    /// Monotonic milliseconds when the present message was begun; 0 while idle.
+    busy_since: AtomicI64,
+    /// When the last message was done (or the actor made).
+    idle_since: AtomicI64,
+    cell: OnceLock<ActorCell>,
+}
+
+/// While it lives, the actor is handling a message.
+pub(super) struct Beat<'a>(&'a Pulse);
+
+impl Drop for Beat<'_> {
+    fn drop(&mut self) {
+        self.0.busy_since.store(0, Ordering::Release);
+        self.0.idle_since.store(monotonic_ms(), Ordering::Release);
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "signs of life are measured on the machine's monotonic clock")]
+pub(super) fn monotonic_ms() -> i64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let start = START.get_or_init(Instant::now);
+    i64::try_from(start.elapsed().as_millis()).unwrap_or(i64::MAX) + 1
+}
+
+impl Pulse {
+    pub(super) fn beat(&self) -> Beat<'_> {
+        self.busy_since.store(monotonic_ms(), Ordering::Release);
+        Beat(self)
+    }
+
+    pub(super) fn belongs_to(&self, cell: ActorCell) {
+        let _ = self.cell.set(cell);
+    }
+
+    pub(super) fn cell(&self) -> Option<&ActorCell> {
+        self.cell.get()
+    }
+
+    /// Milliseconds spent on the present message; None while idle.
+    pub(super) fn busy_ms(&self) -> Option<i64> {
+        let since = self.busy_since.load(Ordering::Acquire);
+        (since != 0).then(|| monotonic_ms() - since)
+    }
+
+    /// Milliseconds without any message; None while handling one.
+    pub(super) fn idle_ms(&self) -> Option<i64> {
+        let busy = self.busy_since.load(Ordering::Acquire) != 0;
+        (!busy).then(|| monotonic_ms() - self.idle_since.load(Ordering::Acquire))
+    }
+}
+
+/// All pulses of the tree.
+#[derive(Default)]
+pub(super) struct Pulses(Mutex<Vec<Weak<Pulse>>>);
+
+impl Pulses {
+    pub(super) fn add(&self, role: Role) -> Arc<Pulse> {
+        let pulse = Arc::new(Pulse {
+            role,
+            busy_since: AtomicI64::new(0),
+            idle_since: AtomicI64::new(monotonic_ms()),
+            cell: OnceLock::new(),
+        });
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&pulse));
+        pulse
+    }
+
+    /// The living ones; forgets the others.
+    pub(super) fn living(&self) -> Vec<Arc<Pulse>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let living: Vec<_> = all.iter().filter_map(Weak::upgrade).collect();
+        if living.len() * 2 < all.len() {
+            all.retain(|pulse| pulse.strong_count() > 0);
+        }
+        living
+    }
+}

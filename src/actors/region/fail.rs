@@ -1,0 +1,162 @@
+//! Nobody can come now: ask the neighbours, wait with a reason, or hand it to a person.
+
+use super::{
+    Address, Contest, Dispatcher, Msg, Round, Scope, WINDOW_LEAD_S, escalation,
+    queue::Failed,
+};
+use crate::{
+    domain::{
+        decision::{Decision, EscalationReason, Rule},
+        ids::TicketNumber,
+        ticket::{Command, WaitReason, Waiting},
+        time::Timestamp,
+    },
+    routing::{self, Terms, VisitSpec},
+};
+use std::collections::BTreeMap;
+
+/// A ticket that waits for room is tried again after this, even when nobody told of room.
+const FULL_RETRY_S: i64 = 4 * 3_600;
+/// One that nobody is qualified for is tried again after this, even when the roster stays the same.
+const NOBODY_RETRY_S: i64 = 24 * 3_600;
+/// Neighbours are asked about one ticket at most this often.
+const NEIGHBOURS_AGAIN_S: i64 = 1_800;
+/// A ticket changes regions at most this often by itself.
+const MAX_HANDOVERS: u16 = 3;
+
+impl Dispatcher {
+    pub(super) fn failed(&mut self, me: &Address<Msg>, round: &mut Round, contest: Contest, now: Timestamp) {
+        let number = contest.asked.spec.ticket;
+        let Some(world) = &mut self.world else { return };
+        let Some(entry) = world.queue.entry(number) else { return };
+        let rules = contest.rules();
+        if round.scope == Scope::Home {
+            let decision = contest.decision(None, &world.region, self.tree.options.policy, now);
+            entry.failed = Some(Box::new(Failed { decision, rules }));
+            let refused = entry.failed.as_ref().is_some_and(|f| f.rules.contains_key(&Rule::Refused));
+            if refused && !entry.second_round && !self.rounds_used_up(number) {
+                // Nobody else is left: those who refused are asked once more.
+                if let Some(entry) = self.world.as_mut().and_then(|w| w.queue.entry(number)) {
+                    entry.second_round = true;
+                }
+                return;
+            }
+            let Some(entry) = self.world.as_mut().and_then(|w| w.queue.entry(number)) else { return };
+            let asked_lately = entry.neighbours_asked.is_some_and(|at| now.since_s(at) < NEIGHBOURS_AGAIN_S);
+            if entry.handovers < MAX_HANDOVERS && !asked_lately {
+                entry.neighbours_asked = Some(now);
+                entry.scope = Scope::Neighbours;
+                return;
+            }
+        }
+        let Some(entry) = self.world.as_mut().and_then(|w| w.queue.entry(number)) else { return };
+        entry.scope = Scope::Home;
+        entry.second_round = false;
+        let Some(failed) = entry.failed.take() else { return };
+        let escalated = entry.escalated;
+        self.conclude(me, round, &contest.asked.spec, *failed, escalated, now);
+    }
+
+    /// Wait, or escalate and wait: an escalated ticket stays in the automatic queue.
+    fn conclude(
+        &mut self,
+        me: &Address<Msg>,
+        round: &mut Round,
+        spec: &VisitSpec,
+        failed: Failed,
+        escalated: bool,
+        now: Timestamp,
+    ) {
+        let waiting = self.waiting(spec, &failed.rules, now);
+        let reason = self.reason(spec, &failed, &waiting);
+        let mut decision: Option<Box<Decision>> = Some(Box::new(failed.decision));
+        if let (Some(reason), false) = (reason, escalated) {
+            self.tree.meters.escalations.add(1);
+            let escalation = escalation(reason, &failed.rules, now);
+            let command = Command::Escalate { decision: decision.take(), escalation };
+            super::send(&self.tree, spec.ticket, command, super::Reply::nobody());
+        }
+        self.settle(me, round, spec.ticket, Command::Wait { decision, waiting });
+    }
+
+    fn waiting(&self, spec: &VisitSpec, rules: &BTreeMap<Rule, u32>, now: Timestamp) -> Waiting {
+        let full = rules.contains_key(&Rule::Capacity) || rules.contains_key(&Rule::NoAnswer);
+        let Some(world) = &self.world else {
+            return Waiting { reason: WaitReason::AllFull, next_try_at: now.plus_s(FULL_RETRY_S) };
+        };
+        let terms = Terms {
+            now,
+            settings: &world.region.settings,
+            policy: self.tree.options.policy,
+            second_round: true,
+        };
+        let roster = world.experts.values().map(|(expert, _)| expert.as_ref());
+        let on_shift = routing::next_on_shift(spec, roster, &terms);
+        let lead_s = i64::from(world.region.settings.before_shift_s);
+        let next_shift = on_shift.map(|at| at.plus_s(-lead_s).max(now.plus_s(60)));
+        match (full, next_shift) {
+            (true, next) => {
+                let latest = now.plus_s(FULL_RETRY_S);
+                Waiting { reason: WaitReason::AllFull, next_try_at: next.map_or(latest, |at| at.min(latest)) }
+            }
+            (false, Some(at)) => Waiting { reason: WaitReason::OffShift, next_try_at: at },
+            (false, None) => {
+                Waiting { reason: WaitReason::NobodyQualified, next_try_at: now.plus_s(NOBODY_RETRY_S) }
+            }
+        }
+    }
+
+    /// Why a person must look at it; None when waiting is enough.
+    fn reason(&self, spec: &VisitSpec, failed: &Failed, waiting: &Waiting) -> Option<EscalationReason> {
+        let passes = failed.rules.keys().any(|rule| rule.passes());
+        if self.rounds_used_up(spec.ticket) {
+            return Some(EscalationReason::RoundsExhausted);
+        }
+        if !passes {
+            let reason = if failed.rules.contains_key(&Rule::Window) {
+                EscalationReason::WindowUnreachable
+            } else if failed.rules.contains_key(&Rule::Refused) {
+                EscalationReason::RoundsExhausted
+            } else {
+                EscalationReason::NobodyQualified
+            };
+            return Some(reason);
+        }
+        if waiting.reason == WaitReason::NobodyQualified {
+            return Some(EscalationReason::NobodyQualified);
+        }
+        (waiting.next_try_at > spec.due).then_some(EscalationReason::SlaUnreachable)
+    }
+
+    fn rounds_used_up(&self, number: TicketNumber) -> bool {
+        let Some(world) = &self.world else { return false };
+        let refused = |ticket: std::sync::Arc<crate::domain::ticket::Ticket>| ticket.visit.refused_by.len();
+        let times = self.tree.store.ticket(number).ok().flatten().map_or(0, refused);
+        times >= usize::from(world.region.settings.max_rounds)
+    }
+
+    /// Too early to tell anybody: tried again shortly before the window opens.
+    pub(super) fn wait_for_window(&mut self, me: &Address<Msg>, number: TicketNumber) {
+        let Some(mut round) = self.round.take() else { return };
+        let entry = self.world.as_mut().and_then(|world| world.queue.entry(number));
+        if let Some(from) = entry.and_then(|entry| entry.spec.window).map(|window| window.from) {
+            let next_try_at = from.plus_s(-WINDOW_LEAD_S);
+            let waiting = Waiting { reason: WaitReason::WindowAhead, next_try_at };
+            self.settle(me, &mut round, number, Command::Wait { decision: None, waiting });
+        }
+        self.round = Some(round);
+    }
+
+    /// Tickets without a place to drive to need a person.
+    pub(super) fn escalate_unplaced(&mut self, me: &Address<Msg>) {
+        let now = self.tree.clock.now();
+        let Some(mut round) = self.round.take() else { return };
+        let unplaced = self.world.as_mut().map(|world| std::mem::take(&mut world.queue.unplaced));
+        for number in unplaced.into_iter().flatten().map(|(number, _)| number) {
+            let escalation = escalation(EscalationReason::Unlocated, &BTreeMap::new(), now);
+            self.tree.meters.escalations.add(1);
+            self.settle(me, &mut round, number, Command::Escalate { decision: None, escalation });
+        }
+        self.round = Some(round);
+    }
+}

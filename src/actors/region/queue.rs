@@ -1,0 +1,174 @@
+//! The open queue of a region: what could be dispatched, most urgent first; what waits is found again
+//! by the skills it needs when somebody gets room. Pure.
+
+use crate::{
+    domain::{
+        decision::{Decision, Rule},
+        expert::Expert,
+        ids::{TicketNumber, Version},
+        skill::{SkillLevel, first_unmet},
+        ticket::Ticket,
+        time::Timestamp,
+    },
+    routing::VisitSpec,
+};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
+
+/// Most urgent first, then the earliest due, then the oldest number.
+pub(super) type Key = (Reverse<u8>, Timestamp, TicketNumber);
+
+pub(super) struct Entry {
+    pub(super) spec: VisitSpec,
+    pub(super) version: Version,
+    pub(super) ready: bool,
+    pub(super) handovers: u16,
+    pub(super) escalated: bool,
+    /// Whom to ask next.
+    pub(super) scope: Scope,
+    pub(super) second_round: bool,
+    /// The home region's failure, kept while neighbours are asked.
+    pub(super) failed: Option<Box<Failed>>,
+    pub(super) neighbours_asked: Option<Timestamp>,
+    /// Awards in a row that came too late.
+    pub(super) stale: u8,
+}
+
+pub(super) struct Failed {
+    pub(super) decision: Decision,
+    pub(super) rules: BTreeMap<Rule, u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    Home,
+    Neighbours,
+}
+
+#[derive(Default)]
+pub(super) struct Queue {
+    entries: BTreeMap<TicketNumber, Entry>,
+    ready: BTreeSet<Key>,
+    by_needs: BTreeMap<Vec<SkillLevel>, BTreeSet<Key>>,
+    /// Without a place to drive to: handed to a person.
+    pub(super) unplaced: BTreeMap<TicketNumber, Version>,
+}
+
+fn key(spec: &VisitSpec) -> Key {
+    (Reverse(spec.urgency), spec.due, spec.ticket)
+}
+
+impl Queue {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn has_ready(&self) -> bool {
+        !self.ready.is_empty() || !self.unplaced.is_empty()
+    }
+
+    pub(super) fn entry(&mut self, number: TicketNumber) -> Option<&mut Entry> {
+        self.entries.get_mut(&number)
+    }
+
+    /// Takes a ticket's newest state in; an older one than known changes nothing.
+    pub(super) fn take(&mut self, ticket: &Ticket, now: Timestamp) {
+        let number = ticket.number;
+        if self.entries.get(&number).is_some_and(|entry| entry.version >= ticket.version) {
+            return;
+        }
+        let neighbours_asked = self.entries.get(&number).and_then(|entry| entry.neighbours_asked);
+        self.remove(number);
+        let spec = if ticket.dispatchable() && ticket.region.as_str() != "unlocated" { VisitSpec::of(ticket) } else { None };
+        let Some(spec) = spec else {
+            let to_escalate = matches!(ticket.phase, crate::domain::ticket::Phase::New | crate::domain::ticket::Phase::Reopened)
+                && ticket.quarantined.is_none()
+                && ticket.escalation.is_none();
+            if to_escalate {
+                self.unplaced.insert(number, ticket.version);
+            }
+            return;
+        };
+        let ready = ticket.waiting.as_ref().is_none_or(|waiting| waiting.next_try_at <= now);
+        let key = key(&spec);
+        self.by_needs.entry(spec.skills.clone()).or_default().insert(key);
+        if ready {
+            self.ready.insert(key);
+        }
+        let entry = Entry {
+            spec,
+            version: ticket.version,
+            ready,
+            handovers: ticket.handovers,
+            escalated: ticket.escalation.is_some(),
+            scope: Scope::Home,
+            second_round: false,
+            failed: None,
+            neighbours_asked,
+            stale: 0,
+        };
+        self.entries.insert(number, entry);
+    }
+
+    pub(super) fn remove(&mut self, number: TicketNumber) {
+        self.unplaced.remove(&number);
+        let Some(entry) = self.entries.remove(&number) else { return };
+        let key = key(&entry.spec);
+        self.ready.remove(&key);
+        if let Some(keys) = self.by_needs.get_mut(&entry.spec.skills) {
+            keys.remove(&key);
+            if keys.is_empty() {
+                self.by_needs.remove(&entry.spec.skills);
+            }
+        }
+    }
+
+    pub(super) fn set_ready(&mut self, number: TicketNumber, ready: bool) {
+        let Some(entry) = self.entries.get_mut(&number) else { return };
+        entry.ready = ready;
+        let key = key(&entry.spec);
+        if ready {
+            self.ready.insert(key);
+        } else {
+            self.ready.remove(&key);
+        }
+    }
+
+    /// The most urgent ready ones that ask in the same scope, at most `limit`.
+    pub(super) fn next(&self, limit: usize) -> (Scope, Vec<TicketNumber>) {
+        let scope_of = |key: &Key| self.entries.get(&key.2).map_or(Scope::Home, |entry| entry.scope);
+        let Some(first) = self.ready.first() else { return (Scope::Home, Vec::new()) };
+        let scope = scope_of(first);
+        let same = self.ready.iter().filter(|key| scope_of(key) == scope);
+        (scope, same.take(limit).map(|key| key.2).collect())
+    }
+
+    /// Somebody got room: the most urgent waiting ones that they could serve become ready, at most
+    /// `limit`. Looks at a few per set of needed skills, not at the whole queue.
+    pub(super) fn wake(&mut self, expert: &Expert, reach_m: f64, until: Timestamp, limit: usize) -> usize {
+        let Some(home) = expert.home() else { return 0 };
+        let mut found: Vec<Key> = Vec::new();
+        for (needs, keys) in &self.by_needs {
+            if first_unmet(&expert.skills, needs).is_some() {
+                continue;
+            }
+            let suits = |key: &&Key| {
+                self.entries.get(&key.2).is_some_and(|entry| {
+                    !entry.ready
+                        && !entry.spec.refused_by.contains(&expert.id)
+                        && entry.spec.window.is_none_or(|window| window.from <= until)
+                        && entry.spec.place.distance_m(home) <= reach_m
+                })
+            };
+            found.extend(keys.iter().take(8 * limit).filter(suits).take(limit));
+        }
+        found.sort_unstable();
+        found.truncate(limit);
+        for key in &found {
+            self.set_ready(key.2, true);
+        }
+        found.len()
+    }
+}

@@ -1,0 +1,131 @@
+//! One auction round: some visits, the experts asked, what they bid, whom it goes to. Pure.
+
+use super::super::expert::{Asked, Bids};
+use super::queue::Scope;
+use crate::{
+    domain::{
+        decision::{Bid, Candidate, Decision, Policy, Rule, TravelSource, Verdict},
+        expert::Expert,
+        ids::{ExpertId, TicketNumber, Version},
+        person::Private,
+        place::Place,
+        region::Region,
+        route::Route,
+        time::Timestamp,
+    },
+    routing,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+pub(super) struct Round {
+    pub(super) id: u64,
+    pub(super) scope: Scope,
+    pub(super) contests: Vec<Contest>,
+    /// Asked and not yet answered.
+    pub(super) awaited: BTreeSet<ExpertId>,
+    /// Commands sent and not yet answered.
+    pub(super) pending: BTreeSet<TicketNumber>,
+    pub(super) deadline: Option<tokio::task::AbortHandle>,
+}
+
+pub(super) struct Contest {
+    pub(super) asked: Arc<Asked>,
+    pub(super) ticket_version: Version,
+    /// By expert; who does not answer in time keeps `NoAnswer`.
+    pub(super) verdicts: BTreeMap<ExpertId, Heard>,
+    /// Experts the index ruled out without asking, by rule.
+    pub(super) ruled_out: BTreeMap<Rule, u32>,
+}
+
+pub(super) struct Heard {
+    pub(super) profile: Option<Arc<Expert>>,
+    pub(super) route: Option<Arc<Route>>,
+    pub(super) position: Option<Place>,
+    pub(super) verdict: Result<Bid, Rule>,
+}
+
+/// What becomes of one contest.
+pub(super) enum Outcome<'a> {
+    Award { expert: &'a ExpertId, bid: &'a Bid },
+    /// The best one won another visit in this round: ask again in the next.
+    Later,
+    Nobody,
+}
+
+impl Round {
+    /// True when that was the last answer awaited.
+    pub(super) fn hear(&mut self, bids: Bids) -> bool {
+        let expert = bids.profile.id.clone();
+        if !self.awaited.remove(&expert) {
+            return false;
+        }
+        for (contest, verdict) in self.contests.iter_mut().zip(bids.verdicts) {
+            let heard = Heard {
+                profile: Some(bids.profile.clone()),
+                route: Some(bids.route.clone()),
+                position: bids.position,
+                verdict,
+            };
+            contest.verdicts.insert(expert.clone(), heard);
+        }
+        self.awaited.is_empty()
+    }
+}
+
+impl Contest {
+    pub(super) fn outcome(&self, taken: &BTreeSet<ExpertId>) -> Outcome<'_> {
+        let bids = self.verdicts.iter().filter_map(|(expert, heard)| Some((expert, heard.verdict.as_ref().ok()?)));
+        match routing::choose(bids) {
+            None => Outcome::Nobody,
+            Some((expert, _)) if taken.contains(expert) => Outcome::Later,
+            Some((expert, bid)) => Outcome::Award { expert, bid },
+        }
+    }
+
+    /// How many experts each rule excluded.
+    pub(super) fn rules(&self) -> BTreeMap<Rule, u32> {
+        let mut rules = self.ruled_out.clone();
+        for heard in self.verdicts.values() {
+            if let Err(rule) = heard.verdict {
+                *rules.entry(rule).or_default() += 1;
+            }
+        }
+        rules
+    }
+
+    /// The record of this choice.
+    pub(super) fn decision(
+        &self,
+        winner: Option<&ExpertId>,
+        region: &Region,
+        policy: Policy,
+        at: Timestamp,
+    ) -> Decision {
+        let spec = &self.asked.spec;
+        let candidate = |(expert, heard): (&ExpertId, &Heard)| Candidate {
+            expert: expert.clone(),
+            profile_version: heard.profile.as_ref().map_or(0, |p| p.version),
+            route_version: heard.route.as_ref().map_or(0, |r| r.version),
+            position: heard.position.map(|place| Private::new(spec.person, place)),
+            verdict: match &heard.verdict {
+                Ok(bid) => Verdict::Bid(bid.clone()),
+                Err(rule) => Verdict::Ruled(*rule),
+            },
+        };
+        Decision {
+            at,
+            ticket_version: self.ticket_version,
+            visit: spec.visit,
+            region: region.id.clone(),
+            region_version: region.version,
+            policy,
+            travel: TravelSource::GreatCircle,
+            candidates: self.verdicts.iter().map(candidate).collect(),
+            winner: winner.cloned(),
+            second_round: self.asked.second_round,
+        }
+    }
+}

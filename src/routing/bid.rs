@@ -1,0 +1,159 @@
+//! One expert's answer to "would you take this visit?": the cheapest insertion, or the first hard rule
+//! that forbids it (P4). Rules are checked in the order of [`Rule`].
+
+use super::{
+    Terms, VisitSpec,
+    cost::cost,
+    timing::{Origin, Overdue, Sequence, Timetable, frozen},
+    working,
+};
+use crate::domain::{
+    decision::{Bid, Policy, Rule},
+    expert::Expert,
+    ids::{ExpertId, OfferNo},
+    person::Private,
+    place::Place,
+    route::{Route, Stop, StopState},
+    shift::Interval,
+    skill::first_unmet,
+    ticket::WindowKind,
+    time::Timestamp,
+};
+
+/// The best insertion of a visit into an expert's route, or the first hard rule that forbids it.
+///
+/// `position`: the last report of where they are; believed only on shift with nothing under way. When
+/// no position in the route keeps the time rules, the one that the cheapest position breaks is named.
+pub fn bid(
+    visit: &VisitSpec,
+    expert: &Expert,
+    route: &Route,
+    position: Option<Place>,
+    terms: &Terms<'_>,
+) -> Result<Bid, Rule> {
+    eligible(visit, expert, terms)?;
+    let home = expert.home().ok_or(Rule::NoPlace)?;
+    let duty = working::stretch(expert, terms.now, terms.settings.before_shift_s)?;
+    if full(expert, route, terms) {
+        return Err(Rule::Capacity);
+    }
+    let stop = stop(visit, 0, false);
+    let origin = Origin::of(expert, route, Some(duty), position, terms.now);
+    let sequence = Sequence::of(&route.stops, origin, Some(home), &terms.settings.travel);
+    let base = sequence.timed(terms.now, Overdue::STRICT, None);
+    (frozen(&route.stops)..=route.stops.len())
+        .map(|position| placed(visit, expert, &base, &stop, position, Some(duty), terms))
+        .min_by_key(|(bid, broken)| (broken.is_some(), bid.cost.total(), bid.position))
+        .map_or(Err(Rule::Capacity), |(bid, broken)| broken.map_or(Ok(bid), Err))
+}
+
+/// A forced insertion at the end of the route, whatever the rules say; names the first rule broken.
+/// The caller marks the stop `forced` when one is.
+#[must_use]
+pub fn append(route: &Route, visit: &VisitSpec, expert: &Expert, terms: &Terms<'_>) -> (Bid, Option<Rule>) {
+    let eligible = eligible(visit, expert, terms);
+    let shift = working::stretch(expert, terms.now, terms.settings.before_shift_s);
+    let duty = shift.ok().or_else(|| working::duty(expert, terms));
+    let stop = stop(visit, 0, false);
+    let origin = Origin::of(expert, route, duty, None, terms.now);
+    let base = Sequence::of(&route.stops, origin, expert.home(), &terms.settings.travel).timed(
+        terms.now,
+        Overdue::STRICT,
+        None,
+    );
+    let (bid, late) = placed(visit, expert, &base, &stop, route.stops.len(), duty, terms);
+    let capacity = full(expert, route, terms).then_some(Rule::Capacity);
+    (bid, eligible.err().or(shift.err()).or(capacity).or(late))
+}
+
+/// The cheapest of the bids, ties by expert id.
+#[must_use]
+pub fn choose<'a>(bids: impl Iterator<Item = (&'a ExpertId, &'a Bid)>) -> Option<(&'a ExpertId, &'a Bid)> {
+    bids.min_by_key(|(expert, bid)| (bid.cost.total(), *expert))
+}
+
+/// The rules that look at the profile alone, whatever the time.
+pub(super) fn eligible(visit: &VisitSpec, expert: &Expert, terms: &Terms<'_>) -> Result<(), Rule> {
+    if expert.retired {
+        return Err(Rule::Retired);
+    }
+    if first_unmet(&expert.skills, &visit.skills).is_some() {
+        return Err(Rule::Skill);
+    }
+    if !terms.second_round && visit.refused_by.contains(&expert.id) {
+        return Err(Rule::Refused);
+    }
+    let home = expert.home().ok_or(Rule::NoPlace)?;
+    if home.distance_m(visit.place) > f64::from(terms.settings.reach_m) {
+        return Err(Rule::Reach);
+    }
+    Ok(())
+}
+
+/// Holds as many visits as allowed; under the policy `nearest` only the free are asked.
+fn full(expert: &Expert, route: &Route, terms: &Terms<'_>) -> bool {
+    let allowed = match terms.policy {
+        Policy::Nearest => 1,
+        Policy::Insertion | Policy::Full => expert.max_visits_ahead.unwrap_or(terms.settings.max_visits_ahead),
+    };
+    route.stops.len() >= usize::from(allowed)
+}
+
+/// The visit at one position: what it would cost, and the time rule it breaks.
+fn placed(
+    visit: &VisitSpec,
+    expert: &Expert,
+    base: &Timetable<'_>,
+    stop: &Stop,
+    position: usize,
+    duty: Option<Interval>,
+    terms: &Terms<'_>,
+) -> (Bid, Option<Rule>) {
+    let with = base.sequence.with(position, stop).timed(terms.now, Overdue::STRICT, None);
+    let times = with.times[position];
+    let bid = Bid {
+        position: u16::try_from(position).unwrap_or(u16::MAX),
+        depart: times.depart,
+        start: times.start,
+        end: times.end,
+        cost: cost(visit, expert, base, &with, position, duty, terms),
+    };
+    let latest = duty.map(|duty| duty.to.plus_s(i64::from(terms.settings.max_overtime_s)));
+    let broken = if latest.is_some_and(|latest| with.home_at > latest) {
+        Some(Rule::ShiftEnd)
+    } else {
+        breaks_window(base, &with, position).then_some(Rule::Window)
+    };
+    (bid, broken)
+}
+
+/// The visit misses its promised window, or makes a later stop miss its own (or miss it by more).
+fn breaks_window(base: &Timetable<'_>, with: &Timetable<'_>, position: usize) -> bool {
+    let missed = |stop: &Stop, start: Timestamp| {
+        stop.window.is_some_and(|window| window.kind == WindowKind::Promise && start > window.to)
+    };
+    let later = with.sequence.stops.iter().zip(&with.times).enumerate().skip(position);
+    later
+        .filter(|(_, (stop, _))| !stop.forced)
+        .any(|(i, (stop, times))| missed(stop, times.start) && (i == position || times.start > base.times[i - 1].start))
+}
+
+/// The visit as a stop, not yet timed. `offer` 0: assigned at once.
+pub(super) fn stop(visit: &VisitSpec, offer: OfferNo, pinned: bool) -> Stop {
+    Stop {
+        ticket: visit.ticket,
+        visit: visit.visit,
+        offer,
+        state: if offer == 0 { StopState::Assigned } else { StopState::Offered },
+        place: Private::new(visit.person, visit.place),
+        service_s: visit.service_s,
+        window: visit.window,
+        planned_depart: Timestamp::ZERO,
+        planned_start: Timestamp::ZERO,
+        planned_end: Timestamp::ZERO,
+        pinned,
+        forced: false,
+        due: Some(visit.due),
+        urgency: visit.urgency,
+    }
+}

@@ -1,0 +1,196 @@
+//! The timetable of a route: from the drives between its stops to when each begins and ends.
+//!
+//! Must hold: stops never overlap, drives included (P5); nobody sets out before now, before the shift
+//! or before they are free; what was started is not turned round. Never judges: rules are in `bid`.
+
+use super::{Terms, travel, working};
+use crate::domain::{
+    expert::Expert,
+    place::Place,
+    route::{Route, Stop, StopState},
+    settings::TravelSettings,
+    shift::Interval,
+    ticket::WindowKind,
+    time::Timestamp,
+};
+
+/// Where the first stop that has not been started is driven from, and how early.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    /// None: home unknown (erased), its drives count nothing.
+    pub place: Option<Place>,
+    pub ready: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Times {
+    pub depart: Timestamp,
+    pub start: Timestamp,
+    pub end: Timestamp,
+}
+
+/// How an overtaken plan of a started stop is put right.
+#[derive(Clone, Copy)]
+pub(super) struct Overdue {
+    /// Not touched while overdue by no more than this.
+    pub tolerance_s: i64,
+    /// Then expected this much after now.
+    pub grace_s: i64,
+}
+
+impl Overdue {
+    pub(super) const STRICT: Self = Self { tolerance_s: 0, grace_s: 0 };
+
+    fn fix(self, planned: Timestamp, now: Timestamp) -> Timestamp {
+        if planned.plus_s(self.tolerance_s) >= now { planned } else { now.plus_s(self.grace_s) }
+    }
+}
+
+/// Stops in driving order with the drives between them. An unknown (erased) place counts as the one before.
+#[derive(Clone)]
+pub(super) struct Sequence<'a> {
+    pub stops: Vec<&'a Stop>,
+    /// `legs_s[i]` leads to stop `i`.
+    pub legs_s: Vec<i64>,
+    pub home_s: i64,
+    places: Vec<Option<Place>>,
+    origin: Origin,
+    home: Option<Place>,
+    travel: &'a TravelSettings,
+}
+
+/// A sequence with its times.
+pub(super) struct Timetable<'a> {
+    pub sequence: Sequence<'a>,
+    pub times: Vec<Times>,
+    /// End of the drive home; the origin's `ready` for a route without stops.
+    pub home_at: Timestamp,
+}
+
+impl Origin {
+    /// `position`: a report of where the expert is, believed when [`position_counts`].
+    pub(super) fn of(
+        expert: &Expert,
+        route: &Route,
+        duty: Option<Interval>,
+        position: Option<Place>,
+        now: Timestamp,
+    ) -> Self {
+        let since = duty.map_or(Timestamp(i64::MIN), |duty| duty.from);
+        let anchor = route.anchor.as_ref().filter(|anchor| anchor.at >= since);
+        let ready = now.max(since).max(anchor.map_or(since, |anchor| anchor.at));
+        let reported = position.filter(|_| position_counts(route, duty, now));
+        let anchored = || anchor.and_then(|anchor| anchor.place.known().copied());
+        Self { place: reported.or_else(anchored).or_else(|| expert.home()), ready }
+    }
+}
+
+/// A reported position says where the expert would set out: on shift, and nothing under way.
+pub(super) fn position_counts(route: &Route, duty: Option<Interval>, now: Timestamp) -> bool {
+    duty.is_some_and(|duty| duty.from <= now && now < duty.to) && frozen(&route.stops) == 0
+}
+
+/// How many stops at the front nothing may be put before.
+pub(super) fn frozen(stops: &[Stop]) -> usize {
+    stops.iter().rposition(Stop::started).map_or(0, |last| last + 1)
+}
+
+fn leg_s(from: Option<Place>, to: Option<Place>, settings: &TravelSettings) -> i64 {
+    match (from, to) {
+        (Some(from), Some(to)) => travel(from, to, settings).duration_s,
+        (None, _) | (_, None) => 0,
+    }
+}
+
+impl<'a> Sequence<'a> {
+    pub(super) fn of(stops: &'a [Stop], origin: Origin, home: Option<Place>, travel: &'a TravelSettings) -> Self {
+        let (mut places, mut legs_s) = (Vec::with_capacity(stops.len() + 1), Vec::with_capacity(stops.len() + 1));
+        let mut here = origin.place;
+        for stop in stops {
+            let there = stop.place.known().copied().or(here);
+            legs_s.push(leg_s(here, there, travel));
+            places.push(there);
+            here = there;
+        }
+        let home_s = leg_s(here, home, travel);
+        Self { stops: stops.iter().collect(), legs_s, home_s, places, origin, home, travel }
+    }
+
+    /// The same with `stop` put in at `position`: only the two drives to and from it are new.
+    pub(super) fn with(&self, position: usize, stop: &'a Stop) -> Self {
+        let mut with = self.clone();
+        let here = if position == 0 { self.origin.place } else { self.places[position - 1] };
+        let there = stop.place.known().copied().or(here);
+        match self.places.get(position) {
+            Some(next) => with.legs_s[position] = leg_s(there, *next, self.travel),
+            None => with.home_s = leg_s(there, self.home, self.travel),
+        }
+        with.stops.insert(position, stop);
+        with.places.insert(position, there);
+        with.legs_s.insert(position, leg_s(here, there, self.travel));
+        with
+    }
+
+    /// All driving, home included.
+    pub(super) fn driving_s(&self) -> i64 {
+        self.legs_s.iter().sum::<i64>() + self.home_s
+    }
+
+    /// `floor`: the stop at this index does not start before this time.
+    pub(super) fn timed(self, now: Timestamp, overdue: Overdue, floor: Option<(usize, Timestamp)>) -> Timetable<'a> {
+        let current = self.stops.iter().rposition(|stop| stop.started());
+        let mut times: Vec<Times> = Vec::with_capacity(self.stops.len());
+        let mut free = self.origin.ready;
+        for (i, stop) in self.stops.iter().enumerate() {
+            let floor = floor.filter(|(index, _)| *index == i).map(|(_, start)| start);
+            let planned = match stop.state {
+                StopState::OnSite if current == Some(i) => {
+                    Times { end: overdue.fix(stop.planned_end, now), ..Times::planned(stop) }
+                }
+                // Left, though nobody said that it is done: history.
+                StopState::OnSite => Times::planned(stop),
+                StopState::EnRoute => {
+                    let start = overdue.fix(stop.planned_start, now);
+                    Times { start, end: start.plus_s(i64::from(stop.service_s)), ..Times::planned(stop) }
+                }
+                StopState::Offered | StopState::Assigned => Times::ahead(stop, self.legs_s[i], free.max(now), floor),
+            };
+            free = planned.end;
+            times.push(planned);
+        }
+        Timetable { home_at: free.plus_s(self.home_s), times, sequence: self }
+    }
+}
+
+impl Times {
+    fn planned(stop: &Stop) -> Self {
+        Self { depart: stop.planned_depart, start: stop.planned_start, end: stop.planned_end }
+    }
+
+    /// As soon as can be, but not before a promised window: then the expert sets out just in time.
+    fn ahead(stop: &Stop, leg_s: i64, ready: Timestamp, floor: Option<Timestamp>) -> Self {
+        let promised = stop.window.filter(|window| window.kind == WindowKind::Promise).map(|window| window.from);
+        let start = [promised, floor].into_iter().flatten().fold(ready.plus_s(leg_s), Timestamp::max);
+        Self { depart: start.plus_s(-leg_s), start, end: start.plus_s(i64::from(stop.service_s)) }
+    }
+}
+
+impl Timetable<'_> {
+    /// The stops with these times written into them.
+    pub(super) fn stops(&self) -> Vec<Stop> {
+        let written = |(stop, times): (&&Stop, &Times)| Stop {
+            planned_depart: times.depart,
+            planned_start: times.start,
+            planned_end: times.end,
+            ..(*stop).clone()
+        };
+        self.sequence.stops.iter().zip(&self.times).map(written).collect()
+    }
+}
+
+/// The route as it stands now, on the stretch it is planned in.
+pub(super) fn timetable<'a>(route: &'a Route, expert: &Expert, terms: &Terms<'a>, overdue: Overdue) -> Timetable<'a> {
+    let duty = working::duty(expert, terms);
+    let origin = Origin::of(expert, route, duty, None, terms.now);
+    Sequence::of(&route.stops, origin, expert.home(), &terms.settings.travel).timed(terms.now, overdue, None)
+}
