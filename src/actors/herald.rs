@@ -27,8 +27,7 @@ pub(super) fn tell(tree: &Arc<Tree>, state: &State) {
             if let Some(actor) = tree.experts.running(&profile.id) {
                 actor.send(expert::Msg::Profile(profile.clone()));
             }
-            for handle in tree.region_handles() {
-                // All of them: the expert may have moved from one to another.
+            if let Some(handle) = tree.region(&profile.region) {
                 handle.dispatcher.send(region::Msg::Expert(profile.clone()));
             }
         }

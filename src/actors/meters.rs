@@ -37,9 +37,19 @@ pub(super) struct Meters {
     pub(super) quarantined: Counter,
     pub(super) parked: Counter,
     pub(super) frozen: Counter,
+    longest_stall_ms: AtomicU64,
 }
 
 impl Meters {
+    /// Notes for how long the busiest actor has been on one message.
+    pub(super) fn longest_stall(&self, ms: i64) {
+        self.longest_stall_ms.fetch_max(ms.unsigned_abs(), Ordering::Relaxed);
+    }
+
+    pub(super) fn stall_ms(&self) -> u64 {
+        self.longest_stall_ms.load(Ordering::Relaxed)
+    }
+
     /// Prometheus text exposition format 0.0.4.
     pub(super) fn text(&self, gauges: &[(&str, &str, u64)]) -> String {
         let counters: [(&str, &str, &Counter); 16] = [

@@ -1,9 +1,45 @@
 //! The running tree: the only place that spawns. Doors talk to it through [`Service`], one handle.
+//!
+//! ```text
+//! root -- tickets      one actor per live ticket, on demand; quarantine
+//!      |- experts      one actor per expert, on demand
+//!      |- regions      dispatcher + timers for each; parked when they keep crashing
+//!      |- outbox       deliveries
+//!      `- sentinel, herald, watchdog
+//! ```
+//! Messages flow one way: a door asks a ticket's actor; it decides and commits; the herald, who hears
+//! every commit, tells dispatchers, timers and experts; a dispatcher asks experts for bids and
+//! commands tickets. Nobody waits for a sibling, every wait has a deadline, and no actor owns anything
+//! that a restart loses.
 
+mod assign;
 mod clock;
 mod device;
+mod expert;
+mod faults;
+mod herald;
+mod intake;
+mod meters;
+mod outbox;
+mod pulse;
+mod region;
+mod regions;
+mod reply;
+mod roster;
+mod sentinel;
 mod service;
+mod shell;
+mod supervise;
+mod ticket;
+mod tickets;
+mod timers;
+mod tree;
 
 pub use clock::Clock;
 pub use device::{Device, Push};
-pub use service::{Caller, ExpertDraft, Failure, Opened, Readiness, RegionDraft, Service, ServiceOptions, Unready};
+#[cfg(feature = "faults")]
+pub use faults::{Storm, storm};
+pub use sentinel::{Heartbeat, watchdog};
+pub use service::{
+    Caller, ExpertDraft, Failure, Opened, Readiness, RegionDraft, Service, ServiceOptions, Unready,
+};

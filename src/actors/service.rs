@@ -1,23 +1,45 @@
 //! The handle that doors use: open a ticket, send a command, edit the roster, read. Cheap to clone.
 
-use super::{Clock, Device};
+use super::{
+    assign, expert, herald,
+    intake::{self, Atlas},
+    meters::Meters,
+    outbox::Outbox,
+    pulse::{Pulses, Role},
+    region, regions,
+    reply::{Answer, Reply},
+    roster, sentinel,
+    shell::{self, Crash},
+    supervise::{End, supervisor},
+    ticket, tickets,
+    tree::{Group, Slot, Tree},
+    {Clock, Device, device::Devices},
+};
 use crate::{
     domain::{
         catalogue::Catalogue,
-        expert::{Absence, AbsenceKind, ExpertPersonal},
+        expert::{Absence, AbsenceKind, Expert, ExpertPersonal},
+        fact::State,
         ids::{ExpertId, RegionId, TicketNumber, Version},
         intake::NewTicket,
         place::{Geometry, Place},
+        region::Region,
         settings::RegionSettings,
         shift::Shift,
         skill::Skills,
         ticket::{Command, Refusal, Ticket, Who},
         time::Timestamp,
     },
-    domain::{expert::Expert, region::Region},
-    storage::{ClaimKey, Outcome, Store},
+    storage::{ClaimKey, CommitError, Fault, Outcome, Store},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc, OnceLock, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How the tree is run.
 #[derive(Clone)]
@@ -74,6 +96,8 @@ pub enum Failure {
     /// The key's earlier answer was a refusal: repeat it.
     #[error("as answered before")]
     Replayed(Outcome),
+    #[error("the disk is full: free space in the data directory; nothing was stored")]
+    DiskFull,
     #[error("too busy; try again in {retry_after_s} s")]
     Overloaded { retry_after_s: u32 },
     #[error("it is unknown whether this was stored; repeat with the same key")]
@@ -98,7 +122,7 @@ pub struct Unready {
 
 #[derive(Clone)]
 pub struct Service {
-    _inner: Arc<()>,
+    tree: Arc<Tree>,
 }
 
 impl Caller {
@@ -144,30 +168,131 @@ pub struct RegionDraft {
     pub settings: Option<RegionSettings>,
 }
 
-#[allow(unused_variables, clippy::unused_async)]
 impl Service {
-    /// Starts the tree over an open store, on the current tokio runtime(s). Returns when regions are
-    /// being recovered; `readiness` tells when they are done. Intake works at once.
+    /// Starts the tree over an open store, on the current tokio runtime. Returns while regions are
+    /// still being recovered; `readiness` tells when they are done. Intake works at once.
     pub async fn start(store: Store, options: ServiceOptions) -> Result<Self, Failure> {
-        todo!()
+        let tree = Arc::new(Tree {
+            clock: options.clock.clone(),
+            core: tokio::runtime::Handle::current(),
+            options,
+            pulses: Pulses::default(),
+            devices: Devices::default(),
+            atlas: Atlas::default(),
+            meters: Meters::default(),
+            permits: Arc::new(Semaphore::new(PERMITS)),
+            tickets: Group::new(tickets::LIVE),
+            experts: Group::new(usize::MAX),
+            regions: RwLock::default(),
+            region_supervisor: OnceLock::new(),
+            outbox: Slot::default(),
+            stopping: AtomicBool::new(false),
+            store,
+        });
+        let service = Self { tree };
+        service.raise().await.map_err(|crash| Failure::Fault(crash.to_string()))?;
+        roster::make_reserved_region(&service.tree).await?;
+        let regions = service.tree.store.regions();
+        for region in regions {
+            regions::start(&service.tree, &region.id);
+        }
+        Ok(service)
     }
+
+    /// The supervisors, top down, and what outlives any region.
+    async fn raise(&self) -> Result<(), Crash> {
+        let tree = &self.tree;
+        let root = supervisor(|_, _| {}, None).await?;
+        tickets::supervise(tree, root.clone()).await?;
+        sentinel::supervise_experts(tree, root.clone()).await?;
+        regions::supervise(tree, root.clone()).await?;
+        let told = Arc::downgrade(tree);
+        let outbox = supervisor(
+            move |_, end| {
+                if let (End::Crashed(cause), Some(tree)) = (end, told.upgrade()) {
+                    tracing::warn!(%cause, "the outbox crashed: restarted");
+                    tree.meters.crashes.add(1);
+                    tree.outbox.put(None);
+                }
+            },
+            Some(root),
+        )
+        .await?;
+        let address = shell::spawn(Outbox::new(tree.clone()), Role::Outbox, &outbox, tree)?;
+        tree.outbox.put(Some(address));
+        self.listen();
+        if !tree.clock.is_virtual() {
+            tree.core.spawn(sentinel::watch(Arc::downgrade(tree)));
+        }
+        Ok(())
+    }
+
+    /// Hears every commit. On virtual time at once, on the committing thread; else through a queue of
+    /// its own, so that the journal's writer never waits for an actor.
+    fn listen(&self) {
+        let told = Arc::downgrade(&self.tree);
+        if self.tree.clock.is_virtual() {
+            self.tree.store.on_commit(Box::new(move |states| {
+                if let Some(tree) = told.upgrade() {
+                    states.iter().for_each(|state| herald::tell(&tree, state));
+                }
+            }));
+            return;
+        }
+        let (sender, mut heard) = tokio::sync::mpsc::unbounded_channel::<Vec<State>>();
+        self.tree.store.on_commit(Box::new(move |states| {
+            let _ = sender.send(states.to_vec());
+        }));
+        self.tree.core.spawn(async move {
+            while let Some(states) = heard.recv().await {
+                let Some(tree) = told.upgrade() else { return };
+                states.iter().for_each(|state| herald::tell(&tree, state));
+                // A flood of commits must not keep the other tasks of this thread waiting.
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+
+    pub(super) fn tree(&self) -> &Arc<Tree> {
+        &self.tree
+    }
+
     #[must_use]
     pub fn store(&self) -> &Store {
-        todo!()
+        &self.tree.store
     }
+
     #[must_use]
     pub fn clock(&self) -> &Clock {
-        todo!()
+        &self.tree.clock
     }
+
     /// Accepts a ticket: numbered, stored, fsynced. A repeated key or external id answers with the
     /// ticket it made before.
     pub async fn open(&self, new: NewTicket, caller: &Caller) -> Result<Opened, Failure> {
-        todo!()
+        let _permit = self.admit(caller)?;
+        let opened = intake::open(&self.tree, new, caller).await?;
+        let meter = if opened.replayed { &self.tree.meters.replayed } else { &self.tree.meters.opened };
+        meter.add(1);
+        Ok(opened)
     }
+
     /// A command about a ticket, decided by its actor.
     pub async fn command(&self, number: TicketNumber, command: Command, caller: &Caller) -> Result<Opened, Failure> {
-        todo!()
+        let _permit = self.admit(caller)?;
+        self.tree.meters.commands.add(1);
+        if let Some((key, _)) = caller.idempotency
+            && let Some(claim) = self.tree.store.claim(&key).map_err(Failure::from)?
+        {
+            return intake::answer_of(&self.tree, claim, caller);
+        }
+        let answer = ask(&self.tree, number, command, caller).await;
+        if matches!(answer, Err(Failure::Refused { .. })) {
+            self.tree.meters.refused.add(1);
+        }
+        answer
     }
+
     /// A dispatcher's choice of expert: plans the stop, then commands the ticket.
     pub async fn assign(
         &self,
@@ -178,15 +303,20 @@ impl Service {
         force: bool,
         caller: &Caller,
     ) -> Result<Opened, Failure> {
-        todo!()
+        let wanted = assign::Wanted { expert, reason, pin, force };
+        assign::assign(self, number, &wanted, caller).await
     }
+
     /// Adds or edits an expert; true when new.
     pub async fn write_expert(&self, draft: ExpertDraft, caller: &Caller) -> Result<(Arc<Expert>, bool), Failure> {
-        todo!()
+        roster::write_expert(&self.tree, draft, caller).await
     }
+
     pub async fn retire_expert(&self, expert: &ExpertId, caller: &Caller) -> Result<Arc<Expert>, Failure> {
-        todo!()
+        roster::retire_expert(self, expert, caller).await
     }
+
+    /// From then until then the expert is not there; what they held in it is taken back at once.
     pub async fn add_absence(
         &self,
         expert: &ExpertId,
@@ -195,49 +325,168 @@ impl Service {
         to: Timestamp,
         caller: &Caller,
     ) -> Result<Absence, Failure> {
-        todo!()
+        roster::add_absence(self, expert, kind, from, to, caller).await
     }
+
     pub async fn remove_absence(&self, expert: &ExpertId, absence: u32, caller: &Caller) -> Result<(), Failure> {
-        todo!()
+        roster::remove_absence(&self.tree, expert, absence, caller).await
     }
+
     /// Adds or edits a region; true when new. A new cut moves nobody's open ticket.
     pub async fn write_region(&self, draft: RegionDraft, caller: &Caller) -> Result<(Arc<Region>, bool), Failure> {
-        todo!()
+        roster::write_region(&self.tree, draft, caller).await
     }
+
     pub async fn write_catalogue(&self, catalogue: Catalogue, caller: &Caller) -> Result<Arc<Catalogue>, Failure> {
-        todo!()
+        roster::write_catalogue(&self.tree, catalogue, caller).await
     }
-    pub async fn unpark(&self, region: &RegionId, caller: &Caller) -> Result<(), Failure> {
-        todo!()
+
+    /// Starts a parked region again.
+    pub fn unpark(&self, region: &RegionId) -> Result<(), Failure> {
+        let handle = self.tree.region(region).ok_or_else(|| Failure::NotFound(format!("region {region}")))?;
+        regions::unpark(&self.tree, &handle);
+        Ok(())
     }
+
     /// Connects an expert's device: pushes arrive there. A second connection replaces the first.
     #[must_use]
     pub fn connect(&self, expert: &ExpertId) -> Device {
-        todo!()
+        self.tree.devices.connect(expert.clone())
     }
+
     pub fn disconnect(&self, expert: &ExpertId) {
-        todo!()
+        self.tree.devices.disconnect(expert);
     }
+
+    #[must_use]
+    pub fn online(&self, expert: &ExpertId) -> bool {
+        self.tree.devices.online(expert)
+    }
+
     /// Where an expert is now (memory only; not journalled).
     pub fn position(&self, expert: &ExpertId, place: Place, at: Timestamp) {
-        todo!()
+        if let Ok(actor) = expert::need(&self.tree, expert) {
+            actor.send(expert::Msg::Position { place, at });
+        }
     }
+
     /// The region a place belongs to.
     #[must_use]
     pub fn locate(&self, place: Place) -> Option<RegionId> {
-        todo!()
+        self.tree.atlas.sheet(&self.tree.store).locate(place)
     }
+
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        todo!()
+        let handles = self.tree.region_handles();
+        let why = |handle: &Arc<region::Handle>| {
+            regions::unready(handle).map(|why| Unready { region: handle.id.clone(), why })
+        };
+        let unready: Vec<Unready> = handles.iter().filter_map(why).collect();
+        Readiness { ready: unready.len() < handles.len(), regions: handles.len(), unready }
     }
+
     /// Prometheus text.
     #[must_use]
     pub fn metrics(&self) -> String {
-        todo!()
+        let tree = &self.tree;
+        let queued: u64 = tree.region_handles().iter().map(|h| h.queued.load(Ordering::Relaxed)).sum();
+        let ready = self.readiness();
+        tree.meters.text(&[
+            ("callout_tickets_queued", "Tickets that wait for an expert, all regions.", queued),
+            ("callout_ticket_actors", "Ticket actors that run.", tree.tickets.len() as u64),
+            ("callout_expert_actors", "Expert actors that run.", tree.experts.len() as u64),
+            ("callout_permits_free", "Calls that could be admitted now.", tree.permits.available_permits() as u64),
+            ("callout_regions_unready", "Regions that do not dispatch.", ready.unready.len() as u64),
+            ("callout_longest_stall_ms", "Longest time one actor took over one message.", tree.meters.stall_ms()),
+            ("callout_journal_seq", "Last event of the journal.", tree.store.head().0),
+        ])
     }
+
     /// Stops taking work, finishes what is admitted, flushes, closes.
     pub async fn stop(&self) {
-        todo!()
+        self.tree.stopping.store(true, Ordering::Release);
+        let patience = Duration::from_secs(10);
+        let all = u32::try_from(PERMITS).unwrap_or(u32::MAX);
+        let _ = tokio::time::timeout(patience, self.tree.permits.acquire_many(all)).await;
+        self.tree.permits.close();
+        let store = self.tree.store.clone();
+        let closed = tokio::task::spawn_blocking(move || store.close()).await;
+        if let Ok(Err(fault)) = closed {
+            tracing::error!(%fault, "the store did not close cleanly");
+        }
+    }
+
+    /// Only doors take permits; the system's own calls never do, or they would deadlock.
+    fn admit(&self, caller: &Caller) -> Result<Option<OwnedSemaphorePermit>, Failure> {
+        if caller.who.role == crate::domain::ticket::Role::System {
+            return Ok(None);
+        }
+        let permit = self.tree.permits.clone().try_acquire_owned();
+        permit.map(Some).map_err(|_| {
+            self.tree.meters.shed.add(1);
+            Failure::Overloaded { retry_after_s: 1 }
+        })
+    }
+}
+
+/// Calls of doors under way at the same time; more are refused at once.
+const PERMITS: usize = 4_096;
+
+/// Sends a command to its ticket's actor until it was begun, within the caller's patience.
+pub(super) async fn ask(
+    tree: &Arc<Tree>,
+    number: TicketNumber,
+    command: Command,
+    caller: &Caller,
+) -> Result<Opened, Failure> {
+    let shared = Arc::new(caller.clone());
+    let before = tree.store.ticket(number).map_err(Failure::from)?;
+    let before = before.ok_or_else(|| Failure::NotFound(format!("ticket {number}")))?;
+    for _ in 0..8 {
+        let (reply, answer) = Reply::channel();
+        let msg = ticket::Msg::Command { command: command.clone(), caller: shared.clone(), reply };
+        tickets::send(tree, number, msg).map_err(|crash| Failure::Fault(crash.to_string()))?;
+        let answer = if tree.clock.is_virtual() {
+            answer.await
+        } else {
+            match tokio::time::timeout(caller.patience, answer).await {
+                Ok(answer) => answer,
+                Err(_) => return Err(Failure::OutcomeUnknown),
+            }
+        };
+        match answer {
+            Ok(Answer::Done(done)) => return done,
+            Ok(Answer::Lost { begun: false }) => {}
+            // The actor died over it. If the ticket stands as before, it was not stored.
+            Ok(Answer::Lost { begun: true }) | Err(_) => {
+                let after = tree.store.ticket(number).map_err(Failure::from)?;
+                if after.is_none_or(|after| after.version != before.version) {
+                    return Err(Failure::OutcomeUnknown);
+                }
+            }
+        }
+    }
+    Err(Failure::Overloaded { retry_after_s: 1 })
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault.to_string())
+    }
+}
+
+impl Failure {
+    pub(super) fn of_commit(error: CommitError, tree: &Tree) -> Self {
+        match error {
+            CommitError::Conflict(thing) => Self::Fault(format!("{thing} changed meanwhile")),
+            CommitError::Claimed(claim) => Self::Replayed(claim.outcome),
+            CommitError::DiskFull => Self::DiskFull,
+            CommitError::OutcomeUnknown => Self::OutcomeUnknown,
+            CommitError::Stopped | CommitError::Overloaded => {
+                tree.meters.shed.add(1);
+                Self::Overloaded { retry_after_s: 1 }
+            }
+        }
     }
 }

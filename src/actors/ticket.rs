@@ -155,7 +155,17 @@ impl TicketActor {
 
     /// Everything that becomes true together: the ticket's events and the routes they touch.
     fn plan(&self, ticket: &Arc<Ticket>, decided: &Decided, region: &Arc<Region>) -> Result<Plan, Unplanned> {
-        let facts = decided.events.iter().cloned().map(Fact::Ticket).collect();
+        let mut after = Ticket::clone(ticket);
+        decided.events.iter().for_each(|event| after.apply(event));
+        let mut changes = Vec::with_capacity(1 + decided.routes.len());
+        let mut facts: Vec<Fact> = decided.events.iter().cloned().map(Fact::Ticket).collect();
+        for (expert, effect) in &decided.routes {
+            let Some(change) = self.route_change(ticket, &after, expert, effect, region)? else { continue };
+            if matches!(effect, RouteEffect::Restore) {
+                facts.extend(replanned(&change, ticket.number).map(Fact::Ticket));
+            }
+            changes.push(change);
+        }
         let thing = Thing::Ticket(ticket.number);
         let before = Some(State::Ticket(ticket.clone()));
         let owner = decided.events.iter().find_map(|event| match event {
@@ -167,19 +177,14 @@ impl TicketActor {
         let State::Ticket(after) = change.after.clone() else {
             return Err(Unplanned::Misfit("a ticket became something else".into()));
         };
-        let mut changes = vec![change];
-        for (expert, effect) in &decided.routes {
-            if let Some(change) = self.route_change(ticket, &after, expert, effect, region)? {
-                changes.push(change);
-            }
-        }
+        changes.insert(0, change);
         Ok(Plan { changes, after })
     }
 
     fn route_change(
         &self,
         ticket: &Arc<Ticket>,
-        after: &Arc<Ticket>,
+        after: &Ticket,
         expert: &ExpertId,
         effect: &RouteEffect,
         region: &Arc<Region>,
@@ -199,6 +204,7 @@ impl TicketActor {
             RouteEffect::Put(route) => Some((**route).clone()),
             RouteEffect::Restore => Some(restore(after, &before, &profile, &terms)?),
             RouteEffect::Accept
+            | RouteEffect::Rewindow(_)
             | RouteEffect::Remove
             | RouteEffect::Depart(_)
             | RouteEffect::Arrive(_)
@@ -273,11 +279,20 @@ fn restore(
     Ok(route)
 }
 
+/// A stop that came back has new times; the ticket must know them.
+fn replanned(change: &Change, number: TicketNumber) -> Option<TicketEvent> {
+    let State::Route(route) = &change.after else { return None };
+    let stop = route.stops.iter().find(|stop| stop.ticket == number)?;
+    let (planned_start, planned_end) = (stop.planned_start, stop.planned_end);
+    Some(TicketEvent::Replanned { planned_start, planned_end, at_risk: false })
+}
+
 fn cause(effect: &RouteEffect) -> RouteCause {
     match effect {
         RouteEffect::Put(_) | RouteEffect::Restore => RouteCause::Award,
         RouteEffect::Accept => RouteCause::Accepted,
         RouteEffect::Remove => RouteCause::Withdrawn,
+        RouteEffect::Rewindow(_) => RouteCause::Progress,
         RouteEffect::Depart(_) | RouteEffect::Arrive(_) => RouteCause::Progress,
         RouteEffect::Finish { .. } => RouteCause::Finished,
     }

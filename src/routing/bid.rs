@@ -20,10 +20,13 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// The best insertion of a visit into an expert's route, or the first hard rule that forbids it.
+/// The best insertion of a visit into an expert's route: every position after what is under way is tried.
 ///
-/// `position`: the last report of where they are; believed only on shift with nothing under way. When
-/// no position in the route keeps the time rules, the one that the cheapest position breaks is named.
+/// `position`: the last report of where they are; believed only on shift with nothing under way.
+///
+/// # Errors
+/// The first hard rule broken. When no position in the route keeps the time rules, the one that the
+/// cheapest position breaks.
 pub fn bid(
     visit: &VisitSpec,
     expert: &Expert,
@@ -122,20 +125,18 @@ fn placed(
     let broken = if latest.is_some_and(|latest| with.home_at > latest) {
         Some(Rule::ShiftEnd)
     } else {
-        breaks_window(base, &with, position).then_some(Rule::Window)
+        breaks_window(&with, position).then_some(Rule::Window)
     };
     (bid, broken)
 }
 
-/// The visit misses its promised window, or makes a later stop miss its own (or miss it by more).
-fn breaks_window(base: &Timetable<'_>, with: &Timetable<'_>, position: usize) -> bool {
-    let missed = |stop: &Stop, start: Timestamp| {
+/// The visit, or a stop after it, cannot begin inside its promised window.
+fn breaks_window(with: &Timetable<'_>, position: usize) -> bool {
+    let late = |stop: &Stop, start: Timestamp| {
         stop.window.is_some_and(|window| window.kind == WindowKind::Promise && start > window.to)
     };
-    let later = with.sequence.stops.iter().zip(&with.times).enumerate().skip(position);
-    later
-        .filter(|(_, (stop, _))| !stop.forced)
-        .any(|(i, (stop, times))| missed(stop, times.start) && (i == position || times.start > base.times[i - 1].start))
+    let later = with.sequence.stops.iter().zip(&with.times).skip(position);
+    later.filter(|(stop, _)| !stop.forced).any(|(stop, times)| late(stop, times.start))
 }
 
 /// The visit as a stop, not yet timed. `offer` 0: assigned at once.

@@ -82,7 +82,12 @@ pub fn replan(
     let mut next = route.clone();
     let mut stop = next.stops.remove(index);
     match effect {
-        RouteEffect::Put(_) => {}
+        // The caller inserts anew; a stop that is still here is kept.
+        RouteEffect::Put(_) | RouteEffect::Restore => return None,
+        RouteEffect::Rewindow(window) => {
+            stop.window = *window;
+            next.stops.insert(index, stop);
+        }
         RouteEffect::Accept => {
             if stop.state != StopState::Offered {
                 return None;

@@ -38,25 +38,27 @@ pub(super) fn cost(
     let added = Added::of(base, with, position);
     Cost {
         travel: milli(weights.travel, with.sequence.driving_s() - base.sequence.driving_s()),
-        response: milli(weights.response, with.times[position].start.since_s(terms.now).max(0)),
-        sla_lateness: milli(weights.sla_lateness, added.sla_s),
-        window_lateness: milli(weights.window_lateness, added.window_s),
+        response: milli(weights.response, with.times[position].start.since_s(terms.now).max(0) + added.wait),
+        sla_lateness: milli(weights.sla_lateness, added.overdue),
+        window_lateness: milli(weights.window_lateness, added.unwished),
         overtime: milli(weights.overtime, over(with.home_at) - over(base.home_at)),
         over_qualification: milli(weights.over_qualification, surplus(visit, expert)),
         load: milli(weights.load, base.times.len() as i64),
-        instability: milli(weights.instability, added.moved_s),
+        instability: milli(weights.instability, added.moved),
     }
 }
 
-/// Lateness and moves that an insertion brings, seconds.
+/// Lateness and moves that an insertion brings; all in seconds.
 #[derive(Default)]
 struct Added {
     /// Past the due time, times 1, 2, 4, 8 by urgency.
-    sla_s: i64,
+    overdue: i64,
     /// Past a wished window.
-    window_s: i64,
+    unwished: i64,
+    /// Until the other customers are served: or each newcomer would be put first.
+    wait: i64,
     /// By how much stops that people were told about move.
-    moved_s: i64,
+    moved: i64,
 }
 
 impl Added {
@@ -68,7 +70,9 @@ impl Added {
             let (before, after) = (base.times[i], with.times[i + 1]);
             added.lateness(stop, after, 1);
             added.lateness(stop, before, -1);
-            added.moved_s += after.start.since_s(before.start).abs();
+            let later = after.start.since_s(before.start);
+            added.wait += later;
+            added.moved += later.abs();
         }
         added
     }
@@ -76,8 +80,8 @@ impl Added {
     fn lateness(&mut self, stop: &Stop, times: Times, sign: i64) {
         let past = |due: Timestamp| times.start.since_s(due).max(0);
         let wished = stop.window.filter(|window| window.kind == WindowKind::Wish);
-        self.sla_s += sign * (past(stop.due.unwrap_or(Timestamp::MAX)) << stop.urgency.min(3));
-        self.window_s += sign * wished.map_or(0, |window| past(window.to));
+        self.overdue += sign * (past(stop.due.unwrap_or(Timestamp::MAX)) << stop.urgency.min(3));
+        self.unwished += sign * wished.map_or(0, |window| past(window.to));
     }
 }
 

@@ -5,25 +5,31 @@
 //! `propose`: it takes a snapshot and returns a proposal that names the versions it was based on.
 
 mod bid;
+mod candidates;
 mod change;
+pub mod checker;
 mod cost;
+mod evaluate;
+mod propose;
 mod timing;
 mod travel;
 mod visit;
 mod working;
 
 pub use bid::{append, bid, choose};
+pub use candidates::{Candidates, Found};
 pub use change::{anchored, insert, replan, slide};
+pub use checker::first_overlap;
+pub use evaluate::{Evaluation, Recheck, candidate, evaluate, recheck, winner};
+pub use propose::{Move, Proposal, Snapshot, Unplaced, propose, ruled};
 pub use travel::travel;
 pub use visit::VisitSpec;
 pub use working::{next_on_shift, stretch};
 
-use crate::domain::{
-    decision::Policy,
-    route::{Route, Stop},
-    settings::{RegionSettings, TravelSettings},
-    time::Timestamp,
-};
+#[cfg(test)]
+mod tests;
+
+use crate::domain::{decision::Policy, settings::RegionSettings, time::Timestamp};
 
 /// What a route is judged under.
 #[derive(Clone, Copy)]
@@ -40,15 +46,4 @@ pub struct Terms<'a> {
 pub struct Leg {
     pub duration_s: i64,
     pub distance_m: i64,
-}
-
-/// First overlap of two stops in planned times, travel included (P5).
-#[must_use]
-pub fn first_overlap(route: &Route, travel_settings: &TravelSettings) -> Option<(Stop, Stop)> {
-    let apart = |pair: &&[Stop]| {
-        let (before, after) = (&pair[0], &pair[1]);
-        let _ = travel_settings;
-        after.planned_depart >= before.planned_end
-    };
-    route.stops.windows(2).find(|pair| !apart(pair)).map(|pair| (pair[0].clone(), pair[1].clone()))
 }

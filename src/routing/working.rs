@@ -15,6 +15,8 @@ use crate::domain::{
 const MERGE_S: i64 = 12 * HOUR_S;
 
 /// The stretch that contains `now`, or the next one that begins within `before_s`.
+///
+/// # Errors
 /// `Absent` when only an absence is in the way, else `OffShift`.
 pub fn stretch(expert: &Expert, now: Timestamp, before_s: u32) -> Result<Interval, Rule> {
     let zone = time::zone(&expert.zone).ok_or(Rule::OffShift)?;

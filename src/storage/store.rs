@@ -71,6 +71,11 @@ impl Store {
         todo!()
     }
 
+    /// `hear` is called with the states of every commit, in order, after it is durable.
+    pub fn on_commit(&self, hear: Box<dyn Fn(&[crate::domain::fact::State]) + Send + Sync>) {
+        todo!()
+    }
+
     // Reading by name: overlay first, then snapshot.
     pub fn ticket(&self, number: TicketNumber) -> Result<Option<Arc<Ticket>>, Fault> {
         todo!()

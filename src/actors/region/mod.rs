@@ -7,7 +7,7 @@ mod load;
 mod queue;
 mod round;
 
-pub(super) use load::Loaded;
+pub(super) use load::{Loaded, start};
 
 use super::{
     expert::{self, Asked, BidRequest, Bids},

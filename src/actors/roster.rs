@@ -1,0 +1,276 @@
+//! Edits of experts, regions and the catalogue: checked, journalled, told to whoever works with them.
+
+use super::{
+    region,
+    service::{Caller, ExpertDraft, Failure, RegionDraft, Service},
+    ticket::{commit, envelope},
+    tree::Tree,
+};
+use crate::{
+    domain::{
+        catalogue::{Catalogue, CatalogueEvent},
+        expert::{Absence, AbsenceKind, Expert, ExpertEvent},
+        fact::{Fact, State},
+        ids::{ExpertId, RegionId, Thing},
+        number::RegionCode,
+        person::Private,
+        place::Geometry,
+        region::{Region, RegionEvent},
+        route::Stop,
+        settings::RegionSettings,
+        ticket::Command,
+        time::{Timestamp, zone},
+    },
+    storage::{Batch, Change, CommitError},
+};
+use std::sync::Arc;
+
+const ATTEMPTS: usize = 8;
+
+/// Commits one event of one thing; `Ok(None)` when somebody else was faster.
+async fn write(
+    tree: &Tree,
+    region: RegionId,
+    thing: Thing,
+    before: Option<State>,
+    fact: Fact,
+    caller: &Caller,
+) -> Result<Option<State>, Failure> {
+    let change = Change::new(region, thing, before, vec![fact]).map_err(|e| Failure::Fault(e.to_string()))?;
+    let after = change.after.clone();
+    let batch = Batch {
+        envelope: envelope(caller, tree.clock.now()),
+        changes: vec![change],
+        guards: Vec::new(),
+        claims: Vec::new(),
+    };
+    match commit(tree, batch, caller).await {
+        Ok(()) => Ok(Some(after)),
+        Err(CommitError::Conflict(_)) => Ok(None),
+        Err(error) => Err(Failure::of_commit(error, tree)),
+    }
+}
+
+fn overtaken() -> Failure {
+    Failure::Overloaded { retry_after_s: 1 }
+}
+
+pub(super) async fn write_expert(
+    tree: &Tree,
+    draft: ExpertDraft,
+    caller: &Caller,
+) -> Result<(Arc<Expert>, bool), Failure> {
+    for _ in 0..ATTEMPTS {
+        let before = tree.store.expert(&draft.id);
+        check_version(caller, before.as_ref().map(|expert| expert.version))?;
+        let after = profile(tree, &draft, before.as_deref())?;
+        if before.as_deref().is_some_and(|known| same(known, &after)) {
+            return before.map(|known| (known, false)).ok_or_else(overtaken);
+        }
+        let fact = Fact::Expert(ExpertEvent::Written(Box::new(after.clone())));
+        let thing = Thing::Expert(draft.id.clone());
+        let state = before.clone().map(State::Expert);
+        if let Some(State::Expert(written)) = write(tree, after.region.clone(), thing, state, fact, caller).await? {
+            tell_old_region(tree, before.as_deref(), &written);
+            return Ok((written, before.is_none()));
+        }
+    }
+    Err(overtaken())
+}
+
+/// An import of the same file twice writes nothing twice.
+fn same(known: &Expert, after: &Expert) -> bool {
+    known.personal == after.personal
+        && known.region == after.region
+        && known.skills == after.skills
+        && known.shifts == after.shifts
+        && known.zone == after.zone
+        && known.max_visits_ahead == after.max_visits_ahead
+        && !known.retired
+}
+
+fn tell_old_region(tree: &Tree, before: Option<&Expert>, written: &Arc<Expert>) {
+    if let Some(before) = before.filter(|before| before.region != written.region)
+        && let Some(handle) = tree.region(&before.region)
+    {
+        handle.dispatcher.send(region::Msg::Expert(written.clone()));
+    }
+}
+
+fn profile(tree: &Tree, draft: &ExpertDraft, before: Option<&Expert>) -> Result<Expert, Failure> {
+    let sheet = tree.atlas.sheet(&tree.store);
+    let found = draft.region.clone().or_else(|| sheet.locate(draft.personal.home));
+    let invalid = |detail: String| Failure::Invalid { what: "region".into(), detail };
+    let id = found.ok_or_else(|| invalid("the home lies in no region: name one".into()))?;
+    let region = sheet.regions.get(&id).filter(|_| !id.is_reserved());
+    let region = region.ok_or_else(|| invalid(format!("region {id} does not exist")))?;
+    let person = before.map_or_else(|| tree.store.new_person(), Expert::person);
+    Ok(Expert {
+        id: draft.id.clone(),
+        version: 0,
+        region: id,
+        skills: draft.skills.clone(),
+        personal: Private::new(person, draft.personal.clone()),
+        shifts: draft.shifts.clone(),
+        zone: region.time_zone.clone(),
+        max_visits_ahead: draft.max_visits_ahead,
+        retired: false,
+        absences: before.map(|e| e.absences.clone()).unwrap_or_default(),
+        next_absence: before.map_or(1, |e| e.next_absence),
+    })
+}
+
+fn check_version(caller: &Caller, found: Option<u64>) -> Result<(), Failure> {
+    match (caller.if_match, found) {
+        (Some(seen), Some(found)) if seen != found => Err(Failure::Stale(found)),
+        _ => Ok(()),
+    }
+}
+
+/// One event on an existing profile.
+async fn amend(
+    tree: &Tree,
+    id: &ExpertId,
+    caller: &Caller,
+    event: impl Fn(&Expert) -> Result<ExpertEvent, Failure>,
+) -> Result<Arc<Expert>, Failure> {
+    for _ in 0..ATTEMPTS {
+        let before = tree.store.expert(id).ok_or_else(|| Failure::NotFound(format!("expert {id}")))?;
+        check_version(caller, Some(before.version))?;
+        let fact = Fact::Expert(event(&before)?);
+        let (region, thing) = (before.region.clone(), Thing::Expert(id.clone()));
+        if let Some(State::Expert(after)) = write(tree, region, thing, Some(State::Expert(before)), fact, caller).await? {
+            return Ok(after);
+        }
+    }
+    Err(overtaken())
+}
+
+pub(super) async fn retire_expert(service: &Service, id: &ExpertId, caller: &Caller) -> Result<Arc<Expert>, Failure> {
+    let expert = amend(service.tree(), id, caller, |_| Ok(ExpertEvent::Retired)).await?;
+    take_back(service, id, "the expert has retired", |_| true).await;
+    Ok(expert)
+}
+
+pub(super) async fn add_absence(
+    service: &Service,
+    id: &ExpertId,
+    kind: AbsenceKind,
+    from: Timestamp,
+    to: Timestamp,
+    caller: &Caller,
+) -> Result<Absence, Failure> {
+    if from >= to {
+        return Err(Failure::Invalid { what: "to".into(), detail: "an absence ends after it begins".into() });
+    }
+    let add = |expert: &Expert| Ok(ExpertEvent::AbsenceAdded(Absence { id: expert.next_absence, kind, from, to }));
+    let expert = amend(service.tree(), id, caller, add).await?;
+    let absence = expert.absences.last().copied().ok_or_else(overtaken)?;
+    take_back(service, id, "the expert is absent", |stop| stop.planned_start < to && stop.planned_end > from).await;
+    Ok(absence)
+}
+
+pub(super) async fn remove_absence(tree: &Tree, id: &ExpertId, absence: u32, caller: &Caller) -> Result<(), Failure> {
+    let remove = |expert: &Expert| {
+        let known = expert.absences.iter().any(|a| a.id == absence);
+        known.then_some(ExpertEvent::AbsenceRemoved(absence)).ok_or_else(|| Failure::NotFound(format!("absence {absence}")))
+    };
+    amend(tree, id, caller, remove).await.map(|_| ())
+}
+
+/// Visits that this expert will not come to go back to the queue, at once.
+async fn take_back(service: &Service, id: &ExpertId, why: &str, affected: impl Fn(&Stop) -> bool) {
+    let Some(route) = service.store().route(id) else { return };
+    for stop in route.stops.iter().filter(|stop| !stop.started() && affected(stop)) {
+        let command = Command::Unassign { reason: why.to_owned() };
+        if let Err(failure) = service.command(stop.ticket, command, &Caller::system()).await {
+            tracing::warn!(ticket = %stop.ticket, %failure, "a visit could not be taken back");
+        }
+    }
+}
+
+pub(super) async fn write_region(
+    tree: &Tree,
+    draft: RegionDraft,
+    caller: &Caller,
+) -> Result<(Arc<Region>, bool), Failure> {
+    if draft.id.is_reserved() {
+        return Err(Failure::Invalid { what: "id".into(), detail: format!("{} is reserved", draft.id) });
+    }
+    if zone(&draft.time_zone).is_none() {
+        let detail = format!("{} is no IANA time zone, like America/New_York", draft.time_zone);
+        return Err(Failure::Invalid { what: "time_zone".into(), detail });
+    }
+    put_region(tree, draft, caller, None).await
+}
+
+async fn put_region(
+    tree: &Tree,
+    draft: RegionDraft,
+    caller: &Caller,
+    code: Option<RegionCode>,
+) -> Result<(Arc<Region>, bool), Failure> {
+    for _ in 0..ATTEMPTS {
+        let before = tree.store.region(&draft.id);
+        check_version(caller, before.as_ref().map(|region| region.version))?;
+        let known = before.as_deref();
+        let region = Region {
+            id: draft.id.clone(),
+            version: 0,
+            code: known.map(|r| r.code).or(code).unwrap_or_else(|| tree.store.next_region_code()),
+            name: draft.name.clone(),
+            time_zone: draft.time_zone.clone(),
+            geometry: draft.geometry.clone(),
+            zips: draft.zips.clone(),
+            settings: draft.settings.clone().or_else(|| known.map(|r| r.settings.clone())).unwrap_or_default(),
+            parked: None,
+        };
+        if let Some(known) = &before
+            && (Region { version: 0, parked: None, ..(**known).clone() }) == region
+        {
+            return Ok((known.clone(), false));
+        }
+        let fact = Fact::Region(RegionEvent::Written(Box::new(region)));
+        let state = before.clone().map(State::Region);
+        let thing = Thing::Region(draft.id.clone());
+        if let Some(State::Region(written)) = write(tree, draft.id.clone(), thing, state, fact, caller).await? {
+            return Ok((written, before.is_none()));
+        }
+    }
+    Err(overtaken())
+}
+
+/// Where tickets without a place live; made once with the cell, with code 0.
+pub(super) async fn make_reserved_region(tree: &Tree) -> Result<(), Failure> {
+    let id = RegionId::unlocated();
+    if tree.store.region(&id).is_some() {
+        return Ok(());
+    }
+    let draft = RegionDraft {
+        id,
+        name: "Unlocated".into(),
+        time_zone: "UTC".into(),
+        geometry: Geometry { polygons: Vec::new() },
+        zips: Vec::new(),
+        settings: Some(RegionSettings::default()),
+    };
+    put_region(tree, draft, &Caller::system(), Some(RegionCode(0))).await.map(|_| ())
+}
+
+pub(super) async fn write_catalogue(
+    tree: &Tree,
+    catalogue: Catalogue,
+    caller: &Caller,
+) -> Result<Arc<Catalogue>, Failure> {
+    for _ in 0..ATTEMPTS {
+        let before = tree.store.catalogue();
+        check_version(caller, Some(before.version))?;
+        let fact = Fact::Catalogue(CatalogueEvent::Written(Box::new(catalogue.clone())));
+        let state = (before.version > 0).then(|| State::Catalogue(before));
+        let written = write(tree, RegionId::cell(), Thing::Catalogue, state, fact, caller).await?;
+        if let Some(State::Catalogue(written)) = written {
+            return Ok(written);
+        }
+    }
+    Err(overtaken())
+}

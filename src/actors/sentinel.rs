@@ -1,0 +1,167 @@
+//! The sentinel: finds actors that do not finish and replaces them; passivates idle ones; starts again
+//! what should run and does not. The watchdog, a thread of its own, does the same for whole runtimes.
+
+use super::{
+    pulse::{Pulse, Role, monotonic_ms},
+    regions, supervise::{EXPERTS, End, Verdict, supervisor}, tickets,
+    tree::Tree,
+};
+use ractor::{ActorCell, ActorId};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+const LOOK_MS: u64 = 250;
+/// An actor that handles one message for longer is frozen (found within 2 s).
+const FROZEN_MS: i64 = 1_500;
+/// One that does not die of it blocks its thread: it is replaced, and fenced by its guards (3 s).
+const BLOCKED_MS: i64 = 2_500;
+/// A runtime that gives no sign of life for longer ends the process (exit code 70).
+const SILENT_MS: i64 = 10_000;
+
+/// Looks around until the tree stops.
+pub(super) async fn watch(tree: Weak<Tree>) {
+    loop {
+        nap(Duration::from_millis(LOOK_MS)).await;
+        let Some(tree) = tree.upgrade() else { return };
+        if tree.stopping.load(Ordering::Acquire) {
+            return;
+        }
+        let living = tree.pulses.living();
+        for pulse in &living {
+            if let Some(busy_ms) = pulse.busy_ms() {
+                replace_frozen(&tree, pulse, busy_ms);
+            }
+        }
+        tickets::passivate_idle(&tree, &living);
+        let mut longest: BTreeMap<&str, i64> = BTreeMap::new();
+        for pulse in &living {
+            let busy = longest.entry(kind(&pulse.role)).or_default();
+            *busy = (*busy).max(pulse.busy_ms().unwrap_or(0));
+        }
+        tree.meters.longest_stall(longest.values().copied().max().unwrap_or(0));
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the sentinel watches the machine's time, not the tree's")]
+async fn nap(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
+
+fn kind(role: &Role) -> &'static str {
+    match role {
+        Role::Ticket(_) => "ticket",
+        Role::Expert(_) => "expert",
+        Role::Dispatcher(_) => "dispatcher",
+        Role::Timers(_) => "timers",
+        Role::Outbox => "outbox",
+    }
+}
+
+fn replace_frozen(tree: &Arc<Tree>, pulse: &Arc<Pulse>, busy_ms: i64) {
+    let Some(cell) = pulse.cell() else { return };
+    if busy_ms > BLOCKED_MS {
+        let actor = cell.get_id();
+        match &pulse.role {
+            Role::Ticket(number) => tree.tickets.forget(number, actor),
+            Role::Expert(expert) => tree.experts.forget(expert, actor),
+            role @ (Role::Dispatcher(_) | Role::Timers(_)) => regions::replace(tree, role, actor),
+            Role::Outbox => {}
+        }
+        tracing::error!(actor = %pulse.role, busy_ms, "an actor blocks its thread: replaced, its guards fence it off");
+    } else if busy_ms > FROZEN_MS {
+        tree.meters.frozen.add(1);
+        tracing::error!(actor = %pulse.role, busy_ms, "an actor does not finish: replaced");
+        cell.kill();
+    }
+}
+
+/// The experts' supervisor: actors started on demand, forgotten when they crash.
+pub(super) async fn supervise_experts(tree: &Arc<Tree>, above: ActorCell) -> Result<(), super::shell::Crash> {
+    let told = Arc::downgrade(tree);
+    let ended = move |actor: ActorId, end: End| {
+        let Some(tree) = told.upgrade() else { return };
+        let expert = match end {
+            End::Stopped => tree.experts.children.stopped(actor),
+            End::Crashed(cause) => match tree.experts.children.crashed(actor, EXPERTS.1) {
+                Verdict::Restart(expert) | Verdict::Contain(expert) => {
+                    tree.meters.crashes.add(1);
+                    tracing::warn!(%expert, %cause, "an expert's actor crashed");
+                    Some(expert)
+                }
+                Verdict::Unknown => None,
+            },
+        };
+        if let Some(expert) = expert {
+            tree.experts.forget(&expert, actor);
+        }
+    };
+    let cell = supervisor(ended, Some(above)).await?;
+    tree.experts.supervised_by(cell);
+    Ok(())
+}
+
+/// One runtime's sign of life, beaten by a task on it.
+pub struct Heartbeat {
+    name: &'static str,
+    last_ms: AtomicI64,
+}
+
+impl Heartbeat {
+    /// Beats on `runtime` until the process ends.
+    #[must_use]
+    pub fn on(name: &'static str, runtime: &tokio::runtime::Handle) -> Arc<Self> {
+        let heart = Arc::new(Self { name, last_ms: AtomicI64::new(monotonic_ms()) });
+        let beating = Arc::downgrade(&heart);
+        runtime.spawn(async move {
+            while let Some(heart) = beating.upgrade() {
+                heart.last_ms.store(monotonic_ms(), Ordering::Release);
+                drop(heart);
+                nap(Duration::from_millis(500)).await;
+            }
+        });
+        heart
+    }
+}
+
+/// Starts the watchdog thread: it stands outside the runtimes, so it sees when one is silent. It says
+/// what it knows on stderr and ends the process for its service manager to restart.
+pub fn watchdog(service: &super::Service, hearts: Vec<Arc<Heartbeat>>) -> std::io::Result<()> {
+    let tree = Arc::downgrade(service.tree());
+    let watch = move || {
+        while let Some(tree) = tree.upgrade() {
+            if tree.stopping.load(Ordering::Acquire) {
+                return;
+            }
+            for heart in &hearts {
+                let silent_ms = monotonic_ms() - heart.last_ms.load(Ordering::Acquire);
+                if silent_ms > SILENT_MS {
+                    dump(&tree, heart.name, silent_ms);
+                    std::process::exit(70);
+                }
+            }
+            drop(tree);
+            pause();
+        }
+    };
+    std::thread::Builder::new().name("watchdog".into()).spawn(watch).map(|_| ())
+}
+
+#[allow(clippy::disallowed_methods, reason = "a thread outside all runtimes has no other way to wait")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(500));
+}
+
+fn dump(tree: &Tree, runtime: &str, silent_ms: i64) {
+    eprintln!("the {runtime} runtime has been silent for {silent_ms} ms: ending the process (exit code 70)");
+    for pulse in tree.pulses.living() {
+        if let Some(busy_ms) = pulse.busy_ms() {
+            eprintln!("  busy for {busy_ms} ms: {}", pulse.role);
+        }
+    }
+}
