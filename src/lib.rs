@@ -3,6 +3,7 @@
 
 pub mod actors;
 pub mod domain;
+pub mod import;
 pub mod routing;
 pub mod sim;
 pub mod storage;

@@ -1,6 +1,6 @@
 //! Places on the globe, in millionths of a degree, and the index that finds a point's region.
 
-use geo::{Area, BoundingRect, Contains, Distance, Haversine};
+use geo::{Area, BooleanOps, BoundingRect, Contains, Distance, Haversine};
 use minicbor::{Decode, Encode};
 use std::fmt;
 
@@ -108,6 +108,15 @@ impl Geometry {
         geo::MultiPolygon::from_iter(
             self.polygons.iter().map(|p| geo::Polygon::new(ring(&p.outer), p.holes.iter().map(ring).collect())),
         )
+    }
+
+    /// The area that two geometries have in common as a share of the smaller one, 0 to 1, on the
+    /// plane of degrees.
+    #[must_use]
+    pub fn overlap_share(&self, other: &Self) -> f64 {
+        let (a, b) = (self.to_geo(), other.to_geo());
+        let smaller = a.unsigned_area().min(b.unsigned_area());
+        if smaller > 0.0 { a.intersection(&b).unsigned_area() / smaller } else { 0.0 }
     }
 }
 
