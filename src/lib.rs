@@ -2,6 +2,7 @@
 //! expert comes, and anyone can find out why. Start reading at `docs/ARCHITECTURE.md`.
 
 pub mod actors;
+pub mod bench;
 pub mod domain;
 pub mod import;
 pub mod routing;

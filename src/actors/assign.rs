@@ -53,12 +53,8 @@ fn plan(service: &Service, number: TicketNumber, wanted: &Wanted<'_>) -> Result<
         // It is theirs already: planned anew in the same route.
         std::sync::Arc::make_mut(&mut route).stops.remove(at);
     }
-    let terms = Terms {
-        now: service.clock().now(),
-        settings: &region.settings,
-        policy: Policy::Insertion,
-        second_round: true,
-    };
+    let terms =
+        Terms { now: service.clock().now(), settings: &region.settings, policy: Policy::Insertion, second_round: true };
     let judged = routing::bid(&spec, &expert, &route, None, &terms);
     let (bid, broken) = match judged {
         Ok(bid) => (bid, None),

@@ -25,7 +25,10 @@ pub(super) enum Msg {
     Bid(Arc<BidRequest>),
     Profile(Arc<Expert>),
     Route(Arc<Route>),
-    Position { place: Place, at: Timestamp },
+    Position {
+        place: Place,
+        at: Timestamp,
+    },
 }
 
 pub(super) struct BidRequest {

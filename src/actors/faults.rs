@@ -7,9 +7,9 @@ use super::pulse::Role;
 pub(super) fn strike(_: &Role) {}
 
 #[cfg(feature = "faults")]
-pub use storm::{Storm, storm};
-#[cfg(feature = "faults")]
 pub(super) use storm::strike;
+#[cfg(feature = "faults")]
+pub use storm::{Storm, storm};
 
 #[cfg(feature = "faults")]
 mod storm {

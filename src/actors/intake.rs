@@ -138,12 +138,7 @@ fn locate(tree: &Tree, sheet: &Sheet, new: &NewTicket) -> Prepared {
     prepare(new, &world)
 }
 
-fn first_change(
-    tree: &Tree,
-    region: &Region,
-    open: Open,
-    caller: &Caller,
-) -> Result<(Change, Arc<Ticket>), Failure> {
+fn first_change(tree: &Tree, region: &Region, open: Open, caller: &Caller) -> Result<(Change, Arc<Ticket>), Failure> {
     let catalogue = tree.store.catalogue();
     let ctx = Ctx {
         now: tree.clock.now(),

@@ -41,5 +41,5 @@ pub use device::{Device, Push};
 pub use faults::{Storm, storm};
 pub use sentinel::{Heartbeat, watchdog};
 pub use service::{
-    Caller, ExpertDraft, Failure, Opened, Readiness, RegionDraft, Service, ServiceOptions, Unready,
+    Caller, ExpertDraft, Failure, Opened, Readiness, RegionDraft, Service, ServiceOptions, Unready, ZipLookup,
 };

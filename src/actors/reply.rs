@@ -7,7 +7,9 @@ use tokio::sync::oneshot;
 pub(super) enum Answer<T> {
     Done(T),
     /// The actor died. `begun`: while handling this very message.
-    Lost { begun: bool },
+    Lost {
+        begun: bool,
+    },
 }
 
 pub(super) struct Reply<T: Send + 'static> {

@@ -139,7 +139,9 @@ async fn amend(
         check_version(caller, Some(before.version))?;
         let fact = Fact::Expert(event(&before)?);
         let (region, thing) = (before.region.clone(), Thing::Expert(id.clone()));
-        if let Some(State::Expert(after)) = write(tree, region, thing, Some(State::Expert(before)), fact, caller).await? {
+        if let Some(State::Expert(after)) =
+            write(tree, region, thing, Some(State::Expert(before)), fact, caller).await?
+        {
             return Ok(after);
         }
     }
@@ -173,7 +175,9 @@ pub(super) async fn add_absence(
 pub(super) async fn remove_absence(tree: &Tree, id: &ExpertId, absence: u32, caller: &Caller) -> Result<(), Failure> {
     let remove = |expert: &Expert| {
         let known = expert.absences.iter().any(|a| a.id == absence);
-        known.then_some(ExpertEvent::AbsenceRemoved(absence)).ok_or_else(|| Failure::NotFound(format!("absence {absence}")))
+        known
+            .then_some(ExpertEvent::AbsenceRemoved(absence))
+            .ok_or_else(|| Failure::NotFound(format!("absence {absence}")))
     };
     amend(tree, id, caller, remove).await.map(|_| ())
 }
@@ -266,7 +270,7 @@ pub(super) async fn write_catalogue(
         let before = tree.store.catalogue();
         check_version(caller, Some(before.version))?;
         let fact = Fact::Catalogue(CatalogueEvent::Written(Box::new(catalogue.clone())));
-        let state = (before.version > 0).then(|| State::Catalogue(before));
+        let state = (before.version > 0).then_some(State::Catalogue(before));
         let written = write(tree, RegionId::cell(), Thing::Catalogue, state, fact, caller).await?;
         if let Some(State::Catalogue(written)) = written {
             return Ok(written);

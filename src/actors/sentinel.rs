@@ -3,12 +3,13 @@
 
 use super::{
     pulse::{Pulse, Role, monotonic_ms},
-    regions, supervise::{EXPERTS, End, Verdict, supervisor}, tickets,
+    regions,
+    supervise::{EXPERTS, End, Verdict, supervisor},
+    tickets,
     tree::Tree,
 };
 use ractor::{ActorCell, ActorId};
 use std::{
-    collections::BTreeMap,
     sync::{
         Arc, Weak,
         atomic::{AtomicI64, Ordering},
@@ -39,28 +40,14 @@ pub(super) async fn watch(tree: Weak<Tree>) {
             }
         }
         tickets::passivate_idle(&tree, &living);
-        let mut longest: BTreeMap<&str, i64> = BTreeMap::new();
-        for pulse in &living {
-            let busy = longest.entry(kind(&pulse.role)).or_default();
-            *busy = (*busy).max(pulse.busy_ms().unwrap_or(0));
-        }
-        tree.meters.longest_stall(longest.values().copied().max().unwrap_or(0));
+        let longest = living.iter().filter_map(|pulse| pulse.busy_ms()).max();
+        tree.meters.longest_stall(longest.unwrap_or(0));
     }
 }
 
 #[allow(clippy::disallowed_methods, reason = "the sentinel watches the machine's time, not the tree's")]
 async fn nap(duration: Duration) {
     tokio::time::sleep(duration).await;
-}
-
-fn kind(role: &Role) -> &'static str {
-    match role {
-        Role::Ticket(_) => "ticket",
-        Role::Expert(_) => "expert",
-        Role::Dispatcher(_) => "dispatcher",
-        Role::Timers(_) => "timers",
-        Role::Outbox => "outbox",
-    }
 }
 
 fn replace_frozen(tree: &Arc<Tree>, pulse: &Arc<Pulse>, busy_ms: i64) {
@@ -88,7 +75,7 @@ pub(super) async fn supervise_experts(tree: &Arc<Tree>, above: ActorCell) -> Res
         let Some(tree) = told.upgrade() else { return };
         let expert = match end {
             End::Stopped => tree.experts.children.stopped(actor),
-            End::Crashed(cause) => match tree.experts.children.crashed(actor, EXPERTS.1) {
+            End::Crashed(cause) => match tree.experts.children.crashed(actor, EXPERTS) {
                 Verdict::Restart(expert) | Verdict::Contain(expert) => {
                     tree.meters.crashes.add(1);
                     tracing::warn!(%expert, %cause, "an expert's actor crashed");

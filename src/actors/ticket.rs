@@ -3,16 +3,18 @@
 //! A guard that broke is retried with fresh versions inside the caller's patience, never shown.
 
 use super::{
+    region,
     reply::Reply,
     service::{Caller, Failure, Opened},
     shell::{Address, Crash, Handler},
+    timers,
     tree::Tree,
 };
 use crate::{
     domain::{
         decision::{Policy, Verdict},
         fact::{Fact, State},
-        ids::{ExpertId, Thing, TicketNumber, Version},
+        ids::{ExpertId, RegionId, Thing, TicketNumber, Version},
         region::Region,
         route::{Route, RouteCause, RouteEvent},
         ticket::{Command, Ctx, Decided, Refusal, RouteEffect, Ticket, TicketEvent, decide},
@@ -23,7 +25,11 @@ use crate::{
 use std::sync::Arc;
 
 pub(super) enum Msg {
-    Command { command: Command, caller: Arc<Caller>, reply: Reply<Result<Opened, Failure>> },
+    Command {
+        command: Command,
+        caller: Arc<Caller>,
+        reply: Reply<Result<Opened, Failure>>,
+    },
     /// Nobody needed it for a while: end, and be started again when needed.
     Passivate,
 }
@@ -122,6 +128,7 @@ impl TicketActor {
         match commit(&self.tree, batch, caller).await {
             Ok(()) => {
                 self.cached = Some(after.clone());
+                self.leave(&ticket.region, &after);
                 Attempt::Done(answer(decided.refused, after))
             }
             Err(CommitError::Conflict(Thing::Ticket(_))) => Attempt::Again,
@@ -132,6 +139,16 @@ impl TicketActor {
                 self.cached = None;
                 Attempt::Done(Err(Failure::of_commit(other, &self.tree)))
             }
+        }
+    }
+
+    /// The region that gave the ticket away forgets it (should this get lost, it finds out on its own).
+    fn leave(&self, from: &RegionId, after: &Ticket) {
+        if *from != after.region
+            && let Some(handle) = self.tree.region(from)
+        {
+            handle.timers.send(timers::Msg::Gone(self.number));
+            handle.dispatcher.send(region::Msg::Gone(self.number));
         }
     }
 
@@ -162,7 +179,8 @@ impl TicketActor {
         for (expert, effect) in &decided.routes {
             let Some(change) = self.route_change(ticket, &after, expert, effect, region)? else { continue };
             if matches!(effect, RouteEffect::Restore) {
-                facts.extend(replanned(&change, ticket.number).map(Fact::Ticket));
+                let now = self.tree.clock.now();
+                facts.extend(replanned(&change, ticket.number, now).map(Fact::Ticket));
             }
             changes.push(change);
         }
@@ -271,8 +289,7 @@ fn restore(
     let bid = routing::bid(&spec, profile, before, None, terms)
         .map_err(|_| Unplanned::Refused(Refusal::OfferExpired(terms.now)))?;
     let mut route = routing::insert(before, &spec, &bid, after.visit.accepted_offer, false, profile, terms);
-    if let Some(accepted) =
-        routing::replan(&route, after.number, after.visit.no, &RouteEffect::Accept, profile, terms)
+    if let Some(accepted) = routing::replan(&route, after.number, after.visit.no, &RouteEffect::Accept, profile, terms)
     {
         route = accepted;
     }
@@ -280,11 +297,11 @@ fn restore(
 }
 
 /// A stop that came back has new times; the ticket must know them.
-fn replanned(change: &Change, number: TicketNumber) -> Option<TicketEvent> {
+fn replanned(change: &Change, number: TicketNumber, now: crate::domain::time::Timestamp) -> Option<TicketEvent> {
     let State::Route(route) = &change.after else { return None };
     let stop = route.stops.iter().find(|stop| stop.ticket == number)?;
     let (planned_start, planned_end) = (stop.planned_start, stop.planned_end);
-    Some(TicketEvent::Replanned { planned_start, planned_end, at_risk: false })
+    Some(TicketEvent::Replanned { planned_start, planned_end, at_risk: false, at: now, tell: false })
 }
 
 fn cause(effect: &RouteEffect) -> RouteCause {
@@ -292,8 +309,7 @@ fn cause(effect: &RouteEffect) -> RouteCause {
         RouteEffect::Put(_) | RouteEffect::Restore => RouteCause::Award,
         RouteEffect::Accept => RouteCause::Accepted,
         RouteEffect::Remove => RouteCause::Withdrawn,
-        RouteEffect::Rewindow(_) => RouteCause::Progress,
-        RouteEffect::Depart(_) | RouteEffect::Arrive(_) => RouteCause::Progress,
+        RouteEffect::Rewindow(_) | RouteEffect::Depart(_) | RouteEffect::Arrive(_) => RouteCause::Progress,
         RouteEffect::Finish { .. } => RouteCause::Finished,
     }
 }

@@ -49,7 +49,9 @@ impl Handler for Timers {
     async fn handle(&mut self, me: &Address<Msg>, msg: Msg) -> Result<(), Crash> {
         match msg {
             Msg::Loaded(timers) => self.loaded(timers),
-            Msg::Ticket(ticket) if ticket.region == self.id => self.replace(ticket.number, ticket.version, ticket.timers()),
+            Msg::Ticket(ticket) if ticket.region == self.id => {
+                self.replace(ticket.number, ticket.version, ticket.timers());
+            }
             Msg::Ticket(ticket) => self.remove(ticket.number),
             Msg::Gone(number) => self.remove(number),
             Msg::Alarm => self.alarm = None,

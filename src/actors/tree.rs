@@ -1,8 +1,18 @@
 //! What all actors share: the store, the clock, who is running where. Owns no state of the domain.
 
 use super::{
-    clock::Clock, device::Devices, expert, intake::Atlas, meters::Meters, outbox, pulse::Pulses, region, service::ServiceOptions,
-    shell::{Address, Crash}, supervise::Children, ticket,
+    clock::Clock,
+    device::Devices,
+    expert,
+    intake::Atlas,
+    meters::Meters,
+    outbox,
+    pulse::Pulses,
+    region,
+    service::ServiceOptions,
+    shell::{Address, Crash},
+    supervise::Children,
+    ticket,
 };
 use crate::{
     domain::ids::{ExpertId, RegionId, TicketNumber},
@@ -12,10 +22,7 @@ use ractor::{ActorCell, ActorId};
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     hash::Hash,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
-        atomic::AtomicBool,
-    },
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, atomic::AtomicBool},
 };
 use tokio::{runtime::Handle, sync::Semaphore};
 

@@ -104,10 +104,9 @@ pub struct Polygon {
 impl Geometry {
     #[must_use]
     pub fn to_geo(&self) -> geo::MultiPolygon<f64> {
-        let ring = |ring: &Vec<Place>| geo::LineString::from_iter(ring.iter().map(|p| p.point()));
-        geo::MultiPolygon::from_iter(
-            self.polygons.iter().map(|p| geo::Polygon::new(ring(&p.outer), p.holes.iter().map(ring).collect())),
-        )
+        let ring = |ring: &Vec<Place>| -> geo::LineString<f64> { ring.iter().map(|p| p.point()).collect() };
+        let polygon = |p: &Polygon| geo::Polygon::new(ring(&p.outer), p.holes.iter().map(ring).collect());
+        self.polygons.iter().map(polygon).collect()
     }
 
     /// The area that two geometries have in common as a share of the smaller one, 0 to 1, on the

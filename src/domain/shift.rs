@@ -52,12 +52,12 @@ impl Shift {
         Ok(Self { days: parse_days(days).ok_or_else(wrong)?, from_min, to_min })
     }
 
-    fn works_on(&self, day: civil::Date) -> bool {
+    fn works_on(self, day: civil::Date) -> bool {
         self.days & (1 << day.weekday().to_monday_zero_offset()) != 0
     }
 
     /// This shift as it falls on a local date.
-    fn on(&self, day: civil::Date, zone: &TimeZone) -> Option<Interval> {
+    fn on(self, day: civil::Date, zone: &TimeZone) -> Option<Interval> {
         let at = |day: civil::Date, minute: u16| -> Option<Timestamp> {
             let time = civil::time((minute / 60) as i8, (minute % 60) as i8, 0, 0);
             let zoned = zone.to_ambiguous_zoned(day.to_datetime(time)).compatible().ok()?;

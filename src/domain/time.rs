@@ -112,6 +112,7 @@ impl fmt::Debug for Timestamp {
 }
 
 /// Looks an IANA zone up in the bundled database.
+#[must_use]
 pub fn zone(name: &str) -> Option<TimeZone> {
     TimeZone::get(name).ok()
 }

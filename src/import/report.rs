@@ -202,11 +202,12 @@ impl fmt::Display for Report {
                 writeln!(f, "  {outcome:<8} {kind:<24} {:>12}", thousands(*count))?;
             }
         }
-        for problem in self.shown() {
+        let shown = self.shown();
+        for problem in &shown {
             let Problem { line, field, kind, detail, .. } = problem;
             writeln!(f, "{}", cut(&format!("  {} {line}, {field}: {kind}: {detail}", self.unit), COLUMNS))?;
         }
-        match self.unlisted {
+        match self.unlisted + (self.problems.len() - shown.len()) as u64 {
             0 => Ok(()),
             more => writeln!(f, "  and {} more, counted above", thousands(more)),
         }

@@ -84,7 +84,7 @@ fn windows_and_times_that_cannot_be_are_refused_and_named() {
     let header = "title,window_from,window_to,created_at";
     let row = |from: &str, to: &str, created: &str| kinds(header, &format!("a,{from},{to},{created}"));
     assert_eq!(row("2026-01-31T12:00:00Z", "2026-01-31T10:00:00Z", ""), ["window_reversed"]);
-    assert_eq!(row("2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z", ""), ["window_reversed"]);
+    assert_eq!(row("2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z", ""), ["window_of_no_length"]);
     assert_eq!(row("2026-01-31T12:00:00Z", "", ""), ["half_a_window"]);
     assert_eq!(row("soon", "2026-01-31T12:00:00Z", "31/01/2026"), ["bad_time", "bad_time"]);
     assert_eq!(row("", "", "9999-01-01T00:00:00Z"), ["bad_time"]);
@@ -292,7 +292,7 @@ fn real_requests_of_boston_all_lie_near_its_regions() {
     let mut skills: BTreeMap<String, u32> = BTreeMap::new();
     for row in tickets.by_ref() {
         let ticket = row.unwrap().ticket;
-        assert!(ticket.place.is_some() && ticket.opened_at.is_some() && ticket.due_at.is_some());
+        assert!(ticket.place.is_some() && ticket.opened_at.is_some());
         ticket.skills.iter().for_each(|skill| *skills.entry(skill.to_string()).or_default() += 1);
     }
     let report = tickets.into_report();
@@ -330,6 +330,8 @@ fn real_rosters_and_their_days_import() {
         assert_eq!((roster as u64, experts.report().rows), (day[day.len() - 2..].parse().unwrap(), roster as u64));
         let mut tickets = Tickets::open(days, new_york()).unwrap();
         assert!(tickets.by_ref().map(Result::unwrap).all(|row| row.ticket.window.is_some()));
-        assert_eq!((tickets.report().mended_rows, tickets.report().refused_rows()), (0, 0));
+        // Late in the day its windows end as they begin.
+        let report = tickets.report();
+        assert_eq!((report.mended_rows, report.refused_rows()), (report.mended["window_of_no_length"], 0), "{report}");
     }
 }

@@ -247,13 +247,23 @@ fn straight(lat: f64, lon: f64, options: &TicketOptions<'_>, findings: &mut Find
     }
 }
 
+/// A window of no length keeps what it promises and gets a second, since a window must have a length.
 fn window(row: &Row<'_>, options: &TicketOptions<'_>, findings: &mut Findings) -> Option<Window> {
     let from = time(row, "window_from", &options.zone, findings);
     let to = time(row, "window_to", &options.zone, findings);
+    let window = |from, to| Some(Window { from, to, kind: options.window_kind });
     match (from, to) {
-        (Some(from), Some(to)) if from < to => Some(Window { from, to, kind: options.window_kind }),
+        (Some(from), Some(to)) if from < to => window(from, to),
+        (Some(from), Some(to)) if from == to => {
+            findings.mend(
+                "window_to",
+                "window_of_no_length",
+                format!("it ends as it begins, {from}: one second given"),
+            );
+            window(from, to.plus_s(1))
+        }
         (Some(from), Some(to)) => {
-            findings.refuse("window_to", "window_reversed", format!("the window ends at {to}, begins at {from}"));
+            findings.refuse("window_to", "window_reversed", format!("it ends {to}, before it begins {from}"));
             None
         }
         (None, _) | (_, None) => {

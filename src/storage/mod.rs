@@ -11,8 +11,15 @@
 //! and directory can be deleted and rebuilt from the journal; redb is named only in this folder.
 
 pub mod batch;
+mod files;
 pub mod journal;
+pub mod keys;
+pub mod lock;
+pub mod seal;
 mod store;
 
 pub use batch::{Batch, Change, Claim, ClaimKey, CommitError, Committed, Envelope, Fault, Outcome, Recorded};
+pub use keys::{KeyFile, KeyOptions, KeyState};
+pub use lock::DataLock;
+pub use seal::{SealCtx, Sealer};
 pub use store::{Durability, Store, StoreOptions, TicketPage, TicketQuery};

@@ -1,9 +1,6 @@
 //! Nobody can come now: ask the neighbours, wait with a reason, or hand it to a person.
 
-use super::{
-    Address, Contest, Dispatcher, Msg, Round, Scope, WINDOW_LEAD_S, escalation,
-    queue::Failed,
-};
+use super::{Address, Contest, Dispatcher, Msg, Round, Scope, WINDOW_LEAD_S, escalation, queue::Failed};
 use crate::{
     domain::{
         decision::{Decision, EscalationReason, Rule},
@@ -25,7 +22,7 @@ const NEIGHBOURS_AGAIN_S: i64 = 1_800;
 const MAX_HANDOVERS: u16 = 3;
 
 impl Dispatcher {
-    pub(super) fn failed(&mut self, me: &Address<Msg>, round: &mut Round, contest: Contest, now: Timestamp) {
+    pub(super) fn failed(&mut self, me: &Address<Msg>, round: &mut Round, contest: &Contest, now: Timestamp) {
         let number = contest.asked.spec.ticket;
         let Some(world) = &mut self.world else { return };
         let Some(entry) = world.queue.entry(number) else { return };
@@ -84,12 +81,8 @@ impl Dispatcher {
         let Some(world) = &self.world else {
             return Waiting { reason: WaitReason::AllFull, next_try_at: now.plus_s(FULL_RETRY_S) };
         };
-        let terms = Terms {
-            now,
-            settings: &world.region.settings,
-            policy: self.tree.options.policy,
-            second_round: true,
-        };
+        let terms =
+            Terms { now, settings: &world.region.settings, policy: self.tree.options.policy, second_round: true };
         let roster = world.experts.values().map(|(expert, _)| expert.as_ref());
         let on_shift = routing::next_on_shift(spec, roster, &terms);
         let lead_s = i64::from(world.region.settings.before_shift_s);
@@ -100,9 +93,7 @@ impl Dispatcher {
                 Waiting { reason: WaitReason::AllFull, next_try_at: next.map_or(latest, |at| at.min(latest)) }
             }
             (false, Some(at)) => Waiting { reason: WaitReason::OffShift, next_try_at: at },
-            (false, None) => {
-                Waiting { reason: WaitReason::NobodyQualified, next_try_at: now.plus_s(NOBODY_RETRY_S) }
-            }
+            (false, None) => Waiting { reason: WaitReason::NobodyQualified, next_try_at: now.plus_s(NOBODY_RETRY_S) },
         }
     }
 

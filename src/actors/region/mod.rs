@@ -15,8 +15,7 @@ use super::{
     service::{Caller, Failure, Opened},
     shell::{Address, Crash, Handler},
     supervise::Children,
-    ticket,
-    timers,
+    ticket, timers,
     tree::{Slot, Tree},
 };
 use crate::{
@@ -37,7 +36,10 @@ use queue::{Queue, Scope};
 use round::{Contest, Heard, Outcome, Round};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError, atomic::{AtomicBool, AtomicU64, Ordering}},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 /// A region in the tree: its two actors, and whether it works.
@@ -96,7 +98,11 @@ pub(super) enum Msg {
     Try(TicketNumber),
     Bids(Bids),
     BidDeadline(u64),
-    Settled { round: u64, number: TicketNumber, answer: Answer<Result<Opened, Failure>> },
+    Settled {
+        round: u64,
+        number: TicketNumber,
+        answer: Answer<Result<Opened, Failure>>,
+    },
     SettleDeadline(u64),
     /// Some route may have been overtaken by the clock.
     Late,
@@ -209,8 +215,8 @@ impl Dispatcher {
             Msg::Gone(number) => world.queue.remove(number),
             Msg::Try(number) => world.queue.set_ready(number, true),
             Msg::Region(region) => world.region = region,
-            Msg::Expert(expert) => self.expert_changed(expert),
-            Msg::Route(route) => self.route_changed(me, route),
+            Msg::Expert(expert) => self.expert_changed(&expert),
+            Msg::Route(route) => self.route_changed(me, &route),
             Msg::Bids(bids) => {
                 let last = self.round.as_mut().filter(|round| round.id == bids.round).is_some_and(|r| r.hear(bids));
                 if last {
@@ -231,7 +237,7 @@ impl Dispatcher {
 
     // The roster.
 
-    fn expert_changed(&mut self, expert: Arc<Expert>) {
+    fn expert_changed(&mut self, expert: &Arc<Expert>) {
         let Some(world) = &mut self.world else { return };
         if expert.region != self.id {
             world.experts.remove(&expert.id);
@@ -239,7 +245,7 @@ impl Dispatcher {
             world.experts.insert(expert.id.clone(), (expert.clone(), route));
         }
         world.candidates = None;
-        self.wake(&expert, 8 * WAKE);
+        self.wake(expert, 8 * WAKE);
     }
 
     fn wake(&mut self, expert: &Expert, limit: usize) {
@@ -250,7 +256,7 @@ impl Dispatcher {
         }
     }
 
-    fn route_changed(&mut self, me: &Address<Msg>, route: Arc<Route>) {
+    fn route_changed(&mut self, me: &Address<Msg>, route: &Arc<Route>) {
         let Some(world) = &mut self.world else { return };
         let Some((profile, known)) = world.experts.get_mut(&route.expert) else { return };
         if known.version >= route.version {
@@ -258,8 +264,8 @@ impl Dispatcher {
         }
         let before = std::mem::replace(known, route.clone());
         let profile = profile.clone();
-        world.watch(&route, LATE_GRACE_S);
-        self.tell_moved(&before, &route);
+        world.watch(route, LATE_GRACE_S);
+        self.tell_moved(&before, route);
         if route.stops.len() < before.stops.len() {
             self.wake(&profile, WAKE);
         }
@@ -308,12 +314,8 @@ impl Dispatcher {
                 continue;
             }
             let asked = Arc::new(Asked { spec: entry.spec.clone(), second_round: entry.second_round });
-            let contest = Contest {
-                asked,
-                ticket_version: entry.version,
-                verdicts: BTreeMap::new(),
-                ruled_out: BTreeMap::new(),
-            };
+            let contest =
+                Contest { asked, ticket_version: entry.version, verdicts: BTreeMap::new(), ruled_out: BTreeMap::new() };
             round.contests.push(contest);
         }
         let whom = match scope {
@@ -380,16 +382,17 @@ impl Dispatcher {
                     taken.insert(expert.clone());
                     let command = match round.scope {
                         Scope::Home => self.offer(&contest, expert, bid, now),
-                        Scope::Neighbours => self.hand_over(&contest, expert),
+                        Scope::Neighbours => hand_over(&contest, expert),
                     };
-                    if let Some(command) = command {
-                        self.settle(me, &mut round, number, command);
+                    match command {
+                        Some(command) => self.settle(me, &mut round, number, command),
+                        None => self.reload(number),
                     }
                 }
             }
         }
         for contest in nobody {
-            self.failed(me, &mut round, contest, now);
+            self.failed(me, &mut round, &contest, now);
         }
         self.round = Some(round);
         self.finish_or_wait(me, now);
@@ -414,6 +417,9 @@ impl Dispatcher {
         let heard = contest.verdicts.get(expert)?;
         let (profile, route) = (heard.profile.as_ref()?, heard.route.as_ref()?);
         let ticket = self.tree.store.ticket(contest.asked.spec.ticket).ok()??;
+        if ticket.region != self.id {
+            return None;
+        }
         let terms = Terms {
             now,
             settings: &world.region.settings,
@@ -424,12 +430,6 @@ impl Dispatcher {
         let route = routing::insert(route, spec, bid, ticket.next_offer, false, profile, &terms);
         let decision = contest.decision(Some(expert), &world.region, terms.policy, now);
         Some(Command::Offer { decision: Box::new(decision), expert: expert.clone(), route: Box::new(route) })
-    }
-
-    fn hand_over(&self, contest: &Contest, expert: &ExpertId) -> Option<Command> {
-        let to = contest.verdicts.get(expert)?.profile.as_ref()?.region.clone();
-        let why = format!("nobody at home could come; {expert} of {to} can");
-        Some(Command::HandOver { to, why })
     }
 
     /// Sends a command about a contested ticket; the round is over when all are answered.
@@ -550,7 +550,8 @@ impl Dispatcher {
             Terms { now, settings: &world.region.settings, policy: self.tree.options.policy, second_round: false };
         let Some(next) = routing::slide(&route, &profile, &terms) else {
             // Late by less than is worth an event: look again later.
-            world.watch(&route, now.since_s(route.stops.first().map_or(now, |s| s.planned_start)).max(0) + LATE_GRACE_S);
+            world
+                .watch(&route, now.since_s(route.stops.first().map_or(now, |s| s.planned_start)).max(0) + LATE_GRACE_S);
             return;
         };
         let event = RouteEvent::Changed {
@@ -588,7 +589,7 @@ impl World {
         let mut whom = BTreeSet::new();
         for contest in &mut round.contests {
             let found = candidates.find(&contest.asked.spec, &self.region.settings);
-            contest.ruled_out = found.ruled_out;
+            contest.ruled_out = found.ruled.into_iter().collect();
             whom.extend(found.experts);
         }
         whom
@@ -610,6 +611,12 @@ impl World {
         self.moments.insert((moment, route.expert.clone()));
         self.moment_of.insert(route.expert.clone(), moment);
     }
+}
+
+fn hand_over(contest: &Contest, expert: &ExpertId) -> Option<Command> {
+    let to = contest.verdicts.get(expert)?.profile.as_ref()?.region.clone();
+    let why = format!("nobody at home could come; {expert} of {to} can");
+    Some(Command::HandOver { to, why })
 }
 
 /// Experts of the nearest regions who have the skills.
@@ -637,6 +644,10 @@ pub(super) fn send(tree: &Arc<Tree>, number: TicketNumber, command: Command, rep
     }
 }
 
-pub(super) fn escalation(reason: EscalationReason, rules: &BTreeMap<Rule, u32>, at: Timestamp) -> crate::domain::decision::Escalation {
+pub(super) fn escalation(
+    reason: EscalationReason,
+    rules: &BTreeMap<Rule, u32>,
+    at: Timestamp,
+) -> crate::domain::decision::Escalation {
     crate::domain::decision::Escalation { at, reason, ruled: rules.iter().map(|(r, n)| (*r, *n)).collect() }
 }

@@ -81,11 +81,13 @@ impl Queue {
         }
         let neighbours_asked = self.entries.get(&number).and_then(|entry| entry.neighbours_asked);
         self.remove(number);
-        let spec = if ticket.dispatchable() && ticket.region.as_str() != "unlocated" { VisitSpec::of(ticket) } else { None };
+        let spec =
+            if ticket.dispatchable() && ticket.region.as_str() != "unlocated" { VisitSpec::of(ticket) } else { None };
         let Some(spec) = spec else {
-            let to_escalate = matches!(ticket.phase, crate::domain::ticket::Phase::New | crate::domain::ticket::Phase::Reopened)
-                && ticket.quarantined.is_none()
-                && ticket.escalation.is_none();
+            let to_escalate =
+                matches!(ticket.phase, crate::domain::ticket::Phase::New | crate::domain::ticket::Phase::Reopened)
+                    && ticket.quarantined.is_none()
+                    && ticket.escalation.is_none();
             if to_escalate {
                 self.unplaced.insert(number, ticket.version);
             }

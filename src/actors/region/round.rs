@@ -49,7 +49,10 @@ pub(super) struct Heard {
 
 /// What becomes of one contest.
 pub(super) enum Outcome<'a> {
-    Award { expert: &'a ExpertId, bid: &'a Bid },
+    Award {
+        expert: &'a ExpertId,
+        bid: &'a Bid,
+    },
     /// The best one won another visit in this round: ask again in the next.
     Later,
     Nobody,

@@ -347,3 +347,6 @@ impl Ticket {
             && self.personal.known().is_some_and(|p| p.place.is_some())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,26 @@
 //! A record covers `count >= 1` sequence numbers from `first_seq`: one for each of its events, or one
 //! for a record of claims alone. `first_seq` is its key; numbers never repeat and leave no hole.
 
+#[cfg(test)]
+mod conformance;
+mod disk;
+#[cfg(any(test, feature = "faults"))]
+pub mod faults;
+pub mod frame;
+#[cfg(any(test, feature = "faults"))]
+pub mod memory;
+mod page;
+mod reader;
+mod redb;
+mod segment;
+mod verify;
+
 use crate::domain::ids::Seq;
+
+pub use self::{
+    redb::{JournalOptions, RedbJournal},
+    verify::{Verified, verify},
+};
 
 /// A record to append. `bytes` is the encoded batch; the journal adds frame and chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
