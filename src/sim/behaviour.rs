@@ -60,11 +60,11 @@ const SHARES: [f64; 11] = [0.01, 0.05, 0.10, 0.20, 0.30, 0.50, 0.70, 0.80, 0.90,
 pub type Quantiles = [f64; 11];
 
 /// From being dispatched to setting off.
-pub const REACTION_S: Quantiles = [0.0, 0.0, 0.0, 5.0, 8.0, 35.0, 73.0, 92.0, 121.0, 147.0, 216.0];
+const REACTION_S: Quantiles = [0.0, 0.0, 0.0, 5.0, 8.0, 35.0, 73.0, 92.0, 121.0, 147.0, 216.0];
 /// From setting off to arriving (drives longer than 0 s).
-pub const TRAVEL_S: Quantiles = [24.0, 79.0, 104.0, 137.0, 169.0, 260.0, 422.0, 571.0, 816.0, 1_058.0, 1_673.0];
+const TRAVEL_S: Quantiles = [24.0, 79.0, 104.0, 137.0, 169.0, 260.0, 422.0, 571.0, 816.0, 1_058.0, 1_673.0];
 /// From arriving to being free again.
-pub const ON_SCENE_S: Quantiles =
+const ON_SCENE_S: Quantiles =
     [7.0, 92.0, 183.0, 349.0, 528.0, 1_268.0, 3_250.0, 3_922.0, 4_712.0, 5_322.0, 6_824.0];
 
 /// A drive's length is mostly its distance, which the plan knows; what the log's spread leaves to

@@ -20,7 +20,7 @@ use crate::{
     storage::Fault,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -38,6 +38,8 @@ pub struct Played {
     pub entered: u64,
     /// Codes of refusals, and how often.
     pub refused: BTreeMap<String, u64>,
+    /// The external ids of what was refused.
+    pub refused_ids: BTreeSet<String>,
     /// Real time from the call to the first offer's push, for tickets offered at once, milliseconds.
     pub assign_ms: Vec<f64>,
     pub handed_back: u64,
@@ -75,8 +77,10 @@ pub struct Conductor {
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a run goes on after the last arrival at most.
 const AFTERWARDS_S: i64 = 14 * DAY_S;
-/// Nothing was done for so long: nothing will be (a weekend is shorter).
+/// Nothing was done for so long, and nobody waits for a next try: nothing will be (a weekend is shorter).
 const STALLED_S: i64 = 3 * DAY_S;
+/// The same while somebody waits (longer than the router looks ahead).
+const WAITED_S: i64 = 8 * DAY_S;
 /// How often the open tickets are looked through once the last one has arrived.
 const LOOK_S: i64 = 6 * HOUR_S;
 /// An entry that the service could not take is repeated so often, a second apart.
@@ -163,7 +167,12 @@ impl Conductor {
                 if done != done_before.0 {
                     done_before = (done, now);
                 }
-                if !self.work_left()? || now.since_s(done_before.1) >= STALLED_S {
+                let enough_s = match self.work_left()? {
+                    Left::Nothing => 0,
+                    Left::Stuck => STALLED_S,
+                    Left::Waiting => WAITED_S,
+                };
+                if now.since_s(done_before.1) >= enough_s {
                     break;
                 }
             }
@@ -276,7 +285,10 @@ impl Conductor {
                 }
                 return Ok(());
             }
-            Err(failure) => *self.played.refused.entry(code(&failure)).or_default() += 1,
+            Err(failure) => {
+                *self.played.refused.entry(code(&failure)).or_default() += 1;
+                self.played.refused_ids.extend(arrival.new.external_id.clone());
+            }
         }
         self.retries = 0;
         self.played.entered += 1;
@@ -308,14 +320,26 @@ impl Conductor {
         self.clock.advance(to);
     }
 
-    /// Some ticket is neither served nor without hope.
-    fn work_left(&self) -> Result<bool, Fault> {
-        let mut left = false;
+    fn work_left(&self) -> Result<Left, Fault> {
+        let mut left = Left::Nothing;
         for region in self.service.store().regions() {
-            self.service.store().for_each_open(&region.id, &mut |ticket| left |= ticket.phase != Phase::OnHold)?;
+            self.service.store().for_each_open(&region.id, &mut |ticket| {
+                let stuck =
+                    ticket.escalation.is_some() || ticket.quarantined.is_some() || ticket.phase == Phase::OnHold;
+                left = left.max(if stuck { Left::Stuck } else { Left::Waiting });
+            })?;
         }
         Ok(left)
     }
+}
+
+/// What open tickets there are.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Left {
+    Nothing,
+    /// Only some that are with a person.
+    Stuck,
+    Waiting,
 }
 
 /// Whoever enters tickets: a portal for what customers type, a clerk for what they say on the phone.
@@ -337,6 +361,7 @@ fn code(failure: &Failure) -> String {
         Failure::Replayed(_) => "replayed".into(),
         Failure::Overloaded { .. } => "overloaded".into(),
         Failure::OutcomeUnknown => "outcome_unknown".into(),
+        Failure::DiskFull => "disk_full".into(),
         Failure::Fault(_) => "fault".into(),
     }
 }

@@ -3,16 +3,21 @@
 use super::Played;
 use crate::{
     domain::{
+        decision::Decision,
         expert::Expert,
         fact::{Fact, State},
         ids::{ExpertId, RegionId, Thing, TicketNumber},
         place::Place,
         region::Region,
+        route::Route,
         shift::{Interval, intervals},
         ticket::{OfferEnd, Phase, Priority, Ticket, TicketEvent},
         time::{DAY_S, Timestamp, zone},
     },
-    routing,
+    routing::{
+        self, VisitSpec,
+        checker::{Award, Finding, check_award},
+    },
     storage::{Fault, Recorded, Store},
 };
 use jiff::tz::TimeZone;
@@ -100,6 +105,7 @@ pub struct Ledger {
     externals: BTreeMap<String, u32>,
     experts: BTreeMap<ExpertId, Arc<Expert>>,
     regions: BTreeMap<RegionId, Arc<Region>>,
+    routes: BTreeMap<ExpertId, Arc<Route>>,
     /// Where each expert arrived, in order.
     arrivals: BTreeMap<ExpertId, Vec<(Timestamp, Place)>>,
     responses_s: Vec<f64>,
@@ -109,8 +115,9 @@ pub struct Ledger {
     first: Option<Timestamp>,
     last: Timestamp,
     counts: Counts,
-    /// Events that do not fit what was before.
-    misfits: u64,
+    /// Hard rules broken, by the checker that shares no code with the router; and events that do not
+    /// fit what was before.
+    findings: Vec<Finding>,
 }
 
 #[derive(Default)]
@@ -120,6 +127,14 @@ struct Counts {
     expired: u64,
     in_vain: u64,
     handed_over: u64,
+}
+
+struct Before {
+    decision: Box<Decision>,
+    visit: Option<VisitSpec>,
+    expert: Option<Arc<Expert>>,
+    route: Arc<Route>,
+    region: Option<Arc<Region>>,
 }
 
 struct Life {
@@ -141,10 +156,56 @@ impl Ledger {
             let page = store.read(from, PAGE)?;
             let Some(last) = page.last() else { return Ok(ledger) };
             from = last.seq + 1;
-            for recorded in &page {
-                ledger.apply(recorded);
+            for batch in page.chunk_by(|a, b| a.batch == b.batch) {
+                ledger.apply_batch(batch);
             }
         }
+    }
+
+    /// What became true together; awards among it are checked against what was before.
+    fn apply_batch(&mut self, batch: &[Recorded]) {
+        let before: Vec<Before> = batch.iter().filter_map(|recorded| self.before(recorded)).collect();
+        for recorded in batch {
+            self.apply(recorded);
+        }
+        for Before { decision, visit, expert, route, region } in before {
+            let (Some(visit), Some(expert), Some(region)) = (visit, expert, region) else {
+                self.misfit(&format!("a decision about visit {} without its inputs", decision.visit));
+                continue;
+            };
+            let after = self.routes.get(&expert.id).unwrap_or(&route).clone();
+            let settings = &region.settings;
+            let award =
+                Award { decision: &decision, visit: &visit, expert: &expert, before: &route, after: &after, settings };
+            self.findings.extend(check_award(&award));
+        }
+    }
+
+    /// What an award was judged on; None for everything else.
+    fn before(&self, recorded: &Recorded) -> Option<Before> {
+        let (Fact::Ticket(TicketEvent::Decided(decision)), Thing::Ticket(number)) = (&recorded.fact, &recorded.thing)
+        else {
+            return None;
+        };
+        let winner = decision.winner.as_ref()?;
+        let route = self.routes.get(winner).cloned();
+        Some(Before {
+            visit: self.tickets.get(number).and_then(|life| VisitSpec::of(&life.ticket)),
+            expert: self.experts.get(winner).cloned(),
+            route: route.unwrap_or_else(|| Arc::new(Route::empty(winner.clone(), decision.region.clone()))),
+            region: self.regions.get(&decision.region).cloned(),
+            decision: decision.clone(),
+        })
+    }
+
+    /// What the checker and the fold have to say against the run.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    fn misfit(&mut self, what: &str) {
+        self.findings.push(Finding { promise: "P2", thing: format!("event {}", self.events), detail: what.into() });
     }
 
     fn apply(&mut self, recorded: &Recorded) {
@@ -155,21 +216,30 @@ impl Ledger {
             (Fact::Ticket(event), Thing::Ticket(number)) => self.apply_ticket(*number, event),
             (Fact::Expert(_), Thing::Expert(id)) => {
                 let before = self.experts.remove(id).map(State::Expert);
-                if let Ok(State::Expert(expert)) = State::after(before, &recorded.thing, &recorded.fact) {
-                    self.experts.insert(id.clone(), expert);
+                match State::after(before, &recorded.thing, &recorded.fact) {
+                    Ok(State::Expert(expert)) => drop(self.experts.insert(id.clone(), expert)),
+                    Ok(_) | Err(_) => self.misfit("of an expert does not fit"),
                 }
             }
             (Fact::Region(_), Thing::Region(id)) => {
                 let before = self.regions.remove(id).map(State::Region);
-                if let Ok(State::Region(region)) = State::after(before, &recorded.thing, &recorded.fact) {
-                    self.regions.insert(id.clone(), region);
+                match State::after(before, &recorded.thing, &recorded.fact) {
+                    Ok(State::Region(region)) => drop(self.regions.insert(id.clone(), region)),
+                    Ok(_) | Err(_) => self.misfit("of a region does not fit"),
                 }
             }
-            (Fact::Route(_), Thing::Route(_)) | (Fact::Catalogue(_), Thing::Catalogue) => {}
+            (Fact::Route(_), Thing::Route(id)) => {
+                let before = self.routes.remove(id).map(State::Route);
+                match State::after(before, &recorded.thing, &recorded.fact) {
+                    Ok(State::Route(route)) => drop(self.routes.insert(id.clone(), route)),
+                    Ok(_) | Err(_) => self.misfit("of a route does not fit"),
+                }
+            }
+            (Fact::Catalogue(_), Thing::Catalogue) => {}
             (
                 Fact::Ticket(_) | Fact::Expert(_) | Fact::Region(_) | Fact::Route(_) | Fact::Catalogue(_),
                 Thing::Ticket(_) | Thing::Expert(_) | Thing::Region(_) | Thing::Route(_) | Thing::Catalogue,
-            ) => self.misfits += 1,
+            ) => self.misfit("is about another kind of thing"),
         }
     }
 
@@ -183,7 +253,7 @@ impl Ledger {
             return;
         }
         let Some(life) = self.tickets.get_mut(&number) else {
-            self.misfits += 1;
+            self.misfit("is about a ticket that was never opened");
             return;
         };
         self.counts.count(event);
@@ -236,7 +306,7 @@ impl Ledger {
             travel_m_per_visit: per_visit(travel_m),
             travel_s_per_visit: per_visit(travel_s),
             late_share: if self.served == 0 { 0.0 } else { self.late as f64 / self.served as f64 },
-            hard_violations: self.misfits,
+            hard_violations: self.findings.len() as u64,
             at_end,
             visits,
             offers: self.counts.offers,

@@ -10,6 +10,7 @@ mod city;
 mod conductor;
 mod kpi;
 mod phone;
+mod replay;
 mod roster;
 
 pub use behaviour::{Answer, Behaviour, Course, Habits, Planned, Quantiles, quantile};
@@ -18,4 +19,5 @@ pub use city::City;
 pub use conductor::{Arrival, Conductor, Played, Stopped};
 pub use kpi::{AtEnd, Kpis, Ledger, Middle, Spread};
 pub use phone::{Agenda, Deed, Phone};
+pub use replay::{Replay, ReplayError, Replayed, Scratch, furnish, phones, replay};
 pub use roster::{Demand, generate as generate_experts};

@@ -485,7 +485,7 @@ impl Phone {
 /// Ours to sort out, not the caller's: worth another try.
 pub(super) fn transient(failure: &Failure) -> bool {
     match failure {
-        Failure::Overloaded { .. } | Failure::OutcomeUnknown | Failure::Fault(_) => true,
+        Failure::Overloaded { .. } | Failure::OutcomeUnknown | Failure::DiskFull | Failure::Fault(_) => true,
         Failure::Refused { .. }
         | Failure::NotFound(_)
         | Failure::Invalid { .. }
