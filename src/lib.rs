@@ -3,6 +3,7 @@
 
 pub mod actors;
 pub mod bench;
+pub mod cli;
 pub mod domain;
 pub mod import;
 pub mod routing;

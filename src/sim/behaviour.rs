@@ -64,8 +64,7 @@ const REACTION_S: Quantiles = [0.0, 0.0, 0.0, 5.0, 8.0, 35.0, 73.0, 92.0, 121.0,
 /// From setting off to arriving (drives longer than 0 s).
 const TRAVEL_S: Quantiles = [24.0, 79.0, 104.0, 137.0, 169.0, 260.0, 422.0, 571.0, 816.0, 1_058.0, 1_673.0];
 /// From arriving to being free again.
-const ON_SCENE_S: Quantiles =
-    [7.0, 92.0, 183.0, 349.0, 528.0, 1_268.0, 3_250.0, 3_922.0, 4_712.0, 5_322.0, 6_824.0];
+const ON_SCENE_S: Quantiles = [7.0, 92.0, 183.0, 349.0, 528.0, 1_268.0, 3_250.0, 3_922.0, 4_712.0, 5_322.0, 6_824.0];
 
 /// A drive's length is mostly its distance, which the plan knows; what the log's spread leaves to
 /// traffic and doorbells is taken as half of it (in logarithms).
@@ -97,27 +96,6 @@ pub fn quantile(table: &Quantiles, share: f64) -> f64 {
 /// The value at `share` over the median, its spread shrunk by `power`.
 fn ratio(table: &Quantiles, share: f64, power: f64) -> f64 {
     (quantile(table, share) / quantile(table, 0.5)).powf(power)
-}
-
-impl Behaviour {
-    pub const NAMES: [&str; 2] = ["lifelike", "exact"];
-
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "lifelike" => Some(Self::Lifelike),
-            "exact" => Some(Self::Exact),
-            _ => None,
-        }
-    }
-
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Lifelike => "lifelike",
-            Self::Exact => "exact",
-        }
-    }
 }
 
 impl Habits {

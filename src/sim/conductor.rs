@@ -74,7 +74,7 @@ pub struct Conductor {
 }
 
 /// After this the tree is stuck.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long a run goes on after the last arrival at most.
 const AFTERWARDS_S: i64 = 14 * DAY_S;
 /// Nothing was done for so long, and nobody waits for a next try: nothing will be (a weekend is shorter).

@@ -9,7 +9,6 @@ use crate::{
     domain::{
         catalogue::Catalogue,
         decision::Policy,
-        place::Place,
         time::{HOUR_S, Timestamp},
     },
     routing::checker::Finding,
@@ -33,7 +32,6 @@ pub struct Replay {
     pub seed: u64,
     pub policy: Policy,
     pub behaviour: Behaviour,
-    pub zip: Arc<dyn Fn(&str) -> Option<Place> + Send + Sync>,
     /// Kept afterwards; None: a directory of its own that is removed.
     pub data: Option<PathBuf>,
 }
@@ -102,7 +100,7 @@ pub fn replay(plan: Replay, watch: &mut dyn FnMut(u64, Timestamp)) -> Result<Rep
     let mut kpis = ledger.kpis(rows, &externals, &played);
     kpis.wall_s = (wall_s * 1_000.0).round() / 1_000.0;
     kpis.tickets_per_s = (played.entered as f64 / wall_s).round();
-    kpis.head = hex(store.head().1);
+    kpis.head = blake3::Hash::from_bytes(store.head().1).to_hex().to_string();
     store.close()?;
     Ok(Replayed { kpis, findings: ledger.findings().to_vec(), played })
 }
@@ -114,7 +112,8 @@ async fn play(
     watch: &mut dyn FnMut(u64, Timestamp),
 ) -> Result<Played, ReplayError> {
     let clock = Clock::virtual_from(start);
-    let options = ServiceOptions { clock, seed: plan.seed, policy: plan.policy, zip: plan.zip.clone(), mailbox: None };
+    let options =
+        ServiceOptions { clock, seed: plan.seed, policy: plan.policy, zip: Arc::new(|_| None), mailbox: None };
     let service = Service::start(store, options).await.map_err(setup("the tree"))?;
     furnish(&service, plan.catalogue, plan.regions, plan.experts).await?;
     let phones = phones(&service, plan.behaviour, plan.seed);
@@ -166,10 +165,6 @@ pub fn phones(service: &Service, behaviour: Behaviour, seed: u64) -> Vec<Phone> 
 fn setup(what: &str) -> impl FnOnce(Failure) -> ReplayError {
     let what = what.to_owned();
     move |failure| ReplayError::Setup { what, failure }
-}
-
-pub(super) fn hex(hash: [u8; 32]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A data directory, removed afterwards when it is ours.
