@@ -6,7 +6,7 @@ use crate::{
         decision::Decision,
         expert::Expert,
         fact::{Fact, State},
-        ids::{ExpertId, RegionId, Thing, TicketNumber},
+        ids::{ExpertId, RegionId, Seq, Thing, TicketNumber},
         place::Place,
         region::Region,
         route::Route,
@@ -112,6 +112,8 @@ pub struct Ledger {
     served: u64,
     late: u64,
     events: u64,
+    /// The last sequence folded.
+    read_to: Seq,
     first: Option<Timestamp>,
     last: Timestamp,
     counts: Counts,
@@ -151,15 +153,32 @@ impl Ledger {
     /// Folds everything the store's journal holds.
     pub fn read(store: &Store) -> Result<Self, Fault> {
         let mut ledger = Self::default();
-        let mut from = 1;
+        ledger.catch_up(store, &mut |_| {})?;
+        Ok(ledger)
+    }
+
+    /// Folds what was written since the last time; `seen` is shown each event.
+    pub fn catch_up(&mut self, store: &Store, seen: &mut dyn FnMut(&Recorded)) -> Result<(), Fault> {
         loop {
-            let page = store.read(from, PAGE)?;
-            let Some(last) = page.last() else { return Ok(ledger) };
-            from = last.seq + 1;
+            let page = store.read(self.read_to + 1, PAGE)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            self.read_to = last.seq;
             for batch in page.chunk_by(|a, b| a.batch == b.batch) {
-                ledger.apply_batch(batch);
+                self.apply_batch(batch);
+                batch.iter().for_each(&mut *seen);
             }
         }
+    }
+
+    /// All tickets as they stand, by number.
+    pub fn tickets(&self) -> impl Iterator<Item = &Ticket> {
+        self.tickets.values().map(|life| &life.ticket)
+    }
+
+    /// Where an expert last arrived.
+    #[must_use]
+    pub fn last_place(&self, expert: &ExpertId) -> Option<Place> {
+        self.arrivals.get(expert)?.last().map(|(_, place)| *place)
     }
 
     /// What became true together; awards among it are checked against what was before.
