@@ -4,11 +4,13 @@
 pub mod actors;
 pub mod api;
 pub mod bench;
+pub mod cli;
 pub mod domain;
 pub mod import;
 pub mod load;
 pub mod routing;
 pub mod settings;
+pub mod sim;
 pub mod storage;
 pub mod telemetry;
 pub mod tokens;
