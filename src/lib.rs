@@ -6,6 +6,7 @@ pub mod api;
 pub mod bench;
 pub mod cli;
 pub mod domain;
+pub mod http;
 pub mod import;
 pub mod load;
 pub mod routing;

@@ -7,8 +7,8 @@
 
 mod access;
 mod answer;
-mod body;
 mod board;
+mod body;
 mod catalogue;
 mod edge;
 mod experts;
@@ -27,10 +27,13 @@ mod session;
 mod surveys;
 mod tickets;
 
-pub use imports::Zips;
 pub use serve::{Door, serve};
 
-use crate::{actors::Clock, actors::Service, tokens::Tokens};
+use crate::{
+    actors::{Clock, Service},
+    load::Zips,
+    tokens::Tokens,
+};
 use std::{path::PathBuf, sync::Arc};
 use tokio::sync::Semaphore;
 
@@ -61,3 +64,9 @@ struct Shared {
 
 type Context = Arc<Shared>;
 type Reply = Result<axum::response::Response, answer::Refused>;
+
+/// Runs a read of the store off the runtime's threads (P9).
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, answer::Refused> {
+    let failed = |error: tokio::task::JoinError| crate::actors::Failure::Fault(error.to_string()).into();
+    tokio::task::spawn_blocking(work).await.map_err(failed)
+}

@@ -110,7 +110,13 @@ impl Session {
 
     /// The caller of a write: with the idempotency key, scoped to subject, method and path, the
     /// body's fingerprint, and the version they have seen.
-    pub(super) fn writer(&self, method: &Method, path: &str, headers: &HeaderMap, body: &[u8]) -> Result<Caller, Refused> {
+    pub(super) fn writer(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Caller, Refused> {
         let mut caller = self.caller();
         if let Some(key) = idempotency_key(headers)? {
             let subject = format!("{}:{}", self.role().name(), self.claims.subject);

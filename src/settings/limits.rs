@@ -62,10 +62,15 @@ pub const CONNECTIONS: usize = 8_192;
 /// Rows of an import on their way to the journal at once: fills a group commit, starves nobody.
 pub const IMPORT_IN_FLIGHT: usize = 256;
 
-/// How long a call may take before its outcome is called unknown; a group commit takes 10 ms.
-pub const CALL: Duration = Duration::from_secs(10);
-/// How long a caller may take to send a request's head.
-pub const HEADER: Duration = Duration::from_secs(10);
+/// How long the service may take over a call before its outcome is called unknown; a group commit
+/// takes 10 ms, a restarted actor 3 s.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a call may take in all, its body included.
+pub const CALL: Duration = Duration::from_secs(30);
+/// How long an import may take: a country's polygons take a minute.
+pub const IMPORT: Duration = Duration::from_secs(3_600);
+/// How long a connection may be idle, or take over a request's head.
+pub const HEADER: Duration = Duration::from_secs(60);
 /// How long a caller may take to send an ordinary body.
 pub const BODY: Duration = Duration::from_secs(20);
 /// How long an import's caller may pause between two pieces.
