@@ -20,6 +20,8 @@ pub(super) struct Origin {
     /// None: home unknown (erased), its drives count nothing.
     pub place: Option<Place>,
     pub ready: Timestamp,
+    /// Nothing else is set out for before this either: now, or the beginning of the stretch.
+    earliest: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,10 +80,11 @@ impl Origin {
     ) -> Self {
         let since = duty.map_or(Timestamp(i64::MIN), |duty| duty.from);
         let anchor = route.anchor.as_ref().filter(|anchor| anchor.at >= since);
-        let ready = now.max(since).max(anchor.map_or(since, |anchor| anchor.at));
+        let earliest = now.max(since);
+        let ready = earliest.max(anchor.map_or(since, |anchor| anchor.at));
         let reported = position.filter(|_| position_counts(route, duty, now));
         let anchored = || anchor.and_then(|anchor| anchor.place.known().copied());
-        Self { place: reported.or_else(anchored).or_else(|| expert.home()), ready }
+        Self { place: reported.or_else(anchored).or_else(|| expert.home()), ready, earliest }
     }
 }
 
@@ -150,10 +153,14 @@ impl<'a> Sequence<'a> {
                 // Left, though nobody said that it is done: history.
                 StopState::OnSite => Times::planned(stop),
                 StopState::EnRoute => {
-                    let start = overdue.fix(stop.planned_start, now);
+                    // The stop it was driven to from may be gone: then the drive is from the one before that.
+                    let driven = if i == 0 { stop.planned_start } else { stop.planned_depart.plus_s(self.legs_s[i]) };
+                    let start = overdue.fix(stop.planned_start.max(driven), now);
                     Times { start, end: start.plus_s(i64::from(stop.service_s)), ..Times::planned(stop) }
                 }
-                StopState::Offered | StopState::Assigned => Times::ahead(stop, self.legs_s[i], free.max(now), floor),
+                StopState::Offered | StopState::Assigned => {
+                    Times::ahead(stop, self.legs_s[i], free.max(self.origin.earliest), floor)
+                }
             };
             free = planned.end;
             times.push(planned);
