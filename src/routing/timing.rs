@@ -49,7 +49,6 @@ impl Overdue {
 }
 
 /// Stops in driving order with the drives between them. An unknown (erased) place counts as the one before.
-#[derive(Clone)]
 pub(super) struct Sequence<'a> {
     pub stops: Vec<&'a Stop>,
     /// `legs_s[i]` leads to stop `i`.
@@ -105,6 +104,14 @@ fn leg_s(from: Option<Place>, to: Option<Place>, settings: &TravelSettings) -> i
     }
 }
 
+fn inserted<T: Copy>(items: &[T], position: usize, item: T) -> Vec<T> {
+    let mut with = Vec::with_capacity(items.len() + 1);
+    with.extend_from_slice(&items[..position]);
+    with.push(item);
+    with.extend_from_slice(&items[position..]);
+    with
+}
+
 impl<'a> Sequence<'a> {
     pub(super) fn of(stops: &'a [Stop], origin: Origin, home: Option<Place>, travel: &'a TravelSettings) -> Self {
         let (mut places, mut legs_s) = (Vec::with_capacity(stops.len() + 1), Vec::with_capacity(stops.len() + 1));
@@ -121,16 +128,18 @@ impl<'a> Sequence<'a> {
 
     /// The same with `stop` put in at `position`: only the two drives to and from it are new.
     pub(super) fn with(&self, position: usize, stop: &'a Stop) -> Self {
-        let mut with = self.clone();
         let here = if position == 0 { self.origin.place } else { self.places[position - 1] };
         let there = stop.place.known().copied().or(here);
+        let mut with = Self {
+            stops: inserted(&self.stops, position, stop),
+            legs_s: inserted(&self.legs_s, position, leg_s(here, there, self.travel)),
+            places: inserted(&self.places, position, there),
+            ..*self
+        };
         match self.places.get(position) {
-            Some(next) => with.legs_s[position] = leg_s(there, *next, self.travel),
+            Some(next) => with.legs_s[position + 1] = leg_s(there, *next, self.travel),
             None => with.home_s = leg_s(there, self.home, self.travel),
         }
-        with.stops.insert(position, stop);
-        with.places.insert(position, there);
-        with.legs_s.insert(position, leg_s(here, there, self.travel));
         with
     }
 
