@@ -109,6 +109,7 @@ impl Clock {
     }
 
     /// Resolves when `at` has come. The token keeps virtual time still until it is dropped.
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that sleeps on real time")]
     pub async fn sleep_until(&self, at: Timestamp) -> Busy {
         match &*self.0 {
             Kind::Machine(machine) => {

@@ -40,4 +40,6 @@ pub use device::{Device, Push};
 #[cfg(feature = "faults")]
 pub use faults::{Storm, storm};
 pub use sentinel::{Heartbeat, watchdog};
-pub use service::{Caller, ExpertDraft, Failure, Opened, Readiness, RegionDraft, Service, ServiceOptions, Unready};
+pub use service::{
+    Caller, ExpertDraft, Failure, Opened, Readiness, RegionDraft, Service, ServiceOptions, Unready, ZipLookup,
+};

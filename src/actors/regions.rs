@@ -5,7 +5,7 @@ use super::{
     pulse::Role,
     region::{self, Dispatcher, Handle, Part},
     shell::{self, Crash},
-    supervise::{End, PARK_PAUSE_S, REGIONS, Verdict, supervisor},
+    supervise::{End, PARK_PAUSE_S, REGIONS, Strategy, Verdict, supervisor},
     timers::{self, Timers},
     tree::Tree,
 };
@@ -66,12 +66,15 @@ fn ended(tree: &Weak<Tree>, actor: ActorId, end: End) {
     let Some(handle) = handles.iter().find(|h| h.dispatcher.is(actor) || h.timers.is(actor)) else { return };
     let End::Crashed(cause) = end else { return };
     tree.meters.crashes.add(1);
-    match handle.children.crashed(actor, REGIONS.1) {
+    match handle.children.crashed(actor, REGIONS) {
         Verdict::Restart(part) => {
             vacate(handle, part);
             tree.meters.restarts.add(1);
             tracing::warn!(region = %handle.id, ?part, %cause, "a region's actor crashed: restarted");
-            start_part(&tree, handle, part);
+            match REGIONS.strategy {
+                Strategy::OneForOne => start_part(&tree, handle, part),
+                Strategy::OnDemand => {}
+            }
         }
         Verdict::Contain(part) => {
             vacate(handle, part);

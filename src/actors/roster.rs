@@ -270,7 +270,7 @@ pub(super) async fn write_catalogue(
         let before = tree.store.catalogue();
         check_version(caller, Some(before.version))?;
         let fact = Fact::Catalogue(CatalogueEvent::Written(Box::new(catalogue.clone())));
-        let state = (before.version > 0).then(|| State::Catalogue(before));
+        let state = (before.version > 0).then_some(State::Catalogue(before));
         let written = write(tree, RegionId::cell(), Thing::Catalogue, state, fact, caller).await?;
         if let Some(State::Catalogue(written)) = written {
             return Ok(written);

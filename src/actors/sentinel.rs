@@ -75,7 +75,7 @@ pub(super) async fn supervise_experts(tree: &Arc<Tree>, above: ActorCell) -> Res
         let Some(tree) = told.upgrade() else { return };
         let expert = match end {
             End::Stopped => tree.experts.children.stopped(actor),
-            End::Crashed(cause) => match tree.experts.children.crashed(actor, EXPERTS.1) {
+            End::Crashed(cause) => match tree.experts.children.crashed(actor, EXPERTS) {
                 Verdict::Restart(expert) | Verdict::Contain(expert) => {
                     tree.meters.crashes.add(1);
                     tracing::warn!(%expert, %cause, "an expert's actor crashed");

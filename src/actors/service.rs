@@ -41,6 +41,9 @@ use std::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+/// Where a ZIP code lies.
+pub type ZipLookup = Arc<dyn Fn(&str) -> Option<Place> + Send + Sync>;
+
 /// How the tree is run.
 #[derive(Clone)]
 pub struct ServiceOptions {
@@ -50,7 +53,7 @@ pub struct ServiceOptions {
     /// Policy of the dispatcher.
     pub policy: crate::domain::decision::Policy,
     /// Where a ZIP code lies.
-    pub zip: Arc<dyn Fn(&str) -> Option<Place> + Send + Sync>,
+    pub zip: ZipLookup,
     /// Where messages to customers and SMS to experts are put (the embedded gateway's folder);
     /// None: they are only counted.
     pub mailbox: Option<std::path::PathBuf>,
@@ -234,7 +237,9 @@ impl Service {
         if self.tree.clock.is_virtual() {
             self.tree.store.on_commit(Box::new(move |states| {
                 if let Some(tree) = told.upgrade() {
-                    states.iter().for_each(|state| herald::tell(&tree, state));
+                    for state in states {
+                        herald::tell(&tree, state);
+                    }
                 }
             }));
             return;
@@ -246,7 +251,9 @@ impl Service {
         self.tree.core.spawn(async move {
             while let Some(states) = heard.recv().await {
                 let Some(tree) = told.upgrade() else { return };
-                states.iter().for_each(|state| herald::tell(&tree, state));
+                for state in &states {
+                    herald::tell(&tree, state);
+                }
                 // A flood of commits must not keep the other tasks of this thread waiting.
                 tokio::task::yield_now().await;
             }

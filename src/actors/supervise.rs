@@ -1,4 +1,4 @@
-//! Supervisors: restart what crashed, within a budget that is data beside the child list; what
+//! Supervisors: restart what crashed, within a policy that is data beside the child list; what
 //! exceeds it is contained (P10) by whoever the supervisor tells.
 
 use super::pulse::monotonic_ms;
@@ -8,44 +8,45 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// How many crashes are forgiven.
+/// What a crash is answered with, and how many are forgiven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
+pub(super) struct Policy {
+    pub(super) strategy: Strategy,
     /// Crashes of one child within the period that are answered by a restart.
-    pub intensity: usize,
-    pub period_ms: i64,
+    pub(super) intensity: usize,
+    pub(super) period_ms: i64,
 }
 
-/// What is restarted when one child crashes.
+/// When a crashed child runs again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strategy {
-    /// The child alone, at once.
+pub(super) enum Strategy {
+    /// At once, alone: its siblings do not depend on it.
     OneForOne,
-    /// The child alone, when it is next needed.
+    /// When it is next needed.
     OnDemand,
 }
 
 /// Tickets that crash more often than this are quarantined.
-pub const TICKETS: (Strategy, Budget) = (Strategy::OnDemand, Budget { intensity: 5, period_ms: 60_000 });
-/// Expert actors own nothing that a restart loses; they are simply started again when next needed.
-pub const EXPERTS: (Strategy, Budget) = (Strategy::OnDemand, Budget { intensity: 100, period_ms: 60_000 });
+pub(super) const TICKETS: Policy = Policy { strategy: Strategy::OnDemand, intensity: 5, period_ms: 60_000 };
+/// An expert's actor owns nothing that a restart loses, so there is nothing to contain.
+pub(super) const EXPERTS: Policy = Policy { strategy: Strategy::OnDemand, intensity: 100, period_ms: 60_000 };
 /// Regions (dispatcher and timers) that crash more often are parked.
-pub const REGIONS: (Strategy, Budget) = (Strategy::OneForOne, Budget { intensity: 20, period_ms: 10_000 });
+pub(super) const REGIONS: Policy = Policy { strategy: Strategy::OneForOne, intensity: 20, period_ms: 10_000 };
 /// How long a parked region rests before it is tried again by itself.
-pub const PARK_PAUSE_S: i64 = 10;
+pub(super) const PARK_PAUSE_S: i64 = 10;
 
 /// The crashes of one child.
 #[derive(Debug, Default)]
 pub(super) struct Crashes(VecDeque<i64>);
 
 impl Crashes {
-    /// Counts one more; false when the budget is exceeded (and the count starts anew).
-    pub(super) fn forgiven(&mut self, budget: Budget, now_ms: i64) -> bool {
-        while self.0.front().is_some_and(|at| now_ms - at > budget.period_ms) {
+    /// Counts one more; false when the policy's intensity is exceeded (and the count starts anew).
+    pub(super) fn forgiven(&mut self, policy: Policy, now_ms: i64) -> bool {
+        while self.0.front().is_some_and(|at| now_ms - at > policy.period_ms) {
             self.0.pop_front();
         }
         self.0.push_back(now_ms);
-        if self.0.len() <= budget.intensity {
+        if self.0.len() <= policy.intensity {
             return true;
         }
         self.0.clear();
@@ -83,14 +84,14 @@ impl<K: Clone + Eq + std::hash::Hash> Children<K> {
         self.lock().by_actor.remove(&actor)
     }
 
-    pub(super) fn crashed(&self, actor: ActorId, budget: Budget) -> Verdict<K> {
+    pub(super) fn crashed(&self, actor: ActorId, policy: Policy) -> Verdict<K> {
         let mut inner = self.lock();
         let Some(key) = inner.by_actor.remove(&actor) else { return Verdict::Unknown };
         // Only those that crashed lately are remembered.
         if inner.crashes.len() > 10_000 {
             inner.crashes.clear();
         }
-        let forgiven = inner.crashes.entry(key.clone()).or_default().forgiven(budget, monotonic_ms());
+        let forgiven = inner.crashes.entry(key.clone()).or_default().forgiven(policy, monotonic_ms());
         if forgiven { Verdict::Restart(key) } else { Verdict::Contain(key) }
     }
 

@@ -309,8 +309,7 @@ fn cause(effect: &RouteEffect) -> RouteCause {
         RouteEffect::Put(_) | RouteEffect::Restore => RouteCause::Award,
         RouteEffect::Accept => RouteCause::Accepted,
         RouteEffect::Remove => RouteCause::Withdrawn,
-        RouteEffect::Rewindow(_) => RouteCause::Progress,
-        RouteEffect::Depart(_) | RouteEffect::Arrive(_) => RouteCause::Progress,
+        RouteEffect::Rewindow(_) | RouteEffect::Depart(_) | RouteEffect::Arrive(_) => RouteCause::Progress,
         RouteEffect::Finish { .. } => RouteCause::Finished,
     }
 }

@@ -35,7 +35,7 @@ fn ended(tree: &Weak<Tree>, actor: ActorId, end: End) {
         return;
     };
     tree.meters.crashes.add(1);
-    match tree.tickets.children.crashed(actor, TICKETS.1) {
+    match tree.tickets.children.crashed(actor, TICKETS) {
         Verdict::Restart(number) => {
             tree.tickets.forget(&number, actor);
             tracing::warn!(ticket = %number, %cause, "a ticket's actor crashed");

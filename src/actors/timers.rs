@@ -50,7 +50,7 @@ impl Handler for Timers {
         match msg {
             Msg::Loaded(timers) => self.loaded(timers),
             Msg::Ticket(ticket) if ticket.region == self.id => {
-                self.replace(ticket.number, ticket.version, ticket.timers())
+                self.replace(ticket.number, ticket.version, ticket.timers());
             }
             Msg::Ticket(ticket) => self.remove(ticket.number),
             Msg::Gone(number) => self.remove(number),

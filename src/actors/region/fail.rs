@@ -22,7 +22,7 @@ const NEIGHBOURS_AGAIN_S: i64 = 1_800;
 const MAX_HANDOVERS: u16 = 3;
 
 impl Dispatcher {
-    pub(super) fn failed(&mut self, me: &Address<Msg>, round: &mut Round, contest: Contest, now: Timestamp) {
+    pub(super) fn failed(&mut self, me: &Address<Msg>, round: &mut Round, contest: &Contest, now: Timestamp) {
         let number = contest.asked.spec.ticket;
         let Some(world) = &mut self.world else { return };
         let Some(entry) = world.queue.entry(number) else { return };

@@ -215,8 +215,8 @@ impl Dispatcher {
             Msg::Gone(number) => world.queue.remove(number),
             Msg::Try(number) => world.queue.set_ready(number, true),
             Msg::Region(region) => world.region = region,
-            Msg::Expert(expert) => self.expert_changed(expert),
-            Msg::Route(route) => self.route_changed(me, route),
+            Msg::Expert(expert) => self.expert_changed(&expert),
+            Msg::Route(route) => self.route_changed(me, &route),
             Msg::Bids(bids) => {
                 let last = self.round.as_mut().filter(|round| round.id == bids.round).is_some_and(|r| r.hear(bids));
                 if last {
@@ -237,7 +237,7 @@ impl Dispatcher {
 
     // The roster.
 
-    fn expert_changed(&mut self, expert: Arc<Expert>) {
+    fn expert_changed(&mut self, expert: &Arc<Expert>) {
         let Some(world) = &mut self.world else { return };
         if expert.region != self.id {
             world.experts.remove(&expert.id);
@@ -245,7 +245,7 @@ impl Dispatcher {
             world.experts.insert(expert.id.clone(), (expert.clone(), route));
         }
         world.candidates = None;
-        self.wake(&expert, 8 * WAKE);
+        self.wake(expert, 8 * WAKE);
     }
 
     fn wake(&mut self, expert: &Expert, limit: usize) {
@@ -256,7 +256,7 @@ impl Dispatcher {
         }
     }
 
-    fn route_changed(&mut self, me: &Address<Msg>, route: Arc<Route>) {
+    fn route_changed(&mut self, me: &Address<Msg>, route: &Arc<Route>) {
         let Some(world) = &mut self.world else { return };
         let Some((profile, known)) = world.experts.get_mut(&route.expert) else { return };
         if known.version >= route.version {
@@ -264,8 +264,8 @@ impl Dispatcher {
         }
         let before = std::mem::replace(known, route.clone());
         let profile = profile.clone();
-        world.watch(&route, LATE_GRACE_S);
-        self.tell_moved(&before, &route);
+        world.watch(route, LATE_GRACE_S);
+        self.tell_moved(&before, route);
         if route.stops.len() < before.stops.len() {
             self.wake(&profile, WAKE);
         }
@@ -382,7 +382,7 @@ impl Dispatcher {
                     taken.insert(expert.clone());
                     let command = match round.scope {
                         Scope::Home => self.offer(&contest, expert, bid, now),
-                        Scope::Neighbours => self.hand_over(&contest, expert),
+                        Scope::Neighbours => hand_over(&contest, expert),
                     };
                     match command {
                         Some(command) => self.settle(me, &mut round, number, command),
@@ -392,7 +392,7 @@ impl Dispatcher {
             }
         }
         for contest in nobody {
-            self.failed(me, &mut round, contest, now);
+            self.failed(me, &mut round, &contest, now);
         }
         self.round = Some(round);
         self.finish_or_wait(me, now);
@@ -430,12 +430,6 @@ impl Dispatcher {
         let route = routing::insert(route, spec, bid, ticket.next_offer, false, profile, &terms);
         let decision = contest.decision(Some(expert), &world.region, terms.policy, now);
         Some(Command::Offer { decision: Box::new(decision), expert: expert.clone(), route: Box::new(route) })
-    }
-
-    fn hand_over(&self, contest: &Contest, expert: &ExpertId) -> Option<Command> {
-        let to = contest.verdicts.get(expert)?.profile.as_ref()?.region.clone();
-        let why = format!("nobody at home could come; {expert} of {to} can");
-        Some(Command::HandOver { to, why })
     }
 
     /// Sends a command about a contested ticket; the round is over when all are answered.
@@ -617,6 +611,12 @@ impl World {
         self.moments.insert((moment, route.expert.clone()));
         self.moment_of.insert(route.expert.clone(), moment);
     }
+}
+
+fn hand_over(contest: &Contest, expert: &ExpertId) -> Option<Command> {
+    let to = contest.verdicts.get(expert)?.profile.as_ref()?.region.clone();
+    let why = format!("nobody at home could come; {expert} of {to} can");
+    Some(Command::HandOver { to, why })
 }
 
 /// Experts of the nearest regions who have the skills.
