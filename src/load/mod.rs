@@ -1,3 +1,5 @@
+//! The running core (store and tree), and what loads files into it.
+//!
 //! Feeds what `import/` reads into the service: regions, experts, tickets, ZIP centroids. Shared by the
 //! doors, so that an upload and a file on disk are the same import with the same report.
 //!
@@ -5,8 +7,10 @@
 //! at once: an import fills the group commits and starves nobody. What the service refuses moves to
 //! the refused side of the report, so the sums still hold.
 
+mod core;
 mod zips;
 
+pub use core::{Core, StartError, has_data, store_options};
 pub use zips::Zips;
 
 use crate::{

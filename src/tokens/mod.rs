@@ -86,16 +86,15 @@ impl Tokens {
 
     /// Makes a token and puts it on the list before it is handed out.
     pub fn issue(&self, grant: Grant, now: Timestamp) -> Result<(String, Claims), TokenFileError> {
-        let claims = Claims {
-            id: files::random_id()?,
-            role: grant.role,
-            subject: grant.subject.unwrap_or_else(|| grant.role.name().to_owned()),
-            regions: grant.regions,
-            issued: now,
-            expires: now.plus_s(grant.ttl_s),
-        };
+        let claims = claims(files::random_id()?, grant, now);
         files::append_issued(&self.dir, &Issued::of(&claims))?;
         Ok((self.sign(&claims), claims))
+    }
+
+    /// A token for the process itself: short-lived, never handed out, so it cannot be revoked.
+    #[must_use]
+    pub fn sign_unlisted(&self, grant: Grant, now: Timestamp) -> String {
+        self.sign(&claims("unlisted".to_owned(), grant, now))
     }
 
     fn sign(&self, claims: &Claims) -> String {
@@ -165,6 +164,12 @@ impl Tokens {
         let same = blake3::hash(self.survey_link(number).as_bytes()) == blake3::hash(link.as_bytes());
         same.then_some(number)
     }
+}
+
+fn claims(id: String, grant: Grant, now: Timestamp) -> Claims {
+    let Grant { role, subject, regions, ttl_s } = grant;
+    let subject = subject.unwrap_or_else(|| role.name().to_owned());
+    Claims { id, role, subject, regions, issued: now, expires: now.plus_s(ttl_s) }
 }
 
 fn parse(body: &str) -> Option<Claims> {
