@@ -1,5 +1,5 @@
 //! House rules as a test: layers, one door per framework, what a file opens with, links that lead
-//! somewhere. It reads the sources as text, so it knows nothing of macros and needs no build of them.
+//! somewhere. It reads the sources as text, so it knows nothing of macros.
 //!
 //! What is compiled into the product counts: comments and test modules at a file's end are left out
 //! of the rules about code. A rule that is in the way is changed here, with its reason, in the same
@@ -71,7 +71,11 @@ struct Source {
 
 impl Source {
     fn is_rust(&self) -> bool {
-        self.path.ends_with(".rs")
+        self.is_of("rs")
+    }
+
+    fn is_of(&self, extension: &str) -> bool {
+        Path::new(&self.path).extension().is_some_and(|found| found == extension)
     }
 
     /// A file of tests alone.
@@ -326,7 +330,7 @@ fn links(markdown: &str) -> Vec<(usize, String)> {
 #[test]
 fn links_between_documents_lead_somewhere() {
     let mut violations = Vec::new();
-    for file in sources().into_iter().filter(|file| file.path.ends_with(".md")) {
+    for file in sources().into_iter().filter(|file| file.is_of("md")) {
         let folder = root().join(&file.path).parent().unwrap().to_path_buf();
         for (line, target) in links(&file.text) {
             let outside = target.contains("://") || target.starts_with("mailto:") || target.starts_with('#');
@@ -356,6 +360,26 @@ fn decision_records_are_numbered_and_listed() {
 }
 
 #[test]
+fn each_dependency_is_accounted_for() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let record = fs::read_to_string(root().join("docs/adr/0002-dependencies.md")).unwrap();
+    let table: Vec<&str> = record.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next()).collect();
+    let accounted: Vec<&str> = table.iter().flat_map(|cell| cell.split(", ")).collect();
+    let mut dependencies = Vec::new();
+    let mut section = "";
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            section = line;
+        } else if section.ends_with("dependencies]") && !line.starts_with('#') {
+            dependencies.extend(line.split(" = ").next().filter(|name| !name.is_empty()));
+        }
+    }
+    assert!(dependencies.contains(&"redb"), "the manifest is read: {dependencies:?}");
+    let missing = dependencies.iter().filter(|name| !accounted.contains(name)).map(|name| (*name).to_owned());
+    assert_none("docs/adr/0002-dependencies.md says why", &missing.collect::<Vec<_>>());
+}
+
+#[test]
 fn every_limit_says_why() {
     let Ok(limits) = fs::read_to_string(root().join("src/settings/limits.rs")) else { return };
     let lines: Vec<&str> = limits.lines().collect();
@@ -374,6 +398,27 @@ fn tests_are_in_few_binaries() {
         |file: &Source| file.path.matches('/').count() == 1 && file.path.starts_with("tests/") && file.is_rust();
     let binaries: Vec<String> = sources().into_iter().filter(is_binary).map(|file| file.path).collect();
     assert!(binaries.len() <= TEST_BINARIES, "each of {binaries:?} links everything again");
+}
+
+#[test]
+fn the_files_of_the_tour_are_what_the_import_takes() {
+    use callout::{
+        domain::place::RegionIndex,
+        import::{ExpertOptions, Experts, Regions, Renames, Source},
+    };
+    let open = |name: &str| Source::file(&root().join("docs/tour").join(name)).unwrap();
+    let regions = Regions::read(open("regions.geojson"), None, &mut |_| {}).unwrap();
+    assert!(regions.report.problems.is_empty(), "{:?}", regions.report.problems);
+    let index = RegionIndex::new(regions.drafts.iter().map(|region| (&region.id, &region.geometry)));
+    let options = ExpertOptions {
+        columns: Renames::default(),
+        locate: &|home| index.locate(home, 0.0).0,
+        known: &|id| regions.drafts.iter().any(|region| region.id == *id),
+    };
+    let mut experts = Experts::open(open("experts.csv"), options).unwrap();
+    let homes: Vec<String> = experts.by_ref().map(|expert| expert.unwrap().region.to_string()).collect();
+    assert_eq!(homes, ["north", "north", "south"]);
+    assert!(experts.report().problems.is_empty(), "{:?}", experts.report().problems);
 }
 
 #[test]

@@ -99,3 +99,126 @@ pub fn prepare(new: &NewTicket, world: &World<'_>) -> Prepared {
         flags,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        catalogue::CatalogueRule,
+        place::{Geometry, Polygon},
+    };
+
+    fn place(lat: f64, lon: f64) -> Place {
+        Place::new(lat, lon).unwrap()
+    }
+
+    fn request() -> NewTicket {
+        NewTicket {
+            customer: None,
+            contact: Contact::default(),
+            product: None,
+            skills: vec![],
+            title: "dark screen".into(),
+            description: None,
+            place: Some(place(42.05, -71.95)),
+            address: None,
+            window: None,
+            priority: Priority::Normal,
+            source: Source::Web,
+            external_id: None,
+            service_s: None,
+            due_at: None,
+            opened_at: None,
+        }
+    }
+
+    fn zip(zip: &str) -> Option<Address> {
+        Some(Address { zip: Some(zip.into()), ..Address::default() })
+    }
+
+    fn skills(names: &[&str]) -> Vec<SkillLevel> {
+        names.iter().map(|name| SkillLevel::parse(name).unwrap()).collect()
+    }
+
+    /// One region `north` around 42.05,-71.95; ZIP 02000 has its centroid there, 99000 far away.
+    /// Masks: 02 is `masked`, 55 too, but nobody knows where 55000 is.
+    fn prepared(new: &NewTicket) -> Prepared {
+        let north = RegionId::parse("north").unwrap();
+        let outer =
+            [(42.0, -72.0), (42.0, -71.9), (42.1, -71.9), (42.1, -72.0)].map(|(lat, lon)| place(lat, lon)).into();
+        let geometry = Geometry { polygons: vec![Polygon { outer, holes: vec![] }] };
+        let rules = vec![
+            CatalogueRule { product: "tv".into(), skills: skills(&["tv"]), service_s: Some(600) },
+            CatalogueRule { product: "tv-oled".into(), skills: skills(&["tv:3"]), service_s: None },
+        ];
+        prepare(
+            new,
+            &World {
+                regions: &RegionIndex::new([(&north, &geometry)]),
+                catalogue: &Catalogue { rules, ..Catalogue::default() },
+                zip: &|zip| match zip {
+                    "02000" | "03000" => Some(place(42.05, -71.95)),
+                    "99000" => Some(place(10.0, 10.0)),
+                    _ => None,
+                },
+                zip_region: &|zip| {
+                    (zip.starts_with("02") || zip.starts_with("55")).then(|| RegionId::parse("masked").unwrap())
+                },
+                reach_m: 10_000.0,
+                service_s: 1_800,
+            },
+        )
+    }
+
+    fn flags(prepared: &Prepared) -> Vec<&'static str> {
+        prepared.flags.names().collect()
+    }
+
+    #[test]
+    fn a_place_finds_its_region() {
+        let found = prepared(&request());
+        assert_eq!((found.region.as_str(), found.located), ("north", Located::Inside));
+        assert_eq!(flags(&found), [""; 0]);
+        let near = prepared(&NewTicket { place: Some(place(42.12, -71.95)), ..request() });
+        assert_eq!((near.region.as_str(), near.located), ("north", Located::Nearest));
+        let exact = prepared(&NewTicket { address: zip("02000"), ..request() });
+        assert_eq!(exact.region.as_str(), "north", "exact coordinates know better than a ZIP mask");
+    }
+
+    #[test]
+    fn a_zip_stands_in_for_a_place_and_it_shows() {
+        let found = prepared(&NewTicket { place: None, address: zip("03000"), ..request() });
+        assert_eq!((found.region.as_str(), flags(&found)), ("north", vec!["vague_address"]));
+        assert_eq!(found.personal.place, Some(place(42.05, -71.95)));
+        let masked = prepared(&NewTicket { place: None, address: zip("02000"), ..request() });
+        assert_eq!((masked.region.as_str(), masked.located), ("masked", Located::Inside));
+    }
+
+    #[test]
+    fn what_cannot_be_placed_is_kept_as_unlocated() {
+        for (place, address) in [
+            (None, None),
+            (None, zip("12345")),
+            (None, zip("99000")),
+            (None, zip("55000")),
+            (Some(place(-42.05, 71.95)), None),
+        ] {
+            let lost = prepared(&NewTicket { place, address: address.clone(), ..request() });
+            assert!(lost.region == RegionId::unlocated() && lost.located == Located::Nowhere, "{address:?}");
+            assert!(lost.flags.has(Flag::Unlocated));
+        }
+    }
+
+    #[test]
+    fn the_catalogue_knows_what_a_product_needs_unless_the_request_says() {
+        let of = |product: &str| prepared(&NewTicket { product: Some(product.into()), ..request() });
+        assert_eq!((of("TV").skills, of("TV").service_s), (skills(&["tv"]), 600));
+        assert_eq!((of("TV OLED 55").skills, of("TV OLED 55").service_s), (skills(&["tv:3"]), 1_800));
+        assert_eq!(of("TVset").skills, skills(&["general"]), "a name is matched by whole parts");
+        assert_eq!(flags(&of("toaster")), ["unknown_product"]);
+        let said = NewTicket { product: Some("toaster".into()), skills: skills(&["heat:2"]), ..request() };
+        let said = prepared(&NewTicket { service_s: Some(60), ..said });
+        assert_eq!((said.skills.clone(), said.service_s, flags(&said)), (skills(&["heat:2"]), 60, vec![]));
+        assert_eq!(prepared(&request()).skills, skills(&["general"]));
+    }
+}

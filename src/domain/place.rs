@@ -229,3 +229,101 @@ fn edge_distance_m(area: &geo::MultiPolygon<f64>, place: Place) -> f64 {
     });
     Euclidean.distance(&geo::Point::new(0.0, 0.0), &flat)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::RegionId;
+
+    fn place(lat: f64, lon: f64) -> Place {
+        Place::new(lat, lon).unwrap()
+    }
+
+    fn ring(south: f64, west: f64, north: f64, east: f64) -> Vec<Place> {
+        vec![place(south, west), place(south, east), place(north, east), place(north, west)]
+    }
+
+    /// Id, outer ring, holes.
+    type Cut = (&'static str, Vec<Place>, Vec<Vec<Place>>);
+
+    fn index(regions: &[Cut]) -> RegionIndex {
+        let regions: Vec<(RegionId, Geometry)> = regions
+            .iter()
+            .map(|(id, outer, holes)| {
+                let polygon = Polygon { outer: outer.clone(), holes: holes.clone() };
+                (RegionId::parse(id).unwrap(), Geometry { polygons: vec![polygon] })
+            })
+            .collect();
+        RegionIndex::new(regions.iter().map(|(id, geometry)| (id, geometry)))
+    }
+
+    fn located(index: &RegionIndex, lat: f64, lon: f64, reach_m: f64) -> (Option<String>, Located) {
+        let (region, how) = index.locate(place(lat, lon), reach_m);
+        (region.map(|id| id.as_str().to_owned()), how)
+    }
+
+    fn found(name: &str, how: Located) -> (Option<String>, Located) {
+        (Some(name.to_owned()), how)
+    }
+
+    #[test]
+    fn of_regions_that_overlap_the_smaller_has_the_point() {
+        let city = ("city", ring(42.3, -71.1, 42.4, -71.0), vec![]);
+        let county = ("county", ring(42.0, -72.0, 43.0, -70.0), vec![]);
+        for regions in [[city.clone(), county.clone()], [county, city]] {
+            let index = index(&regions);
+            assert_eq!(located(&index, 42.35, -71.05, 0.0), found("city", Located::Smallest));
+            assert_eq!(located(&index, 42.5, -71.05, 0.0), found("county", Located::Inside));
+        }
+        let twins = [("b", ring(0.0, 0.0, 1.0, 1.0), vec![]), ("a", ring(0.0, 0.0, 1.0, 1.0), vec![])];
+        assert_eq!(located(&index(&twins), 0.5, 0.5, 0.0), found("a", Located::Smallest), "the id breaks ties");
+    }
+
+    #[test]
+    fn outside_of_all_the_nearest_within_reach_takes_it() {
+        let regions =
+            [("west", ring(42.0, -72.0, 42.1, -71.9), vec![]), ("east", ring(42.0, -71.5, 42.1, -71.4), vec![])];
+        let index = index(&regions);
+        // 0.1 degrees of longitude are 8.3 km here: 8.3 km from one, 24.8 km from the other.
+        assert_eq!(located(&index, 42.05, -71.8, 9_000.0), found("west", Located::Nearest));
+        assert_eq!(located(&index, 42.05, -71.6, 60_000.0), found("east", Located::Nearest));
+        assert_eq!(located(&index, 42.05, -71.8, 8_000.0), (None, Located::Nowhere));
+        assert_eq!(located(&index, -42.05, 71.8, 60_000.0), (None, Located::Nowhere));
+        assert_eq!(located(&super::RegionIndex::new([]), 1.0, 1.0, 1e9), (None, Located::Nowhere));
+    }
+
+    #[test]
+    fn a_hole_belongs_to_nobody_or_to_who_fills_it() {
+        let around = ("around", ring(0.0, 0.0, 1.0, 1.0), vec![ring(0.4, 0.4, 0.6, 0.6)]);
+        let alone = index(std::slice::from_ref(&around));
+        assert_eq!(located(&alone, 0.5, 0.5, 1_000.0), (None, Located::Nowhere));
+        assert_eq!(located(&alone, 0.5, 0.5, 20_000.0), found("around", Located::Nearest));
+        let filled = index(&[around, ("inside", ring(0.4, 0.4, 0.6, 0.6), vec![])]);
+        assert_eq!(located(&filled, 0.5, 0.5, 0.0), found("inside", Located::Inside));
+    }
+
+    #[test]
+    fn only_places_on_the_globe_are_places() {
+        assert_eq!(Place::new(90.1, 0.0), Err(PlaceError::Latitude));
+        assert_eq!(Place::new(f64::NAN, 0.0), Err(PlaceError::Latitude));
+        assert_eq!(Place::new(0.0, -180.5), Err(PlaceError::Longitude));
+        assert_eq!(Place::new(0.0, f64::INFINITY), Err(PlaceError::Longitude));
+        assert!(Place::new(-90.0, 180.0).is_ok());
+    }
+
+    #[test]
+    fn the_coarse_cell_rounds_down_on_both_sides_of_zero() {
+        assert_eq!(place(42.369, -71.061).coarse(), CoarseCell { lat_e2: 4_236, lon_e2: -7_107 });
+    }
+
+    #[test]
+    fn a_quarter_of_a_meridian_is_about_ten_thousand_kilometres() {
+        let quarter_m = place(0.0, 0.0).distance_m(place(90.0, 0.0));
+        assert!((quarter_m - EARTH_RADIUS_M * std::f64::consts::FRAC_PI_2).abs() < 1.0);
+    }
+
+    #[test]
+    fn exact_places_stay_out_of_debug_output() {
+        assert_eq!(format!("{:?}", place(42.360_123, -71.058_456)), "~42.36,-71.06");
+    }
+}

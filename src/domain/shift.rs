@@ -125,3 +125,66 @@ pub fn intervals(shifts: &[Shift], zone: &TimeZone, from: Timestamp, to: Timesta
     }
     merged
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::{HOUR_S, zone};
+
+    fn worked(shifts: &str, from: &str, to: &str) -> Vec<(String, i64)> {
+        let zone = zone("America/New_York").unwrap();
+        let local = |text| Timestamp::parse_in(text, &zone).unwrap().0;
+        let found = intervals(&Shift::parse_all(shifts).unwrap(), &zone, local(from), local(to));
+        found.iter().map(|i| (i.from.civil_in(&zone).to_string(), i.to.since_s(i.from))).collect()
+    }
+
+    fn stretch(from: &str, hours: i64) -> (String, i64) {
+        (from.to_owned(), hours * HOUR_S)
+    }
+
+    #[test]
+    fn shifts_are_written_as_people_write_them() {
+        let shifts = Shift::parse_all("mon-fri 08:00-16:00; sat,SUN 9:00-13:30 ;").unwrap();
+        let said: Vec<String> = shifts.iter().map(ToString::to_string).collect();
+        assert_eq!(said, ["mon,tue,wed,thu,fri 08:00-16:00", "sat,sun 09:00-13:30"]);
+        assert_eq!(Shift::parse_all("fri-mon 22:00-06:00").unwrap()[0].days, 0b111_0001);
+        assert_eq!(Shift::parse_all(" ").unwrap(), []);
+        for wrong in ["mon", "mon 8-16", "day 08:00-16:00", "mon 24:00-08:00", "mon 08:60-16:00", "mon 08:00-24:01"] {
+            assert_eq!(Shift::parse_all(wrong), Err(ShiftError(wrong.into())));
+        }
+    }
+
+    #[test]
+    fn a_week_has_the_days_it_says() {
+        let week = worked("mon-tue 08:00-16:00", "2026-06-01T00:00:00", "2026-06-08T00:00:00");
+        assert_eq!(week, [stretch("2026-06-01T08:00:00", 8), stretch("2026-06-02T08:00:00", 8)]);
+    }
+
+    #[test]
+    fn a_night_shift_that_began_yesterday_still_runs() {
+        let night = worked("sun 22:00-06:00", "2026-06-01T05:00:00", "2026-06-01T12:00:00");
+        assert_eq!(night, [stretch("2026-05-31T22:00:00", 8)]);
+        let over = worked("sun 22:00-06:00", "2026-06-01T06:00:00", "2026-06-01T12:00:00");
+        assert_eq!(over, [], "the end is exclusive");
+    }
+
+    #[test]
+    fn daylight_saving_makes_nights_shorter_and_longer() {
+        let night = |from, to| worked("sat 22:00-06:00", from, to);
+        let spring = night("2026-03-07T12:00:00", "2026-03-08T12:00:00");
+        assert_eq!(spring, [stretch("2026-03-07T22:00:00", 7)]);
+        let autumn = night("2026-10-31T12:00:00", "2026-11-01T12:00:00");
+        assert_eq!(autumn, [stretch("2026-10-31T22:00:00", 9)]);
+        let gap = worked("sun 02:30-06:00", "2026-03-08T00:00:00", "2026-03-08T12:00:00");
+        assert_eq!(gap, [("2026-03-08T03:30:00".to_owned(), 9_000)], "a start that does not exist moves on");
+    }
+
+    #[test]
+    fn touching_and_overlapping_shifts_are_one_stretch() {
+        let day =
+            worked("mon 08:00-12:00;mon 12:00-16:00;mon 15:00-18:00", "2026-06-01T00:00:00", "2026-06-02T00:00:00");
+        assert_eq!(day, [stretch("2026-06-01T08:00:00", 10)]);
+        let always = worked("mon-sun 00:00-24:00", "2026-06-02T00:00:00", "2026-06-04T00:00:00");
+        assert_eq!(always, [stretch("2026-06-02T00:00:00", 48)]);
+    }
+}

@@ -5,7 +5,7 @@ use jiff::{civil, tz::TimeZone};
 use minicbor::{Decode, Encode};
 use std::fmt;
 
-/// Milliseconds since 1970-01-01T00:00:00Z. Years beyond 1678..2262 are refused when parsed.
+/// Milliseconds since 1970-01-01T00:00:00Z. Years outside 1900 to 2200 are refused when parsed.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct Timestamp(#[n(0)] pub i64);
@@ -115,4 +115,58 @@ impl fmt::Debug for Timestamp {
 #[must_use]
 pub fn zone(name: &str) -> Option<TimeZone> {
     TimeZone::get(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new_york() -> TimeZone {
+        zone("America/New_York").unwrap()
+    }
+
+    #[test]
+    fn an_instant_needs_its_offset() {
+        assert_eq!(Timestamp::parse("2026-01-31T09:00:00Z"), Ok(Timestamp(1_769_850_000_000)));
+        assert_eq!(Timestamp::parse(" 2026-01-31T10:00:00.5+01:00 "), Ok(Timestamp(1_769_850_000_500)));
+        assert_eq!(Timestamp::parse("2026-01-31T09:00:00"), Err(TimeError::NoZone));
+        for text in ["", "tomorrow", "2026-02-30T09:00:00Z", "2026-01-31T25:00:00Z", "09:00", "1769850000"] {
+            assert_eq!(Timestamp::parse(text), Err(TimeError::Malformed), "{text}");
+        }
+        assert_eq!(Timestamp::parse("1899-12-31T23:59:59Z"), Err(TimeError::OutOfRange));
+        assert_eq!(Timestamp::parse("2201-01-01T00:00:00Z"), Err(TimeError::OutOfRange));
+    }
+
+    #[test]
+    fn a_local_time_takes_the_zone_it_is_given_and_tells() {
+        let parse = |text| Timestamp::parse_in(text, &new_york());
+        let utc = |text| Timestamp::parse(text).unwrap();
+        assert_eq!(parse("2026-01-31T09:00:00"), Ok((utc("2026-01-31T14:00:00Z"), true)));
+        assert_eq!(parse("2026-07-31 09:00:00"), Ok((utc("2026-07-31T13:00:00Z"), true)));
+        assert_eq!(parse("2026-01-31T09:00:00Z"), Ok((utc("2026-01-31T09:00:00Z"), false)));
+        assert_eq!(parse("soon"), Err(TimeError::Malformed));
+    }
+
+    #[test]
+    fn an_hour_that_does_not_exist_is_refused_and_one_that_comes_twice_is_the_first() {
+        assert_eq!(Timestamp::parse_in("2026-03-08T02:30:00", &new_york()), Err(TimeError::Gap));
+        let twice = Timestamp::parse_in("2026-11-01T01:30:00", &new_york());
+        assert_eq!(twice, Ok((Timestamp::parse("2026-11-01T05:30:00Z").unwrap(), true)));
+    }
+
+    #[test]
+    fn spans_are_rounded_down_and_never_overflow() {
+        let at = Timestamp(10_000);
+        assert_eq!((Timestamp(11_999).since_s(at), Timestamp(9_999).since_s(at)), (1, -1));
+        assert_eq!(Timestamp::MAX.plus_s(1), Timestamp::MAX);
+        assert_eq!(Timestamp::MAX.since_ms(Timestamp(-1)), i64::MAX);
+    }
+
+    #[test]
+    fn text_and_instant_are_the_same() {
+        for text in ["2026-03-02T08:00:00Z", "1969-07-20T20:17:40.123Z"] {
+            assert_eq!(Timestamp::parse(text).unwrap().to_string(), text);
+        }
+        assert!(!Timestamp::MAX.to_string().is_empty());
+    }
 }

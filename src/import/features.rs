@@ -1,6 +1,6 @@
 //! GeoJSON (RFC 7946) read feature by feature: one feature at a time is in memory, however large the
 //! file. Lenient where a feature can be refused by itself (coordinates of the wrong kind), strict
-//! where the text is no JSON or no FeatureCollection.
+//! where the text is no JSON or no `FeatureCollection`.
 
 use super::{ImportError, Source, fields::shown_up_to, source::torn};
 use serde::{

@@ -4,6 +4,7 @@
 use super::{MAX_SKILLS, report::Findings, table::Row};
 use crate::domain::{
     skill::{Level, Skill, SkillError, SkillLevel},
+    text::{Mended, clean_text},
     time::{TimeError, Timestamp},
 };
 use jiff::{civil, tz::TimeZone};
@@ -15,55 +16,26 @@ pub(super) fn shown(text: &str) -> String {
 
 /// The same with at most `most` characters.
 pub(super) fn shown_up_to(text: &str, most: usize) -> String {
-    let (clean, _) = clean(text);
-    let mut shown: String = clean.chars().map(|c| if c == '\n' { ' ' } else { c }).take(most).collect();
-    if clean.chars().nth(most).is_some() {
-        shown.push('…');
-    }
-    shown
-}
-
-/// Takes out what a screen or a terminal would obey instead of show: NUL, control characters,
-/// bidirectional marks and overrides. Keeps line breaks; a tab becomes a space. Tells whether
-/// anything but a carriage return or a tab went.
-pub(super) fn clean(text: &str) -> (String, bool) {
-    let mut dropped = false;
-    let kept = text.chars().filter_map(|c| match c {
-        '\n' => Some('\n'),
-        '\t' => Some(' '),
-        '\r' => None,
-        '\u{2028}' | '\u{2029}' => Some('\n'),
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => {
-            dropped = true;
-            None
-        }
-        c if c.is_control() => {
-            dropped = true;
-            None
-        }
-        c => Some(c),
-    });
-    let kept: String = kept.collect();
-    (kept.trim().to_owned(), dropped)
+    let (clean, mended) = clean_text(text, most);
+    let cut = if mended.contains(&Mended::TooLong(most)) { "…" } else { "" };
+    clean.replace(['\n', '\t'], " ") + cut
 }
 
 /// The cleaned text of a column; None when nothing is left of it.
 pub(super) fn text(row: &Row<'_>, column: &'static str, most: usize, findings: &mut Findings) -> Option<String> {
-    let (text, dropped) = clean(row.get(column));
-    if dropped {
-        findings.mend(column, "control_characters", "control or direction characters taken out");
-    }
-    let length = text.chars().count();
-    if length > most {
-        findings.refuse(column, "too_long", format!("{length} characters where at most {most} are kept"));
-        return None;
+    let (text, mended) = clean_text(row.get(column), most);
+    for flaw in mended {
+        match flaw {
+            Mended::Control | Mended::Direction => findings.mend(column, flaw.code(), format!("taken out: {flaw}")),
+            Mended::TooLong(_) => findings.refuse(column, flaw.code(), flaw.to_string()),
+        }
     }
     (!text.is_empty()).then_some(text)
 }
 
 /// Like [`text`], on one line.
 pub(super) fn line(row: &Row<'_>, column: &'static str, most: usize, findings: &mut Findings) -> Option<String> {
-    text(row, column, most, findings).map(|text| text.replace('\n', " "))
+    text(row, column, most, findings).map(|text| text.replace(['\n', '\t'], " "))
 }
 
 /// A time; without a zone it is read in `zone`, and one that the clocks jumped over comes after the jump.
@@ -115,8 +87,7 @@ pub(super) fn degrees(row: &Row<'_>, column: &'static str, findings: &mut Findin
 /// same skill twice keeps the higher level.
 pub(super) fn skills(row: &Row<'_>, column: &'static str, findings: &mut Findings) -> Vec<SkillLevel> {
     let mut skills: Vec<SkillLevel> = Vec::new();
-    let (names, _) = clean(row.get(column));
-    for name in names.split(';').map(str::trim).filter(|name| !name.is_empty()) {
+    for name in row.get(column).split(';').map(str::trim).filter(|name| !name.is_empty()) {
         match skill(name) {
             Ok(found) => match skills.iter_mut().find(|known| known.skill == found.skill) {
                 Some(known) => known.level = known.level.max(found.level),

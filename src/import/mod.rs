@@ -6,6 +6,7 @@
 //! out to the service and draw the progress from [`Progress`]. A file that cannot be read to its
 //! end is found out before its first row is handed on, so nothing is left half done.
 
+mod crossings;
 mod experts;
 mod features;
 mod fields;

@@ -1,16 +1,17 @@
-//! Regions from a GeoJSON FeatureCollection: each feature has `id` and `name` in its properties,
+//! Regions from a GeoJSON `FeatureCollection`: each feature has `id` and `name` in its properties,
 //! optionally `time_zone` and `zips`. The report counts features, since such files seldom have lines.
 
 use super::{
     ImportError, MAX_LINE_CHARS, MAX_OVERLAP_CHECKS, MAX_POSITIONS, OVERLAP_SHARE, Source,
     features::{self, Feature},
-    fields::{clean, shown},
+    fields::shown,
     report::{Findings, Report},
     rings,
 };
 use crate::domain::{
     ids::RegionId,
-    place::{Geometry, Place},
+    place::{Geometry, Place, Polygon},
+    text::clean_text,
     time::zone,
 };
 use rstar::{AABB, RTree, RTreeObject};
@@ -137,7 +138,7 @@ fn property(feature: &Feature, name: &str) -> Option<String> {
 
 fn words(value: &Value) -> Option<String> {
     let text = match value {
-        Value::String(text) => clean(text).0,
+        Value::String(text) => clean_text(text, MAX_LINE_CHARS + 1).0,
         Value::Number(number) => number.to_string(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
     };
@@ -167,8 +168,7 @@ fn name(feature: &Feature, id: Option<&RegionId>, findings: &mut Findings) -> St
     match property(feature, "name") {
         Some(name) if name.chars().count() <= MAX_LINE_CHARS => name.replace('\n', " "),
         Some(name) => {
-            let why = format!("{} characters where at most {MAX_LINE_CHARS} are kept", name.chars().count());
-            findings.refuse("name", "too_long", why);
+            findings.refuse("name", "too_long", format!("more than {MAX_LINE_CHARS} characters"));
             name
         }
         None => {
@@ -183,14 +183,12 @@ fn checked_zone(name: Option<&str>, findings: &mut Findings) -> Option<String> {
         findings.refuse("time_zone", "no_time_zone", "no time_zone among the properties: give --time-zone");
         return None;
     };
-    match zone(name) {
-        Some(known) => Some(known.iana_name().unwrap_or(name).to_owned()),
-        None => {
-            let why = format!("there is no time zone '{}'; did you mean {}?", shown(name), nearest_zone(name));
-            findings.refuse("time_zone", "unknown_time_zone", why);
-            None
-        }
+    let known = zone(name).map(|known| known.iana_name().unwrap_or(name).to_owned());
+    if known.is_none() {
+        let why = format!("there is no time zone '{}'; did you mean {}?", shown(name), nearest_zone(name));
+        findings.refuse("time_zone", "unknown_time_zone", why);
     }
+    known
 }
 
 /// The zone whose name takes the fewest changes of letters; of the whole name or of its city.
@@ -249,6 +247,23 @@ fn geometry(feature: &Feature, findings: &mut Findings) -> Option<Geometry> {
     };
     let mut mends = rings::Mends::new();
     let area = rings::area(&shape.kind, &shape.coordinates, &mut mends);
-    mends.into_iter().for_each(|(kind, why)| findings.mend("geometry", kind, why));
-    area.map_err(|(kind, why)| findings.refuse("geometry", kind, why)).ok()
+    for (kind, why) in mends {
+        findings.mend("geometry", kind, why);
+    }
+    let area = area.map_err(|(kind, why)| findings.refuse("geometry", kind, why)).ok()?;
+    if area.polygons.iter().any(wider_than_half_the_globe) {
+        findings.note(
+            "geometry",
+            "wide_ring",
+            "wider than half the globe: if it crosses the 180th meridian, cut it there",
+        );
+    }
+    Some(area)
+}
+
+/// Most likely drawn across the 180th meridian, and so round the globe the other way.
+fn wider_than_half_the_globe(polygon: &Polygon) -> bool {
+    let longitudes = polygon.outer.iter().map(|place| i64::from(place.lon_e6));
+    let (low, high) = longitudes.fold((i64::MAX, i64::MIN), |(low, high), lon| (low.min(lon), high.max(lon)));
+    high.saturating_sub(low) > 180_000_000
 }

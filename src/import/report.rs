@@ -61,6 +61,9 @@ pub struct Report {
     pub problems: Vec<Problem>,
     /// Problems counted but not listed.
     pub unlisted: u64,
+    /// Listed refusals together, and mends and notes by kind.
+    #[serde(skip)]
+    listed: BTreeMap<(Outcome, &'static str), usize>,
 }
 
 /// What was found in one row, until it is settled.
@@ -111,6 +114,7 @@ impl Report {
             ignored: Vec::new(),
             problems: Vec::new(),
             unlisted: 0,
+            listed: BTreeMap::new(),
         }
     }
 
@@ -123,20 +127,16 @@ impl Report {
     pub(super) fn settle(&mut self, findings: Findings) -> bool {
         self.rows += 1;
         let refused = findings.problems.iter().find(|problem| problem.outcome == Outcome::Refused);
-        match refused.map(|problem| problem.kind) {
-            Some(kind) => {
-                *self.refused.entry(kind).or_default() += 1;
-                let refusals = findings.problems.into_iter().filter(|problem| problem.outcome == Outcome::Refused);
-                refusals.for_each(|problem| self.list(problem));
-                false
-            }
-            None => {
-                self.accepted += 1;
-                self.mended_rows += u64::from(findings.problems.iter().any(|p| p.outcome == Outcome::Mended));
-                findings.problems.into_iter().for_each(|problem| self.count(problem));
-                true
-            }
+        if let Some(kind) = refused.map(|problem| problem.kind) {
+            *self.refused.entry(kind).or_default() += 1;
+            let refusals = findings.problems.into_iter().filter(|problem| problem.outcome == Outcome::Refused);
+            refusals.for_each(|problem| self.list(problem));
+            return false;
         }
+        self.accepted += 1;
+        self.mended_rows += u64::from(findings.problems.iter().any(|p| p.outcome == Outcome::Mended));
+        findings.problems.into_iter().for_each(|problem| self.count(problem));
+        true
     }
 
     /// Something about an accepted row that only shows beside the others.
@@ -158,11 +158,13 @@ impl Report {
     }
 
     fn list(&mut self, problem: Problem) {
-        let alike = |other: &&Problem| {
-            other.outcome == problem.outcome && (problem.outcome == Outcome::Refused || other.kind == problem.kind)
+        let (group, most) = match problem.outcome {
+            Outcome::Refused => ("", MAX_REFUSALS),
+            Outcome::Mended | Outcome::Noted => (problem.kind, MAX_EXAMPLES),
         };
-        let most = if problem.outcome == Outcome::Refused { MAX_REFUSALS } else { MAX_EXAMPLES };
-        if self.problems.iter().filter(alike).count() < most {
+        let listed = self.listed.entry((problem.outcome, group)).or_default();
+        if *listed < most {
+            *listed += 1;
             self.problems.push(problem);
         } else {
             self.unlisted += 1;

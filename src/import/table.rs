@@ -87,7 +87,7 @@ impl Table {
             .map(|group| group.join(" or "))
             .collect();
         if !missing.is_empty() {
-            return Err(missing_columns(name, missing, header));
+            return Err(missing_columns(name, missing, &header));
         }
         let used: BTreeSet<usize> = columns.values().copied().collect();
         report.columns = columns
@@ -173,7 +173,7 @@ fn assign(
         let found = match renames.0.get(column.name) {
             Some(theirs) => match find(theirs) {
                 Some(at) => Some(at),
-                None => return Err(missing_columns(name.to_owned(), vec![theirs.clone()], header.to_vec())),
+                None => return Err(missing_columns(name.to_owned(), vec![theirs.clone()], header)),
             },
             None => find(column.name).or_else(|| column.aliases.iter().find_map(|alias| find(alias))),
         };
@@ -182,8 +182,8 @@ fn assign(
     Ok(columns)
 }
 
-fn missing_columns(name: String, missing: Vec<String>, there: Vec<String>) -> ImportError {
-    let separator = match there.as_slice() {
+fn missing_columns(name: String, missing: Vec<String>, there: &[String]) -> ImportError {
+    let separator = match there {
         [only] if only.contains(';') => Some("semicolons"),
         [only] if only.contains('\t') => Some("tabs"),
         _ => None,

@@ -16,7 +16,7 @@ use crate::domain::{
     person::Private,
     place::Place,
     route::{Anchor, Route, Stop, StopState},
-    ticket::RouteEffect,
+    ticket::{RouteEffect, WindowKind},
     time::Timestamp,
 };
 
@@ -145,8 +145,10 @@ impl Route {
             stop.planned_depart = free.map_or(left, |free| free.max(left)).min(at);
             stop.planned_start = at;
         } else {
+            let promised = stop.window.filter(|window| window.kind == WindowKind::Promise);
+            let arrival = at.plus_s(drive_s);
             stop.planned_depart = at;
-            stop.planned_start = at.plus_s(drive_s);
+            stop.planned_start = promised.map_or(arrival, |window| window.from.max(arrival));
         }
         stop.planned_end = stop.planned_start.plus_s(i64::from(stop.service_s));
         stop.state = state;

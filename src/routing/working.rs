@@ -61,20 +61,14 @@ fn without(mut stretches: Vec<Interval>, absences: &[Absence]) -> Vec<Interval> 
     stretches
 }
 
-/// When (after `now`) somebody on this roster who has the skills can next be offered a visit because a
-/// stretch of theirs begins, within the horizon: `before_shift_s` ahead of it, or its start when that is past.
+/// When (after `now`) a stretch of somebody on this roster begins who has the skills, within the horizon.
+/// Whoever is on shift now counts with their next one.
 #[must_use]
 pub fn next_on_shift<'a>(
     visit: &VisitSpec,
     experts: impl Iterator<Item = &'a Expert>,
     terms: &Terms<'_>,
 ) -> Option<Timestamp> {
-    experts
-        .filter(|expert| super::bid::eligible(visit, expert, terms).is_ok())
-        .filter_map(|expert| next(expert, terms))
-        .map(|stretch| {
-            let early = stretch.from.plus_s(-i64::from(terms.settings.before_shift_s));
-            if early > terms.now { early } else { stretch.from }
-        })
-        .min()
+    let able = experts.filter(|expert| super::bid::eligible(visit, expert, terms).is_ok());
+    able.filter_map(|expert| next(expert, terms)).map(|stretch| stretch.from).min()
 }

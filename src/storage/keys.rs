@@ -27,11 +27,12 @@ use std::{
 /// Slots made and fsynced together: 128 KiB.
 const BLOCK: usize = 4096;
 /// A refill starts when fewer than this many are left.
-const LOW: u32 = BLOCK as u32 / 2;
+const LOW: u32 = 2048;
 /// How long `take` waits for a refill; one takes an fsync, so longer means a sick disk.
 const REFILL_WAIT: Duration = Duration::from_secs(2);
 
-type Block = [[u8; 32]; BLOCK];
+/// `BLOCK` keys.
+type Block = Box<[[u8; 32]]>;
 
 /// How a key file is opened.
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,7 +76,7 @@ struct Inner {
     path: PathBuf,
     source: Source,
     salt: [u8; 32],
-    blocks: RwLock<Vec<Box<Block>>>,
+    blocks: RwLock<Vec<Block>>,
     header: Mutex<Header>,
     supply: Mutex<Supply>,
     refilled: Condvar,
@@ -108,7 +109,7 @@ impl KeyFile {
                 return Err(fault(&path, "the key file is missing, and with it all personal data: restore it"));
             }
             let header = Header { incarnation: 1, lookup: source.key(&path, LOOKUP)? };
-            Disk::create(data, &header, &*source.block(&path, 0)?)?;
+            Disk::create(data, &header, &source.block(&path, 0)?)?;
         }
         let (disk, header, blocks) = Disk::open(data)?;
         let ready = slots(blocks.len());
@@ -298,8 +299,8 @@ impl Source {
         }
     }
 
-    fn block(&self, path: &Path, index: usize) -> Result<Box<Block>, Fault> {
-        let mut block = Box::new([[0; 32]; BLOCK]);
+    fn block(&self, path: &Path, index: usize) -> Result<Block, Fault> {
+        let mut block = vec![[0; 32]; BLOCK].into_boxed_slice();
         match self {
             Self::System => fill(path, block.as_flattened_mut())?,
             Self::Seeded(_) => {
@@ -320,7 +321,7 @@ fn fill(path: &Path, bytes: &mut [u8]) -> Result<(), Fault> {
     filled.map_err(|error| fault(path, format_args!("the system gives no randomness: {error}")))
 }
 
-fn has_key(blocks: &[Box<Block>], slot: u32) -> bool {
+fn has_key(blocks: &[Block], slot: u32) -> bool {
     let slot = slot as usize;
     slot != 0 && blocks.get(slot / BLOCK).is_some_and(|block| block[slot % BLOCK] != [0; 32])
 }

@@ -11,12 +11,25 @@
 //! and directory can be deleted and rebuilt from the journal; redb is named only in this folder.
 
 pub mod batch;
+mod codec;
+mod core;
+mod fatal;
 mod files;
+mod history;
+mod hot;
 pub mod journal;
 pub mod keys;
 pub mod lock;
+mod numbers;
+mod overlay;
+mod query;
+mod recovery;
+mod row;
+mod sabotage;
 pub mod seal;
+mod snapshot;
 mod store;
+mod writer;
 
 pub use batch::{Batch, Change, Claim, ClaimKey, CommitError, Committed, Envelope, Fault, Outcome, Recorded};
 pub use keys::{KeyFile, KeyOptions, KeyState};

@@ -1,16 +1,49 @@
 //! The store of one cell: one handle for committing and reading. Cheap to clone.
+//!
+//! Two threads stand behind it, the journal writer and the snapshot thread; a disposable store has
+//! only the second. Dropping the last handle ends them as a crash would, without flushing: recovery
+//! makes no difference between the two. `close` is the orderly way.
 
-use super::{Batch, Claim, ClaimKey, CommitError, Committed, Fault, Recorded};
+use super::{
+    Batch, Claim, ClaimKey, CommitError, Committed, DataLock, Fault, Outcome, Recorded,
+    codec::{Encoded, Unencodable},
+    core::Core,
+    fatal::Fatal,
+    files::io_fault,
+    recovery::{self, Recovered},
+    snapshot::rounds::{Message, QUEUE},
+    writer::{Answer, Order, Request, Writer},
+};
 use crate::domain::{
     catalogue::Catalogue,
     expert::Expert,
     ids::{CustomerId, ExpertId, PersonId, RegionId, Seq, Thing, TicketNumber},
+    number::RegionCode,
     region::Region,
     route::Route,
     ticket::{Phase, Ticket, Timer},
     time::Timestamp,
 };
-use std::{path::PathBuf, sync::Arc};
+use crossbeam_channel::{Sender, TrySendError, bounded};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+use tokio::sync::oneshot;
+
+/// Batches that may wait for the writer: at 64 clients a fraction is ever used.
+const ORDERS: usize = 8192;
+/// States committed but not in a snapshot: beyond this, commits are refused until snapshots catch up.
+const MAX_BACKLOG: usize = 200_000;
+/// How often snapshots are written. A crash costs at most this much of replay.
+const PACE: Duration = Duration::from_secs(1);
+/// A disposable store is rebuilt, not recovered: its snapshots only bound memory.
+const DISPOSABLE_PACE: Duration = Duration::from_secs(10);
 
 /// How a store is opened.
 #[derive(Clone, Debug)]
@@ -55,20 +88,75 @@ pub struct TicketPage {
 }
 
 #[derive(Clone)]
-pub struct Store {
-    _inner: Arc<()>,
+pub struct Store(Arc<Handle>);
+
+struct Handle {
+    core: Arc<Core>,
+    lane: Lane,
+    snapshots: Sender<Message>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    stopped: AtomicBool,
+    /// Given back when the last handle goes.
+    _lock: Option<DataLock>,
 }
 
-#[allow(clippy::unused_async, unused_variables)]
+/// How a batch gets to the writer.
+enum Lane {
+    Thread(Sender<Order>),
+    Inline(Mutex<Writer>),
+}
+
 impl Store {
     /// Opens or makes the data directory, takes its lock, replays what the snapshots have not
     /// applied yet. Errors name the file and the way out.
     pub fn open(options: StoreOptions) -> Result<Self, Fault> {
-        todo!()
+        let lock = DataLock::take(&options.data)?;
+        let recovered = recovery::recover(&options)?;
+        Self::start(recovered, options.durability, Some(lock), Fatal::exit())
     }
+
+    pub(super) fn start(
+        recovered: Recovered,
+        durability: Durability,
+        lock: Option<DataLock>,
+        fatal: Fatal,
+    ) -> Result<Self, Fault> {
+        let Recovered { core, journal, taken, rounds } = recovered;
+        let (snapshots, messages) = bounded(QUEUE);
+        let writer = Writer::new(Arc::clone(&core), journal, taken, snapshots.clone(), fatal.clone());
+        let pace = if durability == Durability::Fsync { PACE } else { DISPOSABLE_PACE };
+        let mut threads = vec![spawn("snapshots", move || rounds.run(&messages, pace, &fatal))?];
+        let lane = match durability {
+            Durability::Disposable => Lane::Inline(Mutex::new(writer)),
+            Durability::Fsync => {
+                let (orders, waiting) = bounded(ORDERS);
+                threads.push(spawn("journal", move || writer.run(&waiting))?);
+                Lane::Thread(orders)
+            }
+        };
+        let (threads, stopped) = (Mutex::new(threads), AtomicBool::new(false));
+        Ok(Self(Arc::new(Handle { core, lane, snapshots, threads, stopped, _lock: lock })))
+    }
+
     /// Commits a batch; answers after it is durable. Never retries by itself.
     pub async fn commit(&self, batch: Batch) -> Result<Committed, CommitError> {
-        todo!()
+        let request = match self.0.prepare(batch)? {
+            Prepared::Nothing(committed) => return Ok(committed),
+            Prepared::Request(request) => request,
+        };
+        let answer = match &self.0.lane {
+            Lane::Inline(writer) => return commit_inline(writer, *request),
+            Lane::Thread(orders) => {
+                let (reply, answer) = oneshot::channel();
+                orders.try_send(Order::Commit(request, reply)).map_err(|error| match error {
+                    TrySendError::Full(_) => CommitError::Overloaded,
+                    TrySendError::Disconnected(_) => CommitError::Stopped,
+                })?;
+                answer
+            }
+        };
+        // The writer went away with the batch in hand.
+        answer.await.unwrap_or(Err(CommitError::OutcomeUnknown))
     }
 
     /// `hear` is called with the states of every commit, in order, after it is durable.
@@ -78,92 +166,221 @@ impl Store {
 
     // Reading by name: overlay first, then snapshot.
     pub fn ticket(&self, number: TicketNumber) -> Result<Option<Arc<Ticket>>, Fault> {
-        todo!()
+        Ok(self.core().ticket(number)?.map(|(ticket, _)| ticket))
     }
+
     /// The live route; `Route::empty` for an expert who never had one. None: no such expert.
+    #[must_use]
     pub fn route(&self, expert: &ExpertId) -> Option<Arc<Route>> {
-        todo!()
+        self.core().hot.route(expert)
     }
+
+    #[must_use]
     pub fn expert(&self, expert: &ExpertId) -> Option<Arc<Expert>> {
-        todo!()
+        self.core().hot.expert(expert)
     }
+
+    #[must_use]
     pub fn region(&self, region: &RegionId) -> Option<Arc<Region>> {
-        todo!()
+        self.core().hot.region(region)
     }
+
+    #[must_use]
     pub fn catalogue(&self) -> Arc<Catalogue> {
-        todo!()
+        self.core().hot.catalogue()
     }
+
     /// All, by id.
+    #[must_use]
     pub fn regions(&self) -> Vec<Arc<Region>> {
-        todo!()
+        self.core().hot.regions()
     }
+
     /// All of a region (retired ones too), by id.
+    #[must_use]
     pub fn experts(&self, region: Option<&RegionId>) -> Vec<Arc<Expert>> {
-        todo!()
+        self.core().hot.experts(region)
     }
+
+    /// Who took a key, even if that has expired since.
     pub fn claim(&self, key: &ClaimKey) -> Result<Option<Claim>, Fault> {
-        todo!()
+        Ok(self.core().claim(key)?.map(|claim| (*claim).clone()))
     }
+
+    /// A page of a list, newest first. Fault: the cursor is none, or a file cannot be read.
     pub fn tickets(&self, query: &TicketQuery) -> Result<TicketPage, Fault> {
-        todo!()
+        self.core().tickets(query)
     }
-    /// Tickets whose contact has this phone or e-mail (compared by keyed hash).
+
+    /// Tickets whose contact has this phone or e-mail (compared by keyed hash), by number.
     pub fn tickets_of_contact(&self, phone: Option<&str>, email: Option<&str>) -> Result<Vec<TicketNumber>, Fault> {
-        todo!()
+        self.core().tickets_of_contact(phone, email)
     }
+
     pub fn ticket_by_external_id(&self, id: &str) -> Result<Option<TicketNumber>, Fault> {
-        todo!()
+        let claim = self.core().claim(&ClaimKey::external(id))?;
+        Ok(claim.and_then(|claim| match claim.outcome {
+            Outcome::Version { thing: Thing::Ticket(number), .. } => Some(number),
+            Outcome::Version { .. } | Outcome::Body { .. } => None,
+        }))
     }
 
     // Recovery: what a region's actors start from.
+    /// Every open ticket of a region, in no order.
     pub fn for_each_open(&self, region: &RegionId, visit: &mut dyn FnMut(Arc<Ticket>)) -> Result<(), Fault> {
-        todo!()
+        self.core().for_each_open(region, visit)
     }
+
+    /// Every deadline of a region's tickets, in no order.
     pub fn for_each_timer(&self, region: &RegionId, visit: &mut dyn FnMut(TicketNumber, Timer)) -> Result<(), Fault> {
-        todo!()
+        self.core().for_each_timer(region, visit)
     }
 
     // The journal's past.
     /// The events of a thing, oldest first, by walking back from its last one.
     pub fn history(&self, thing: &Thing) -> Result<Vec<Recorded>, Fault> {
-        todo!()
+        self.core().history_to(thing, self.core().stamp(thing)?.last_seq)
     }
+
     /// Events from `from` on, in order, at most about `limit`; whole batches.
     pub fn read(&self, from: Seq, limit: usize) -> Result<Vec<Recorded>, Fault> {
-        todo!()
+        self.core().read(from, limit)
     }
+
     /// The last committed sequence and the chain's hash there.
+    #[must_use]
     pub fn head(&self) -> (Seq, [u8; 32]) {
-        todo!()
+        let head = self.core().head();
+        (head.next_seq - 1, head.hash)
     }
+
     /// Changes with each commit; for whoever tails the journal.
+    #[must_use]
     pub fn watch(&self) -> tokio::sync::watch::Receiver<Seq> {
-        todo!()
+        self.core().watch.subscribe()
+    }
+
+    /// Counts the restores of this data directory, from 1: feed positions of another one are void.
+    #[must_use]
+    pub fn incarnation(&self) -> u64 {
+        self.core().sealer.keys().incarnation()
     }
 
     /// The next number of a region's code, never handed out before (gaps are fine).
+    #[must_use]
     pub fn next_number(&self, region: &RegionId) -> Option<TicketNumber> {
-        todo!()
+        Some(self.core().numbers.next(self.core().hot.region(region)?.code))
     }
+
     /// A code never used by any region, ever.
-    pub fn next_region_code(&self) -> crate::domain::number::RegionCode {
-        todo!()
+    #[must_use]
+    pub fn next_region_code(&self) -> RegionCode {
+        self.core().numbers.next_code(self.core().hot.highest_code())
     }
-    /// A fresh key slot, durable before it is used.
+
+    /// A fresh key slot, durable before it is used. When none can be made (no space), a slot that
+    /// does not exist: a batch that seals anything under it is refused as `DiskFull`.
+    #[must_use]
     pub fn new_person(&self) -> PersonId {
-        todo!()
+        self.core().sealer.keys().take().unwrap_or_else(|fault| {
+            tracing::error!(%fault, "no key for a new person");
+            PersonId(u32::MAX)
+        })
     }
+
     /// Forgets a person's key for good: overwritten and fsynced.
     pub fn erase(&self, person: PersonId) -> Result<(), Fault> {
-        todo!()
+        self.core().sealer.keys().erase(person)?;
+        self.core().forget(person)?;
+        self.flush()?;
+        self.core().forget_contacts(person)
     }
 
     /// Waits until the snapshots have durably applied all that is committed now.
     pub fn flush(&self) -> Result<(), Fault> {
-        todo!()
+        let (reply, done) = bounded(1);
+        let gone = |_| Fault { what: "the store is stopping".into(), place: "snapshots".into() };
+        self.0.snapshots.send(Message::Flush(reply)).map_err(|_| gone(()))?;
+        done.recv().map_err(|_| gone(()))?
     }
+
     /// Flushes and closes everything; later commits answer `Stopped`.
     pub fn close(&self) -> Result<(), Fault> {
-        todo!()
+        if self.0.stopped.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let closed = match &self.0.lane {
+            Lane::Inline(writer) => writer.lock().unwrap_or_else(PoisonError::into_inner).close(),
+            Lane::Thread(orders) => {
+                let (reply, done) = bounded(1);
+                let gone = || Fault { what: "the writer is gone".into(), place: "journal".into() };
+                orders.send(Order::Close(reply)).map_err(|_| gone())?;
+                done.recv().map_err(|_| gone())?
+            }
+        };
+        let flushed = self.flush();
+        self.0.end();
+        closed.and(flushed)
     }
+
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.0.core
+    }
+}
+
+enum Prepared {
+    Nothing(Committed),
+    Request(Box<Request>),
+}
+
+impl Handle {
+    /// Encodes and seals, on the caller's thread.
+    fn prepare(&self, mut batch: Batch) -> Result<Prepared, CommitError> {
+        if self.stopped.load(Ordering::Acquire) {
+            return Err(CommitError::Stopped);
+        }
+        if self.core.backlog.load(Ordering::Relaxed) > MAX_BACKLOG {
+            return Err(CommitError::Overloaded);
+        }
+        // A change without events only guards.
+        let (changes, idle): (Vec<_>, Vec<_>) = batch.changes.into_iter().partition(|c| !c.events.is_empty());
+        batch.guards.extend(idle.into_iter().map(|change| (change.thing, change.base)));
+        batch.changes = changes;
+        if batch.changes.is_empty() && batch.claims.is_empty() {
+            let seq = self.core.last_seq();
+            return Ok(Prepared::Nothing(Committed { first_seq: seq, last_seq: seq }));
+        }
+        let encoded = Encoded::new(&batch, &self.core.sealer).map_err(|why| match why {
+            Unencodable::Keyless => CommitError::DiskFull,
+            Unencodable::TooLarge => CommitError::Overloaded,
+        })?;
+        Ok(Prepared::Request(Box::new(Request { batch, encoded })))
+    }
+
+    fn end(&self) {
+        if let Lane::Thread(orders) = &self.lane {
+            let _ = orders.send(Order::Stop);
+        }
+        let _ = self.snapshots.send(Message::Stop);
+        for thread in self.threads.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Handle {
+    /// Waits for both threads, so that the files are at rest when the last handle is gone.
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn commit_inline(writer: &Mutex<Writer>, request: Request) -> Answer {
+    let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+    writer.commit(vec![request]).pop().unwrap_or(Err(CommitError::OutcomeUnknown))
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Fault> {
+    let started = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+    started.map_err(|error| io_fault(std::path::Path::new(name), "start a storage thread", &error))
 }

@@ -6,7 +6,6 @@ use crate::{
     domain::{
         decision::{Bid, Decision, Policy, Verdict},
         expert::Expert,
-        place::Place,
         route::{Route, Stop},
         settings::RegionSettings,
         shift::{Interval, intervals},
@@ -44,7 +43,7 @@ pub fn check_choice(decision: &Decision) -> Vec<Finding> {
     if decision.winner.as_ref() != cheapest {
         wrong.push(format!("the winner is {:?}, the cheapest bid {cheapest:?}", decision.winner));
     }
-    wrong.into_iter().map(|detail| finding("P8", decision.visit, detail)).collect()
+    wrong.into_iter().map(|detail| finding("P8", &format!("visit {}", decision.visit), detail)).collect()
 }
 
 /// Every hard rule that an award broke.
@@ -52,7 +51,7 @@ pub fn check_choice(decision: &Decision) -> Vec<Finding> {
 pub fn check_award(award: &Award<'_>) -> Vec<Finding> {
     let Award { decision, visit, after, settings, .. } = *award;
     let Some((stop, bid)) = won(award) else {
-        return vec![finding("P4", visit.ticket, "the winner has no bid, or the route has no such stop".to_owned())];
+        return vec![finding("P4", &visit.ticket, "the winner has no bid, or the route has no such stop".to_owned())];
     };
     let personal = [may(award), holds(award), as_bid(award, stop, bid)];
     let timed = [windows(award, bid), shift(award, stop), origin(award, stop)];
@@ -60,14 +59,14 @@ pub fn check_award(award: &Award<'_>) -> Vec<Finding> {
         .into_iter()
         .chain(timed)
         .flatten()
-        .map(|detail| finding("P4", format!("{} for {}", visit.ticket, after.expert), detail))
+        .map(|detail| finding("P4", &format!("{} for {}", visit.ticket, after.expert), detail))
         .collect();
     findings.extend(check_route(after, &settings.travel));
     findings.extend(check_choice(decision));
     findings
 }
 
-fn finding(promise: &'static str, thing: impl ToString, detail: String) -> Finding {
+fn finding(promise: &'static str, thing: &impl ToString, detail: String) -> Finding {
     Finding { promise, thing: thing.to_string(), detail }
 }
 
@@ -96,7 +95,7 @@ fn may(award: &Award<'_>) -> Option<String> {
     }
     match expert.home() {
         None => Some("has no known home".to_owned()),
-        Some(home) if arc_m(&home, &visit.place) > f64::from(settings.reach_m) => Some("lives out of reach".to_owned()),
+        Some(home) if arc_m(home, visit.place) > f64::from(settings.reach_m) => Some("lives out of reach".to_owned()),
         Some(_) => None,
     }
 }
@@ -143,7 +142,7 @@ fn windows(award: &Award<'_>, bid: &Bid) -> Option<String> {
 fn shift(award: &Award<'_>, stop: &Stop) -> Option<String> {
     let Award { decision, expert, settings, after, .. } = *award;
     let last = after.stops.last()?;
-    let home_s = drive_s(last.place.known(), expert.home().as_ref(), &settings.travel);
+    let home_s = drive_s(last.place.known().copied(), expert.home(), &settings.travel);
     let due_home = last.planned_end.plus_s(home_s as i64).plus_s(-i64::from(settings.max_overtime_s));
     let away = Interval { from: stop.planned_depart, to: due_home };
     if expert.absences.iter().any(|absence| absence.from < away.to && absence.to > away.from) {
@@ -170,7 +169,7 @@ fn origin(award: &Award<'_>, stop: &Stop) -> Option<String> {
         return None;
     }
     let candidate = decision.candidates.iter().find(|candidate| candidate.expert == expert.id)?;
-    let reported: Option<&Place> = candidate.position.as_ref().and_then(|place| place.known());
+    let reported = candidate.position.as_ref().and_then(|place| place.known().copied());
     let shifts = worked(expert, decision.at);
     let today = shifts.iter().find(|shift| shift.from <= stop.planned_depart && stop.planned_depart < shift.to)?;
     let absent_until = expert.absences.iter().map(|absence| absence.to).filter(|to| *to <= stop.planned_depart).max();
@@ -179,9 +178,8 @@ fn origin(award: &Award<'_>, stop: &Stop) -> Option<String> {
     if anchor.is_some_and(|anchor| stop.planned_depart < anchor.at) {
         return Some("sets out before being free".to_owned());
     }
-    let home = expert.home();
-    let place = reported.or_else(|| anchor.and_then(|anchor| anchor.place.known())).or(home.as_ref());
-    let needed_s = drive_s(place, stop.place.known(), &settings.travel);
+    let freed = anchor.and_then(|anchor| anchor.place.known().copied());
+    let needed_s = drive_s(reported.or(freed).or(expert.home()), stop.place.known().copied(), &settings.travel);
     let given_s = stop.planned_start.since_ms(stop.planned_depart) as f64 / 1_000.0;
     (given_s < needed_s).then(|| format!("{given_s:.0} s to the first stop, which takes {needed_s:.0} s"))
 }

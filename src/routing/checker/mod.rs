@@ -28,7 +28,7 @@ pub struct Finding {
 const ROUNDING_S: f64 = 1.0;
 
 /// Seconds that a drive needs at least. Haversine in its arctangent form.
-fn drive_s(from: Option<&Place>, to: Option<&Place>, settings: &TravelSettings) -> f64 {
+fn drive_s(from: Option<Place>, to: Option<Place>, settings: &TravelSettings) -> f64 {
     let (Some(from), Some(to)) = (from, to) else { return 0.0 };
     let (lat1, lat2) = (from.lat().to_radians(), to.lat().to_radians());
     let (dlat, dlon) = (lat2 - lat1, (to.lon() - from.lon()).to_radians());
@@ -38,7 +38,7 @@ fn drive_s(from: Option<&Place>, to: Option<&Place>, settings: &TravelSettings) 
 }
 
 /// Great-circle metres, as [`drive_s`] sees them.
-fn arc_m(from: &Place, to: &Place) -> f64 {
+fn arc_m(from: Place, to: Place) -> f64 {
     let metres_per_second = TravelSettings { detour: 1.0, speed_kmh: 3.6 };
     drive_s(Some(from), Some(to), &metres_per_second)
 }

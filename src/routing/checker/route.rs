@@ -16,7 +16,7 @@ pub fn first_overlap(route: &Route, travel: &TravelSettings) -> Option<(Stop, St
 /// Everything wrong with a route's times.
 #[must_use]
 pub fn check_route(route: &Route, travel: &TravelSettings) -> Vec<Finding> {
-    let alone = route.stops.iter().flat_map(disorder);
+    let alone = route.stops.iter().filter_map(disorder);
     let together = route.stops.windows(2).filter_map(|pair| overlap(&pair[0], &pair[1], travel));
     let finding =
         |detail| Finding { promise: "P5", thing: format!("route of {} v{}", route.expert, route.version), detail };
@@ -29,7 +29,7 @@ fn overlap(before: &Stop, after: &Stop, travel: &TravelSettings) -> Option<Strin
     if after.planned_depart < before.planned_end {
         return Some(format!("leaves for {b} at {} before {a} ends at {}", after.planned_depart, before.planned_end));
     }
-    let needed_s = drive_s(before.place.known(), after.place.known(), travel);
+    let needed_s = drive_s(before.place.known().copied(), after.place.known().copied(), travel);
     let given_s = after.planned_start.since_ms(after.planned_depart) as f64 / 1_000.0;
     let arrived = after.state == StopState::OnSite;
     (!arrived && given_s < needed_s).then(|| format!("{given_s:.0} s from {a} to {b}, which takes {needed_s:.0} s"))

@@ -11,7 +11,7 @@ fn rules_are_named_in_their_order() {
     let mut who = expert("ann", "phone", place(0, 0));
     wanted.skills = vec![SkillLevel::parse("tv:2").unwrap()];
     wanted.refused_by = vec![who.id.clone()];
-    wanted.window = promise("12:05", "12:10");
+    wanted.window = Some(promise("12:05", "12:10"));
     wanted.service_s = 5 * 3_600;
     who.retired = true;
     who.absences = vec![sick("08:00", "13:00")];
@@ -99,7 +99,7 @@ fn nobody_under_way_is_turned_round() {
 fn a_promised_window_is_waited_for_and_left_for_just_in_time() {
     let settings = settings();
     let who = expert("ann", "tv", place(0, 0));
-    let wanted = VisitSpec { window: promise("13:00", "14:00"), ..visit(1, place(6_000, 0)) };
+    let wanted = VisitSpec { window: Some(promise("13:00", "14:00")), ..visit(1, place(6_000, 0)) };
     let bid = bid(&wanted, &who, &nothing_planned(&who), None, &terms("09:00", &settings)).unwrap();
     assert_eq!((bid.depart, bid.start, bid.end), (at("12:50"), at("13:00"), at("13:30")));
 }
@@ -109,7 +109,7 @@ fn a_promise_to_another_customer_is_kept() {
     let settings = settings();
     let terms = terms("09:00", &settings);
     let who = expert("ann", "tv", place(0, 0));
-    let promised = VisitSpec { window: promise("09:00", "09:15"), ..visit(1, place(6_000, 0)) };
+    let promised = VisitSpec { window: Some(promise("09:00", "09:15")), ..visit(1, place(6_000, 0)) };
     let route = holding(&who, std::slice::from_ref(&promised), &terms);
     // It lies on the way, so going there first would be cheaper.
     let wanted = visit(2, place(3_000, 0));

@@ -82,6 +82,15 @@ fn an_arrival_without_a_departure_implies_it() {
 }
 
 #[test]
+fn who_sets_out_early_waits_for_the_promised_window() {
+    let (mut day, a, _) = two_ahead();
+    day.then("09:00", &a, &RouteEffect::Rewindow(Some(promise("11:00", "12:00"))));
+    assert_eq!(times(&day.route), [["10:50", "11:00", "11:30"], ["11:30", "11:40", "12:10"]]);
+    day.then("09:05", &a, &RouteEffect::Depart(at("09:05")));
+    assert_eq!(times(&day.route)[0], ["09:05", "11:00", "11:30"]);
+}
+
+#[test]
 fn the_expert_may_choose_another_order() {
     let (mut day, a, b) = two_ahead();
     let order = |route: &Route| route.stops.iter().map(|s| s.ticket.serial).collect::<Vec<_>>();

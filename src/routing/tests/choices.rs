@@ -146,10 +146,9 @@ fn somebody_is_on_shift_again_tomorrow_or_on_monday() {
         next_on_shift(wanted, crew.iter(), &Terms { now, ..terms("00:00", &settings) })
     };
     let day = |days: i64, clock| at(clock).plus_s(days * 86_400);
-    assert_eq!(next(at("03:00"), &wanted), Some(at("07:30")), "as early as it may be offered");
-    assert_eq!(next(at("07:40"), &wanted), Some(at("08:00")));
-    assert_eq!(next(at("12:00"), &wanted), Some(day(1, "07:30")));
-    assert_eq!(next(day(4, "12:00"), &wanted), Some(day(7, "07:30")), "over the weekend");
+    assert_eq!(next(at("03:00"), &wanted), Some(at("08:00")));
+    assert_eq!(next(at("08:00"), &wanted), Some(day(1, "08:00")), "after now");
+    assert_eq!(next(day(4, "12:00"), &wanted), Some(day(7, "08:00")), "over the weekend");
     let nobody = VisitSpec { skills: vec![SkillLevel::parse("plumbing").unwrap()], ..wanted };
     assert_eq!(next(at("03:00"), &nobody), None);
 }

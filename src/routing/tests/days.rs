@@ -213,7 +213,7 @@ proptest! {
                     });
                     let skills = vec![SkillLevel::parse(&format!("tv:{level}")).unwrap()];
                     let due = region.now.plus_s(i64::from(urgency) * 3_000);
-                    let wanted = VisitSpec { service_s, window, urgency, skills, due, ..visit(region.asked, place) };
+                    let wanted = VisitSpec { service_s, window, due, urgency, skills, ..visit(region.asked, place) };
                     let position = reported.then_some(super::place(-500, 700));
                     region.ask(&wanted, position);
                 }

@@ -80,8 +80,8 @@ fn visit(serial: u32, place: Place) -> VisitSpec {
     }
 }
 
-fn promise(from: &str, to: &str) -> Option<Window> {
-    Some(Window { from: at(from), to: at(to), kind: WindowKind::Promise })
+fn promise(from: &str, to: &str) -> Window {
+    Window { from: at(from), to: at(to), kind: WindowKind::Promise }
 }
 
 fn nothing_planned(expert: &Expert) -> Route {

@@ -155,9 +155,9 @@ pub(super) fn read_error(path: &Path, error: redb::Error) -> JournalError {
 }
 
 /// Why an append failed. No space is an error to recover from only when it struck before the fsync.
-pub(super) fn write_error(medium: &Medium, error: redb::Error) -> JournalError {
+pub(super) fn write_error(medium: &Medium, error: &redb::Error) -> JournalError {
     match error {
-        redb::Error::Io(error) if is_full(&error) && !medium.sync_failed() => JournalError::DiskFull,
+        redb::Error::Io(error) if is_full(error) && !medium.sync_failed() => JournalError::DiskFull,
         other => JournalError::Failed(other.to_string()),
     }
 }
@@ -203,7 +203,7 @@ mod armed {
             let mut state = self.lock();
             match state.space {
                 None => Ok(()),
-                Some(space) if bytes > 0 && bytes <= space => {
+                Some(space) if space > 0 && bytes <= space => {
                     state.space = Some(space - bytes);
                     Ok(())
                 }

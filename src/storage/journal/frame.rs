@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn format_1_stays_as_it_is() {
         let record = Record { first_seq: 7, count: 2, bytes: b"two events".to_vec() };
-        let hex: String = encoded(&record, &[0xAB; 32]).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = encoded(&record, &[0xAB; 32]).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         let head = format!("434a0100070000000000000002000000{}0a000000", "ab".repeat(32));
         let hash = blake3::hash(&encoded(&record, &[0xAB; 32])[..62]).to_hex();
         assert_eq!(hex, format!("{head}74776f206576656e7473{hash}"));

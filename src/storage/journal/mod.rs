@@ -3,6 +3,7 @@
 //! A record covers `count >= 1` sequence numbers from `first_seq`: one for each of its events, or one
 //! for a record of claims alone. `first_seq` is its key; numbers never repeat and leave no hole.
 
+mod archive;
 #[cfg(test)]
 mod conformance;
 mod disk;
@@ -15,11 +16,14 @@ mod page;
 mod reader;
 mod redb;
 mod segment;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use crate::domain::ids::Seq;
 
 pub use self::{
+    archive::Archive,
     redb::{JournalOptions, RedbJournal},
     verify::{Verified, verify},
 };

@@ -9,7 +9,7 @@
 //! the file in large transactions.
 
 use super::{
-    Head, Journal, JournalError, JournalReader, Record,
+    Archive, Head, Journal, JournalError, JournalReader, Record,
     disk::{Medium, free_bytes, unreadable, write_error},
     frame,
     page::check_order,
@@ -72,7 +72,7 @@ impl RedbJournal {
         let mut state = State::new(names.last().copied().unwrap_or(1));
         let medium = Medium::new(options.cache_bytes / 2);
         let head = if names.is_empty() {
-            let first = Segment::create(dir, 1, &[], &medium).map_err(|error| write_error(&medium, error))?;
+            let first = Segment::create(dir, 1, &[], &medium).map_err(|error| write_error(&medium, &error))?;
             state.active = Some(first);
             Head { next_seq: 1, hash: frame::GENESIS }
         } else {
@@ -111,6 +111,12 @@ impl RedbJournal {
         self.write(Some(&Vec::new()), Durability::Immediate)
     }
 
+    /// For copying the journal while it is written.
+    #[must_use]
+    pub fn archive(&self) -> Archive {
+        Archive(Arc::clone(&self.shared))
+    }
+
     fn write_pending(&mut self) -> Result<(), JournalError> {
         if self.stored == self.head {
             return Ok(());
@@ -132,7 +138,7 @@ impl RedbJournal {
             let state = self.shared.read();
             let Some(active) = &state.active else { return Err(unreadable(&self.shared.dir, "no segment is open")) };
             let frames = frames.unwrap_or(&state.pending).iter().map(|(seq, frame)| (*seq, frame.as_slice()));
-            active.append(frames, durability).map_err(|error| write_error(&self.shared.medium, error))
+            active.append(frames, durability).map_err(|error| write_error(&self.shared.medium, &error))
         });
         match written {
             Ok(()) => self.active_bytes += bytes,
@@ -241,7 +247,14 @@ impl Journal for RedbJournal {
             state.generation += 1;
             state.active.take()
         };
-        active.map_or(Ok(()), Segment::pause).map_err(|error| write_error(&self.shared.medium, error))
+        active.map_or(Ok(()), Segment::pause).map_err(|error| write_error(&self.shared.medium, &error))
+    }
+}
+
+impl Drop for RedbJournal {
+    /// Lets go of the file although readers may live on.
+    fn drop(&mut self) {
+        self.shared.write().active = None;
     }
 }
 
@@ -257,7 +270,7 @@ fn open_newest(
 ) -> Result<Head, JournalError> {
     let first_seq = state.active_first;
     let make = |first_seq, before: &[Predecessor]| {
-        Segment::create(dir, first_seq, before, medium).map_err(|error| write_error(medium, error))
+        Segment::create(dir, first_seq, before, medium).map_err(|error| write_error(medium, &error))
     };
     if let Some(stored) = stored.filter(|_| !segment::path_of(dir, first_seq).exists()) {
         state.active = Some(make(first_seq, &state.closed)?);
@@ -281,7 +294,7 @@ fn open_newest(
 
 /// Closes the active segment at `head` and begins the next one.
 fn rotate(state: &mut State, dir: &Path, medium: &Medium, head: Head) -> Result<(), JournalError> {
-    let failed = |error| write_error(medium, error);
+    let failed = |error| write_error(medium, &error);
     if let Some(full) = state.active.take() {
         let first_seq = full.first_seq;
         full.close(head).map_err(failed)?;

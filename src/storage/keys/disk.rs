@@ -76,7 +76,7 @@ pub(super) struct Disk {
 
 impl Disk {
     /// Makes a key file with its first block.
-    pub(super) fn create(data: &Path, header: &Header, first: &Block) -> Result<(), Fault> {
+    pub(super) fn create(data: &Path, header: &Header, first: &[[u8; KEY]]) -> Result<(), Fault> {
         let path = data.join("keys");
         let bytes = [&header.encode()[..], first.as_flattened()].concat();
         create_whole(&path, &bytes).map_err(|error| io_fault(&path, "make the key file", &error))
@@ -84,7 +84,7 @@ impl Disk {
 
     /// Opens both, reads all keys, finishes erasures that were cut short. A last block that is
     /// incomplete is left out: nobody was ever given a key from it.
-    pub(super) fn open(data: &Path) -> Result<(Self, Header, Vec<Box<Block>>), Fault> {
+    pub(super) fn open(data: &Path) -> Result<(Self, Header, Vec<Block>), Fault> {
         let path = data.join("keys");
         let failed = |error: std::io::Error| io_fault(&path, "read the key file", &error);
         let mut file = private().open(&path).map_err(failed)?;
@@ -101,7 +101,7 @@ impl Disk {
         Ok((disk, header, blocks))
     }
 
-    fn finish_erasures(&mut self, mut blocks: Vec<Box<Block>>) -> Result<Vec<Box<Block>>, Fault> {
+    fn finish_erasures(&mut self, mut blocks: Vec<Block>) -> Result<Vec<Block>, Fault> {
         for slot in self.erased.clone() {
             let Some(block) = blocks.get_mut(slot as usize / BLOCK) else { continue };
             let key = &mut block[slot as usize % BLOCK];
@@ -114,7 +114,7 @@ impl Disk {
     }
 
     /// Writes a whole block and fsyncs it.
-    pub(super) fn append(&mut self, index: usize, block: &Block) -> Result<(), Fault> {
+    pub(super) fn append(&mut self, index: usize, block: &[[u8; KEY]]) -> Result<(), Fault> {
         self.write(index * BLOCK, block.as_flattened(), "add keys")
     }
 
@@ -150,8 +150,8 @@ impl Disk {
     }
 }
 
-fn to_block(bytes: &[u8]) -> Box<Block> {
-    let mut block = Box::new([[0; KEY]; BLOCK]);
+fn to_block(bytes: &[u8]) -> Block {
+    let mut block = vec![[0; KEY]; BLOCK].into_boxed_slice();
     block.as_flattened_mut().copy_from_slice(bytes);
     block
 }

@@ -33,84 +33,120 @@ struct Try {
 }
 
 fn tries() -> impl Strategy<Value = Vec<Try>> {
-    let one = (
-        0..34_u8,
-        0..3_u8,
-        prop_oneof![0..3_i64, 0..90_i64, 0..60_000_i64],
-        -120..400_i64,
-        0..6_u16,
-        any::<[bool; 3]>(),
-    );
+    let pass = prop_oneof![6 => 0..4_i64, 2 => 0..90_i64, 1 => 0..60_000_i64];
+    let one = (0..70_u8, 0..10_u8, pass, -120..400_i64, 0..6_u16, any::<[bool; 3]>());
     let one = one.prop_map(|(kind, name, pass, minutes, n, flags)| Try { kind, name, pass, minutes, n, flags });
-    prop::collection::vec(one, 1..60)
+    prop::collection::vec(one, 1..80)
 }
 
 impl Try {
-    fn name(&self) -> &'static str {
-        ["ann", "bob", "cas"][usize::from(self.name)]
+    /// Mostly whoever the visit is or was with; else anybody.
+    fn expert(&self, ticket: &Ticket) -> ExpertId {
+        let lapsed = ticket.visit.lapsed.last().map(|lapsed| lapsed.expert.clone());
+        let likely = ticket.visit.expert.clone().or(lapsed).filter(|_| self.name > 2);
+        likely.unwrap_or_else(|| expert(["ann", "bob", "cas"][usize::from(self.name) % 3]))
+    }
+
+    /// What the expert does is mostly about the current visit and offer, and mostly not long ago.
+    fn act(&self, scene: &Scene, action: Action) -> Command {
+        let (visit, [a, b, c]) = (&scene.ticket.visit, self.flags);
+        let live = visit.offer.as_ref().or(visit.lapsed.last().map(|lapsed| &lapsed.offer));
+        let offer = live.map_or(visit.accepted_offer, |offer| offer.no);
+        let ago = self.minutes.min(if self.n > 1 { 2 } else { 400 });
+        let command = ExpertCommand {
+            at: a.then_some(scene.now.plus_s(ago * 60)),
+            visit: b.then_some(if self.n > 0 { visit.no } else { 9 }),
+            offer: c.then_some(if self.n > 0 { offer } else { 9 }),
+            id: (self.n > 3).then(|| format!("c-{}", self.minutes / 40)),
+            offline: a && b,
+            ..command("ann", action)
+        };
+        Command::Expert(ExpertCommand { expert: self.expert(&scene.ticket), ..command })
     }
 
     fn command(&self, scene: &Scene) -> Command {
         let ticket = &scene.ticket;
         let now = scene.now.since_s(T0) / 60;
         let moment = scene.now.plus_s(self.minutes * 60);
-        let [a, b, c] = self.flags;
+        let [a, b, _] = self.flags;
         let reason = || "because".to_owned();
-        let acts = |action| {
-            Command::Expert(ExpertCommand {
-                at: a.then_some(moment),
-                visit: b.then_some(self.n),
-                offer: c.then_some(self.n),
-                id: (self.n > 3).then(|| format!("c-{}", self.minutes)),
-                offline: a && b,
-                ..command(self.name(), action)
-            })
-        };
+        let acts = |action| self.act(scene, action);
+        let name = self.expert(ticket);
+        let name = name.as_str();
         match self.kind {
-            0..=3 => offer_at(self.name(), (now + self.minutes, now + self.minutes + 30))(ticket),
-            4..=7 => acts(Action::Accept),
-            8 => acts(decline()),
-            9..=10 => acts(Action::Depart),
-            11..=12 => acts(Action::Arrive),
-            13..=14 => acts(complete()),
-            15 => acts(cannot_fix("tv:2")),
-            16 => acts(no_access()),
-            17..=18 => {
+            0..=4 => offer_at(name, (now + self.minutes, now + self.minutes + 30))(ticket),
+            5..=9 => acts(Action::Accept),
+            10 => acts(decline()),
+            11..=12 => acts(Action::Depart),
+            13..=14 => acts(Action::Arrive),
+            15..=16 => acts(complete()),
+            17 => acts(cannot_fix("tv:2")),
+            18 => acts(no_access()),
+            19 => {
                 let broken = (self.n == 0).then_some("skill");
-                assign(self.name(), Assign { pin: a, force: b, reason: "asked for", broken })(ticket)
+                assign(name, Assign { pin: a, force: b, reason: "asked for", broken })(ticket)
             }
-            19 => unassign(ticket),
-            20 => Command::Hold { reason: reason(), until: a.then_some(moment) },
-            21 => Command::Release,
-            22 => {
+            20 => unassign(ticket),
+            21 => Command::Hold { reason: reason(), until: a.then_some(moment) },
+            22 => Command::Release,
+            23 => {
                 let kind = if b { WindowKind::Promise } else { WindowKind::Wish };
                 let window = Window { from: moment, to: moment.plus_s(i64::from(self.n) * 3_600), kind };
                 Command::Reschedule { window: a.then_some(window) }
             }
-            23 => Command::Cancel { reason: reason() },
-            24 => Command::Reopen { reason: reason() },
-            25 => Command::Survey { rating: self.n as u8, comment: None },
-            26 => wait(WaitReason::AllFull, now + self.minutes)(ticket),
-            27 => escalate(EscalationReason::NobodyQualified)(ticket),
-            28 if a => Command::Quarantine { cause: reason() },
-            28 => Command::Resume,
-            29 => Command::HandOver { to: region(if a { "north" } else { "south" }), why: reason() },
-            30 => {
+            24 => Command::Cancel { reason: reason() },
+            25 => Command::Reopen { reason: reason() },
+            26 => Command::Survey { rating: self.n as u8, comment: None },
+            27 => wait(WaitReason::AllFull, now + self.minutes)(ticket),
+            28 => escalate(EscalationReason::NobodyQualified)(ticket),
+            29 if a => Command::Quarantine { cause: reason() },
+            29 => Command::Resume,
+            30 => Command::HandOver { to: region(if a { "north" } else { "south" }), why: reason() },
+            31 => {
                 let planned_end = moment.plus_s(1_800);
-                Command::Replan { expert: expert(self.name()), planned_start: moment, planned_end }
+                Command::Replan { expert: expert(name), planned_start: moment, planned_end }
             }
-            31 => Command::DeliverySent { delivery: self.n, channel: if a { Channel::Push } else { Channel::Sms } },
-            32 => Command::DeliveryFailed { delivery: self.n, channel: Channel::Sms, error: reason() },
-            _ => match scene.ticket.timers().get(usize::from(self.n)) {
+            32 => Command::DeliverySent { delivery: self.n, channel: if a { Channel::Push } else { Channel::Sms } },
+            33 => Command::DeliveryFailed { delivery: self.n, channel: Channel::Sms, error: reason() },
+            34..=40 => match scene.ticket.timers().get(usize::from(self.n)) {
                 Some(timer) => Command::Timer(timer.kind),
                 None => Command::Timer(TimerKind::OfferExpiry),
             },
+            _ => self.natural(scene),
+        }
+    }
+
+    /// What mostly comes next, so that random histories get anywhere.
+    fn natural(&self, scene: &Scene) -> Command {
+        let ticket = &scene.ticket;
+        let name = self.expert(ticket);
+        let plan = scene.now.since_s(T0) / 60 + 30;
+        let online = |action| Command::Expert(ExpertCommand { expert: name.clone(), ..command("ann", action) });
+        match ticket.phase {
+            Phase::New if self.flags[0] && !ticket.visit.lapsed.is_empty() => {
+                let lapsed = &ticket.visit.lapsed[ticket.visit.lapsed.len() - 1];
+                let at = Some(lapsed.offer.expires_at);
+                let late = ExpertCommand { at, offline: true, ..command(lapsed.expert.as_str(), Action::Accept) };
+                Command::Expert(late)
+            }
+            Phase::New | Phase::Reopened if ticket.quarantined.is_some() => Command::Resume,
+            Phase::New | Phase::Reopened => offer_at(name.as_str(), (plan, plan + 30))(ticket),
+            Phase::Assigning if self.flags[0] => Command::Timer(TimerKind::OfferExpiry),
+            Phase::Assigning => online(Action::Accept),
+            Phase::Assigned if self.flags[0] => online(Action::Depart),
+            Phase::Assigned => online(Action::Arrive),
+            Phase::InProgress if self.flags[0] => online(Action::Arrive),
+            Phase::InProgress => online(complete()),
+            Phase::Completed if self.flags[0] => Command::Timer(TimerKind::AutoClose),
+            Phase::Completed => Command::Survey { rating: 5, comment: None },
+            Phase::Closed | Phase::Cancelled => Command::Reopen { reason: "again".into() },
+            Phase::OnHold => Command::Release,
         }
     }
 
     fn who(&self) -> Who {
-        let role = Role::ALL[usize::from(self.n) % Role::ALL.len()];
-        Who { role, id: self.name().to_owned() }
+        let role = if self.name > 1 { Role::Clerk } else { Role::ALL[usize::from(self.n)] };
+        Who { role, id: "ann".to_owned() }
     }
 }
 

@@ -1,0 +1,252 @@
+//! The directory: a snapshot of what belongs to the cell as a whole. The hot set (regions, experts,
+//! routes, catalogue), region codes and serials, where tickets went, and claimed keys.
+//!
+//! Must hold: it is written last in each round, so the sequence it has applied is durable in every
+//! region's file too: recovery starts there.
+
+use super::{
+    file::{History, Opened, SnapshotFile, Table, Trouble, Writes, row},
+    keys,
+};
+use crate::domain::{
+    catalogue::Catalogue,
+    expert::Expert,
+    fact::State,
+    ids::{RegionId, Seq, Thing, TicketNumber},
+    number::RegionCode,
+    region::Region,
+    route::Route,
+    time::Timestamp,
+};
+use crate::storage::{
+    Claim, ClaimKey, Fault, Sealer,
+    codec::Ctx,
+    row::{self as rows, Stamp},
+};
+use minicbor::Decode;
+use redb::{ReadableTable, TableDefinition};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+const REGIONS: Table = TableDefinition::new("regions");
+const EXPERTS: Table = TableDefinition::new("experts");
+const ROUTES: Table = TableDefinition::new("routes");
+const CATALOGUE: Table = TableDefinition::new("catalogue");
+/// Region code -> region, for every code ever given out.
+const CODES: Table = TableDefinition::new("codes");
+/// Region code -> highest committed serial.
+const SERIALS: Table = TableDefinition::new("serials");
+/// Ticket number -> region, where it is not the number's.
+const FORWARDS: Table = TableDefinition::new("forwards");
+const CLAIMS: Table = TableDefinition::new("claims");
+/// When a claim may be forgotten and its key -> nothing.
+const EXPIRIES: Table = TableDefinition::new("expiries");
+/// Region -> what its file had applied when it was last written.
+const APPLIED: Table = TableDefinition::new("applied");
+const TABLES: &[Table] = &[REGIONS, EXPERTS, ROUTES, CATALOGUE, CODES, SERIALS, FORWARDS, CLAIMS, EXPIRIES, APPLIED];
+
+/// Expired claims dropped per transaction at most: a backlog must not make a round long.
+const DROP_PER_ROUND: usize = 5_000;
+
+pub(in crate::storage) struct DirectoryFile {
+    file: SnapshotFile,
+}
+
+/// What one transaction writes.
+#[derive(Clone, Debug, Default)]
+pub(in crate::storage) struct DirectoryDirty {
+    /// Newest states, never tickets.
+    pub(in crate::storage) things: BTreeMap<Thing, (State, Seq)>,
+    pub(in crate::storage) claims: BTreeMap<ClaimKey, Arc<Claim>>,
+    pub(in crate::storage) serials: BTreeMap<RegionCode, u32>,
+    /// None: it lives where its number says again.
+    pub(in crate::storage) forwards: BTreeMap<TicketNumber, Option<RegionId>>,
+    /// Region files written before this transaction.
+    pub(in crate::storage) regions: BTreeMap<RegionId, Seq>,
+    /// The latest time seen in an envelope: what expired before it goes.
+    pub(in crate::storage) now: Timestamp,
+}
+
+/// All that is kept in memory, as loaded at open.
+#[derive(Default)]
+pub(in crate::storage) struct Loaded {
+    pub(in crate::storage) states: Vec<(State, Seq)>,
+    pub(in crate::storage) codes: Vec<(RegionCode, RegionId)>,
+    pub(in crate::storage) serials: Vec<(RegionCode, u32)>,
+    pub(in crate::storage) forwards: Vec<(TicketNumber, RegionId)>,
+    pub(in crate::storage) applied: BTreeMap<RegionId, Seq>,
+}
+
+impl DirectoryDirty {
+    pub(in crate::storage) fn is_empty(&self) -> bool {
+        self.things.is_empty() && self.claims.is_empty() && self.serials.is_empty() && self.forwards.is_empty()
+    }
+}
+
+impl DirectoryFile {
+    /// The file and what it has applied; None: it is empty.
+    pub(in crate::storage) fn open(
+        path: PathBuf,
+        cache_bytes: usize,
+        history: History,
+    ) -> Result<(Self, Option<Seq>), Fault> {
+        Ok(match SnapshotFile::open(path, TABLES, cache_bytes, history, 0)? {
+            Opened::Whole(file, applied) => (Self { file }, Some(applied)),
+            Opened::Empty(file) => (Self { file }, None),
+        })
+    }
+
+    pub(in crate::storage) fn load(&self, sealer: &Sealer) -> Result<Loaded, Fault> {
+        self.file.read(|txn| {
+            let mut loaded = Loaded::default();
+            let mut states = |table, wrap: &dyn Fn(&[u8]) -> Result<(State, Stamp), Fault>| -> Result<(), Trouble> {
+                for entry in txn.open_table(table)?.iter()? {
+                    let (state, stamp) = wrap(entry?.1.value())?;
+                    loaded.states.push((state, stamp.last_seq));
+                }
+                Ok(())
+            };
+            states(REGIONS, &|bytes| decode::<Region>(bytes, sealer, State::Region))?;
+            states(EXPERTS, &|bytes| decode::<Expert>(bytes, sealer, State::Expert))?;
+            states(ROUTES, &|bytes| decode::<Route>(bytes, sealer, State::Route))?;
+            states(CATALOGUE, &|bytes| decode::<Catalogue>(bytes, sealer, State::Catalogue))?;
+            each(txn, CODES, |key, value| Some(loaded.codes.push((keys::uncode(key)?, region_id(value)?))))?;
+            each(txn, SERIALS, |key, value| Some(loaded.serials.push((keys::uncode(key)?, serial(value)?))))?;
+            each(txn, FORWARDS, |key, value| {
+                Some(loaded.forwards.push((keys::unnumber(*key.first_chunk()?), region_id(value)?)))
+            })?;
+            each(txn, APPLIED, |key, value| {
+                let applied = Seq::from_be_bytes(*value.first_chunk()?);
+                Some(drop(loaded.applied.insert(region_id(key)?, applied)))
+            })?;
+            Ok(loaded)
+        })
+    }
+
+    pub(in crate::storage) fn claim(&self, key: &ClaimKey) -> Result<Option<Claim>, Fault> {
+        self.file.read(|txn| row(&txn.open_table(CLAIMS)?, &key.0, claim_of))
+    }
+
+    /// Writes all of it, and that all up to `applied` is in. Durable.
+    pub(in crate::storage) fn apply(&self, dirty: &DirectoryDirty, applied: Seq, sealer: &Sealer) -> Result<(), Fault> {
+        self.file.write(applied, |txn| {
+            let mut states = BTreeMap::<&str, (Table, Writes)>::new();
+            let mut codes = Writes::default();
+            for (state, last_seq) in dirty.things.values() {
+                if let State::Region(region) = state {
+                    codes.put(&keys::code(region.code), region.id.as_str().into());
+                }
+                if let Some((name, table, key, row)) = encode(state, *last_seq, sealer) {
+                    states.entry(name).or_insert_with(|| (table, Writes::default())).1.put(&key, row);
+                }
+            }
+            for (table, writes) in states.into_values() {
+                writes.apply(&mut txn.open_table(table)?)?;
+            }
+            codes.apply(&mut txn.open_table(CODES)?)?;
+            dirty.small_tables(txn)?;
+            dirty.claims(txn)
+        })
+    }
+}
+
+impl DirectoryDirty {
+    fn small_tables(&self, txn: &redb::WriteTransaction) -> Result<(), Trouble> {
+        let (mut serials, mut forwards, mut applied) = (Writes::default(), Writes::default(), Writes::default());
+        for (code, serial) in &self.serials {
+            serials.put(&keys::code(*code), serial.to_be_bytes().into());
+        }
+        for (number, region) in &self.forwards {
+            match region {
+                Some(region) => forwards.put(&keys::number(*number), region.as_str().into()),
+                None => forwards.remove.push(keys::number(*number).into()),
+            }
+        }
+        for (region, seq) in &self.regions {
+            applied.put(region.as_str().as_bytes(), seq.to_be_bytes().into());
+        }
+        serials.apply(&mut txn.open_table(SERIALS)?)?;
+        forwards.apply(&mut txn.open_table(FORWARDS)?)?;
+        applied.apply(&mut txn.open_table(APPLIED)?)
+    }
+
+    fn claims(&self, txn: &redb::WriteTransaction) -> Result<(), Trouble> {
+        let (mut claims, mut expiries) = (Writes::default(), Writes::default());
+        let mut table = txn.open_table(CLAIMS)?;
+        let mut by_expiry = txn.open_table(EXPIRIES)?;
+        let now = keys::time(self.now);
+        for entry in by_expiry.range::<&[u8]>(..&now[..])?.take(DROP_PER_ROUND) {
+            let key = entry?.0.value().to_vec();
+            // The key may have been taken anew since: then it has a later expiry of its own.
+            if let Some((expires_at, claim)) = keys::expiry_of_key(&key)
+                && row(&table, &claim.0, claim_of)?.is_some_and(|held| held.expires_at == Some(expires_at))
+            {
+                claims.remove.push(claim.0.into());
+            }
+            expiries.remove.push(key);
+        }
+        for claim in self.claims.values() {
+            let bytes = minicbor::to_vec(&**claim).unwrap_or_default();
+            claims.put(&claim.key.0, bytes);
+            if let Some(expires_at) = claim.expires_at {
+                expiries.put(&keys::expiry_key(expires_at, &claim.key), Vec::new());
+            }
+        }
+        claims.apply(&mut table)?;
+        expiries.apply(&mut by_expiry)
+    }
+}
+
+fn decode<T: for<'a, 'b> Decode<'b, Ctx<'a>>>(
+    bytes: &[u8],
+    sealer: &Sealer,
+    wrap: fn(Arc<T>) -> State,
+) -> Result<(State, Stamp), Fault> {
+    rows::decode(bytes, sealer).map(|(state, stamp)| (wrap(Arc::new(state)), stamp))
+}
+
+/// Table (by name, for order), key and row of a state; None for tickets, whose home is elsewhere.
+fn encode(state: &State, last_seq: Seq, sealer: &Sealer) -> Option<(&'static str, Table, Vec<u8>, Vec<u8>)> {
+    let stamp = Stamp { version: state.version(), last_seq };
+    Some(match state {
+        State::Ticket(_) => return None,
+        State::Route(route) => ("routes", ROUTES, route.expert.as_str().into(), rows::encode(&**route, stamp, sealer)),
+        State::Expert(expert) => {
+            ("experts", EXPERTS, expert.id.as_str().into(), rows::encode(&**expert, stamp, sealer))
+        }
+        State::Region(region) => {
+            ("regions", REGIONS, region.id.as_str().into(), rows::encode(&**region, stamp, sealer))
+        }
+        State::Catalogue(catalogue) => ("catalogue", CATALOGUE, Vec::new(), rows::encode(&**catalogue, stamp, sealer)),
+    })
+}
+
+/// Passes every row to `take`, which answers None for one that makes no sense.
+fn each(
+    txn: &redb::ReadTransaction,
+    table: Table,
+    mut take: impl FnMut(&[u8], &[u8]) -> Option<()>,
+) -> Result<(), Trouble> {
+    for entry in txn.open_table(table)?.iter()? {
+        let (key, value) = entry?;
+        if take(key.value(), value.value()).is_none() {
+            return Err(bad("a row makes no sense").into());
+        }
+    }
+    Ok(())
+}
+
+fn claim_of(bytes: &[u8]) -> Result<Claim, Fault> {
+    minicbor::decode(bytes).map_err(|error| bad(&format!("a claim does not decode: {error}")))
+}
+
+fn region_id(bytes: &[u8]) -> Option<RegionId> {
+    RegionId::parse(std::str::from_utf8(bytes).ok()?).ok()
+}
+
+fn serial(bytes: &[u8]) -> Option<u32> {
+    Some(u32::from_be_bytes(bytes.try_into().ok()?))
+}
+
+fn bad(what: &str) -> Fault {
+    Fault { what: what.to_owned(), place: "directory".into() }
+}

@@ -1,0 +1,212 @@
+//! Keys of snapshot tables: bytes whose order is the order of what they stand for. All integers are
+//! big endian; signed ones have their sign bit flipped.
+//!
+//! Must hold: each list of keys is a pure function of the ticket's state (and the look-up key), so
+//! that applying is "the old state's keys out, the new one's in" and a rebuild gives the same table.
+
+use crate::domain::{
+    ids::{CustomerId, ExpertId, PersonId, TicketNumber},
+    number::{RegionCode, TicketNumber as Number},
+    ticket::{Phase, Ticket, Timer, TimerKind},
+    time::Timestamp,
+};
+use crate::storage::{ClaimKey, KeyState, Sealer};
+use std::collections::BTreeMap;
+
+pub(in crate::storage) type Key = Vec<u8>;
+
+const BY_PHASE: u8 = 1;
+const BY_EXPERT: u8 = 2;
+const BY_CUSTOMER: u8 = 3;
+const BY_CONTACT: u8 = 4;
+/// Opening time and number at the end of a list key.
+const PLACE_IN_LIST: usize = 16;
+
+/// What a list of tickets is read along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::storage) enum List {
+    Phase(Phase),
+    Expert(ExpertId),
+    Customer(CustomerId),
+}
+
+/// Where a ticket stands in every list: by opening time, then number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::storage) struct Position {
+    pub(in crate::storage) opened_at: Timestamp,
+    pub(in crate::storage) number: Number,
+}
+
+impl Position {
+    pub(in crate::storage) fn of(ticket: &Ticket) -> Self {
+        Self { opened_at: ticket.opened_at, number: ticket.number }
+    }
+
+    pub(in crate::storage) fn bytes(self) -> [u8; PLACE_IN_LIST] {
+        let mut bytes = [0; PLACE_IN_LIST];
+        bytes[..8].copy_from_slice(&time(self.opened_at));
+        bytes[8..].copy_from_slice(&number(self.number));
+        bytes
+    }
+
+    /// From the end of a list key.
+    pub(in crate::storage) fn from_key(key: &[u8]) -> Option<Self> {
+        let bytes = key.last_chunk::<PLACE_IN_LIST>()?;
+        let (at, number) = (bytes.first_chunk()?, bytes.last_chunk()?);
+        Some(Self { opened_at: untime(*at), number: unnumber(*number) })
+    }
+}
+
+impl List {
+    /// What all keys of this list begin with.
+    pub(in crate::storage) fn prefix(&self) -> Key {
+        match self {
+            Self::Phase(phase) => vec![BY_PHASE, phase_code(*phase)],
+            Self::Expert(expert) => text(BY_EXPERT, expert.as_str()),
+            Self::Customer(customer) => text(BY_CUSTOMER, customer.as_str()),
+        }
+    }
+
+    fn key(&self, at: Position) -> Key {
+        let mut key = self.prefix();
+        key.extend_from_slice(&at.bytes());
+        key
+    }
+}
+
+/// Every expert this ticket is listed under: the present one and those of past visits.
+pub(in crate::storage) fn experts(ticket: &Ticket) -> impl Iterator<Item = &ExpertId> {
+    ticket.visits.iter().filter_map(|visit| visit.expert.as_ref()).chain(&ticket.visit.expert)
+}
+
+/// The keys of a ticket in the index that need no secret.
+#[must_use]
+pub(in crate::storage) fn index_keys(ticket: &Ticket) -> Vec<Key> {
+    let at = Position::of(ticket);
+    let mut keys = vec![List::Phase(ticket.phase).key(at)];
+    keys.extend(experts(ticket).map(|expert| List::Expert(expert.clone()).key(at)));
+    keys.extend(ticket.customer.iter().map(|customer| List::Customer(customer.clone()).key(at)));
+    keys
+}
+
+/// All rows of a ticket in the index. A contact's row holds whose it is, so that erasing finds it.
+pub(in crate::storage) fn index_rows(ticket: &Ticket, sealer: &Sealer) -> BTreeMap<Key, Vec<u8>> {
+    let mut rows: BTreeMap<Key, Vec<u8>> = index_keys(ticket).into_iter().map(|key| (key, Vec::new())).collect();
+    let person = ticket.person();
+    // A state from before the erasure may still be on its way here.
+    let erased = person != PersonId(0) && sealer.keys().key(person) == KeyState::Erased;
+    if let Some(personal) = ticket.personal.known().filter(|_| !erased) {
+        let contact = &personal.contact;
+        for hash in contact_hashes(contact.phone.as_deref(), contact.email.as_deref(), sealer) {
+            let mut key = contact_prefix(&hash);
+            key.extend_from_slice(&number(ticket.number));
+            rows.insert(key, person.0.to_be_bytes().to_vec());
+        }
+    }
+    rows
+}
+
+/// Keyed hashes of a phone (its digits) and an e-mail (lower case).
+pub(in crate::storage) fn contact_hashes(
+    phone: Option<&str>,
+    email: Option<&str>,
+    sealer: &Sealer,
+) -> impl Iterator<Item = [u8; 16]> {
+    let phone = phone.map(|phone| phone.chars().filter(char::is_ascii_digit).collect::<String>());
+    let phone = phone.filter(|digits| !digits.is_empty()).map(|digits| format!("phone {digits}"));
+    let email = email.map(|email| email.trim().to_lowercase()).filter(|email| !email.is_empty());
+    let email = email.map(|email| format!("email {email}"));
+    phone.into_iter().chain(email).map(|text| sealer.lookup_hash(&text))
+}
+
+pub(in crate::storage) fn contact_prefix(hash: &[u8; 16]) -> Key {
+    let mut key = vec![BY_CONTACT];
+    key.extend_from_slice(hash);
+    key
+}
+
+/// What all contact rows begin with.
+pub(in crate::storage) const CONTACTS: [u8; 1] = [BY_CONTACT];
+
+/// The number at the end of a contact key.
+pub(in crate::storage) fn contact_number(key: &[u8]) -> Option<Number> {
+    key.last_chunk().map(|bytes| unnumber(*bytes))
+}
+
+/// The keys of a ticket in the table of deadlines, in due order.
+pub(in crate::storage) fn timer_keys(ticket: &Ticket) -> Vec<Key> {
+    ticket.timers().into_iter().map(|timer| timer_key(ticket.number, timer)).collect()
+}
+
+fn timer_key(ticket: TicketNumber, timer: Timer) -> Key {
+    let (kind, argument) = timer.kind.code();
+    let mut key = Vec::with_capacity(19);
+    key.extend_from_slice(&time(timer.due));
+    key.extend_from_slice(&number(ticket));
+    key.push(kind);
+    key.extend_from_slice(&argument.to_be_bytes());
+    key
+}
+
+pub(in crate::storage) fn timer_of_key(key: &[u8]) -> Option<(Number, Timer)> {
+    let key: &[u8; 19] = key.try_into().ok()?;
+    let kind = TimerKind::from_code(key[16], u16::from_be_bytes([key[17], key[18]]))?;
+    Some((unnumber(*key[8..].first_chunk()?), Timer { due: untime(*key.first_chunk()?), kind }))
+}
+
+/// The directory's claims by when they may be forgotten.
+pub(in crate::storage) fn expiry_key(expires_at: Timestamp, claim: &ClaimKey) -> Key {
+    [&time(expires_at)[..], &claim.0].concat()
+}
+
+pub(in crate::storage) fn expiry_of_key(key: &[u8]) -> Option<(Timestamp, ClaimKey)> {
+    Some((untime(*key.first_chunk()?), ClaimKey(*key.last_chunk()?)))
+}
+
+pub(in crate::storage) fn number(number: Number) -> [u8; 8] {
+    number.to_bits().to_be_bytes()
+}
+
+pub(in crate::storage) fn unnumber(bytes: [u8; 8]) -> Number {
+    Number::from_bits(u64::from_be_bytes(bytes))
+}
+
+pub(in crate::storage) fn code(code: RegionCode) -> [u8; 2] {
+    code.0.to_be_bytes()
+}
+
+pub(in crate::storage) fn uncode(bytes: &[u8]) -> Option<RegionCode> {
+    Some(RegionCode(u16::from_be_bytes(bytes.try_into().ok()?)))
+}
+
+pub(in crate::storage) fn time(at: Timestamp) -> [u8; 8] {
+    (at.0 as u64 ^ (1 << 63)).to_be_bytes()
+}
+
+fn untime(bytes: [u8; 8]) -> Timestamp {
+    Timestamp((u64::from_be_bytes(bytes) ^ (1 << 63)) as i64)
+}
+
+/// An id, ended by a byte that no id contains, so that no id's keys stand among another's.
+fn text(kind: u8, id: &str) -> Key {
+    let mut key = Vec::with_capacity(id.len() + 2 + PLACE_IN_LIST);
+    key.push(kind);
+    key.extend_from_slice(id.as_bytes());
+    key.push(0);
+    key
+}
+
+/// As stored; the numbers never change.
+fn phase_code(phase: Phase) -> u8 {
+    match phase {
+        Phase::New => 0,
+        Phase::Assigning => 1,
+        Phase::Assigned => 2,
+        Phase::InProgress => 3,
+        Phase::Completed => 4,
+        Phase::Closed => 5,
+        Phase::Reopened => 6,
+        Phase::Cancelled => 7,
+        Phase::OnHold => 8,
+    }
+}

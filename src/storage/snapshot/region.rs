@@ -1,0 +1,291 @@
+//! A region's snapshot: its tickets, open ones in a table of their own, with indexes and deadlines.
+//!
+//! Must hold: index and deadlines are exactly those of the rows; a row never goes back to an older
+//! version; a ticket that moved to another region leaves no row here.
+
+use super::{
+    file::{History, Opened, Rows, SnapshotFile, Table, Trouble, Writes, row},
+    keys::{self, List, Position},
+};
+use crate::domain::{
+    ids::{PersonId, RegionId, Seq, TicketNumber},
+    ticket::{Ticket, Timer},
+};
+use crate::storage::{
+    Fault, Sealer,
+    row::{self as rows, Stamp},
+    sabotage::{Sabotage, on},
+};
+use redb::{ReadableTable, TableDefinition};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+const OPEN: Table = TableDefinition::new("open");
+/// Completed, closed, cancelled.
+const ENDED: Table = TableDefinition::new("ended");
+const INDEX: Table = TableDefinition::new("index");
+const TIMERS: Table = TableDefinition::new("timers");
+const TABLES: &[Table] = &[OPEN, ENDED, INDEX, TIMERS];
+
+pub(in crate::storage) struct RegionFile {
+    id: RegionId,
+    file: SnapshotFile,
+}
+
+/// A ticket's newest state since the last transaction.
+#[derive(Clone, Debug)]
+pub(in crate::storage) struct Dirty {
+    pub(in crate::storage) ticket: Arc<Ticket>,
+    pub(in crate::storage) last_seq: Seq,
+    /// No snapshot holds a row of it yet.
+    pub(in crate::storage) fresh: bool,
+}
+
+impl Dirty {
+    /// Takes over a later state of the same ticket.
+    pub(in crate::storage) fn follow(&mut self, later: Self) {
+        let fresh = self.fresh;
+        if !on(Sabotage::SnapshotOrder) {
+            *self = later;
+        }
+        self.fresh = fresh;
+    }
+}
+
+impl RegionFile {
+    /// The file and what it has applied; None: it is empty and must be rebuilt if there is a past.
+    pub(in crate::storage) fn open(
+        path: PathBuf,
+        id: RegionId,
+        cache_bytes: usize,
+        history: History,
+        at_least: Seq,
+    ) -> Result<(Self, Option<Seq>), Fault> {
+        Ok(match SnapshotFile::open(path, TABLES, cache_bytes, history, at_least)? {
+            Opened::Whole(file, applied) => (Self { id, file }, Some(applied)),
+            Opened::Empty(file) => (Self { id, file }, None),
+        })
+    }
+
+    pub(in crate::storage) fn ticket(
+        &self,
+        number: TicketNumber,
+        sealer: &Sealer,
+    ) -> Result<Option<(Arc<Ticket>, Stamp)>, Fault> {
+        self.find(number, |bytes| rows::decode(bytes, sealer).map(|(ticket, stamp)| (Arc::new(ticket), stamp)))
+    }
+
+    pub(in crate::storage) fn stamp(&self, number: TicketNumber) -> Result<Option<Stamp>, Fault> {
+        self.find(number, rows::stamp)
+    }
+
+    fn find<T>(&self, number: TicketNumber, decode: impl Fn(&[u8]) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
+        let key = keys::number(number);
+        self.file.read(|txn| {
+            if let Some(found) = row(&txn.open_table(OPEN)?, &key, &decode)? {
+                return Ok(Some(found));
+            }
+            row(&txn.open_table(ENDED)?, &key, &decode)
+        })
+    }
+
+    /// All rows of open tickets, by number.
+    pub(in crate::storage) fn for_each_open(
+        &self,
+        sealer: &Sealer,
+        visit: &mut dyn FnMut(Ticket, Stamp),
+    ) -> Result<(), Fault> {
+        self.for_each(&[OPEN], sealer, visit)
+    }
+
+    /// All rows.
+    pub(in crate::storage) fn for_each_ticket(
+        &self,
+        sealer: &Sealer,
+        visit: &mut dyn FnMut(Ticket, Stamp),
+    ) -> Result<(), Fault> {
+        self.for_each(&[OPEN, ENDED], sealer, visit)
+    }
+
+    fn for_each(&self, tables: &[Table], sealer: &Sealer, visit: &mut dyn FnMut(Ticket, Stamp)) -> Result<(), Fault> {
+        self.file.read(|txn| {
+            for table in tables {
+                for entry in txn.open_table(*table)?.iter()? {
+                    let (ticket, stamp) = rows::decode(entry?.1.value(), sealer)?;
+                    visit(ticket, stamp);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The numbers of all rows.
+    pub(in crate::storage) fn numbers(&self, visit: &mut dyn FnMut(TicketNumber)) -> Result<(), Fault> {
+        self.file.read(|txn| {
+            for table in [OPEN, ENDED] {
+                for entry in txn.open_table(table)?.iter()? {
+                    if let Some(number) = entry?.0.value().first_chunk() {
+                        visit(keys::unnumber(*number));
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// All deadlines, by due time.
+    pub(in crate::storage) fn for_each_timer(&self, visit: &mut dyn FnMut(TicketNumber, Timer)) -> Result<(), Fault> {
+        self.file.read(|txn| {
+            for entry in txn.open_table(TIMERS)?.iter()? {
+                if let Some((number, timer)) = keys::timer_of_key(entry?.0.value()) {
+                    visit(number, timer);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The newest `limit` positions of these lists that are older than `before`, newest first. Sees
+    /// one moment of the file, so a ticket that moves between two lists is found exactly once.
+    pub(in crate::storage) fn positions(
+        &self,
+        lists: &[List],
+        before: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<Position>, Fault> {
+        self.file.read(|txn| {
+            let index = txn.open_table(INDEX)?;
+            let mut found = Vec::new();
+            for list in lists {
+                let from = list.prefix();
+                let mut to = from.clone();
+                to.extend_from_slice(&before.map_or([0xFF; 16], Position::bytes));
+                for entry in index.range(from.as_slice()..to.as_slice())?.rev().take(limit) {
+                    found.extend(Position::from_key(entry?.0.value()));
+                }
+            }
+            found.sort_unstable_by(|a, b| b.cmp(a));
+            found.dedup();
+            found.truncate(limit);
+            Ok(found)
+        })
+    }
+
+    /// Tickets whose contact has this hash.
+    pub(in crate::storage) fn of_contact(&self, hash: &[u8; 16]) -> Result<Vec<TicketNumber>, Fault> {
+        let from = keys::contact_prefix(hash);
+        let to = [&from[..], &[0xFF; 9]].concat();
+        self.file.read(|txn| {
+            let mut found = Vec::new();
+            for entry in txn.open_table(INDEX)?.range(from.as_slice()..to.as_slice())? {
+                found.extend(keys::contact_number(entry?.0.value()));
+            }
+            Ok(found)
+        })
+    }
+
+    /// Removes what could find this person by phone or e-mail. Reads all contacts: erasing is rare.
+    pub(in crate::storage) fn forget_contacts(&self, person: PersonId) -> Result<(), Fault> {
+        let whose = person.0.to_be_bytes();
+        let mut theirs = Writes::default();
+        self.file.read(|txn| {
+            let to = [keys::CONTACTS[0] + 1];
+            for entry in txn.open_table(INDEX)?.range(&keys::CONTACTS[..]..&to[..])? {
+                let (key, value) = entry?;
+                if value.value() == whose {
+                    theirs.remove.push(key.value().to_vec());
+                }
+            }
+            Ok(())
+        })?;
+        if theirs.remove.is_empty() {
+            return Ok(());
+        }
+        self.file.amend(|txn| theirs.apply(&mut txn.open_table(INDEX)?))
+    }
+
+    /// Writes the newest state of each ticket, and that all up to `applied` is in. Durable.
+    pub(in crate::storage) fn apply(
+        &self,
+        dirty: &BTreeMap<TicketNumber, Dirty>,
+        applied: Seq,
+        sealer: &Sealer,
+    ) -> Result<(), Fault> {
+        self.file.write(applied, |txn| {
+            let (mut open, mut ended) = (txn.open_table(OPEN)?, txn.open_table(ENDED)?);
+            let mut plan = Plan::default();
+            for (number, dirty) in dirty {
+                plan.add(&self.id, *number, dirty, (&open, &ended), sealer)?;
+            }
+            plan.open.apply(&mut open)?;
+            plan.ended.apply(&mut ended)?;
+            plan.index.apply(&mut txn.open_table(INDEX)?)?;
+            plan.timers.apply(&mut txn.open_table(TIMERS)?)
+        })
+    }
+}
+
+#[derive(Default)]
+struct Plan {
+    open: Writes,
+    ended: Writes,
+    index: Writes,
+    timers: Writes,
+}
+
+impl Plan {
+    fn add(
+        &mut self,
+        region: &RegionId,
+        number: TicketNumber,
+        dirty: &Dirty,
+        tables: (&Rows<'_>, &Rows<'_>),
+        sealer: &Sealer,
+    ) -> Result<(), Trouble> {
+        let key = keys::number(number);
+        let old = if dirty.fresh { None } else { stored(tables, &key, sealer)? };
+        let stamp = Stamp { version: dirty.ticket.version, last_seq: dirty.last_seq };
+        if old.as_ref().is_some_and(|(_, old)| old.version > stamp.version) {
+            return Ok(());
+        }
+        let old = old.map(|(ticket, _)| ticket);
+        let new = (dirty.ticket.region == *region).then_some(&*dirty.ticket);
+        if let Some(new) = new {
+            self.rows(new.phase.open()).put(&key, rows::encode(new, stamp, sealer));
+        }
+        if let Some(old) = &old
+            && new.is_none_or(|new| new.phase.open() != old.phase.open())
+        {
+            self.rows(old.phase.open()).remove.push(key.to_vec());
+        }
+        let index = |ticket: &Ticket| keys::index_rows(ticket, sealer);
+        exchange(&mut self.index, old.as_ref().map(index), new.map(index));
+        let timers = |ticket: &Ticket| keys::timer_keys(ticket).into_iter().map(|key| (key, Vec::new())).collect();
+        exchange(&mut self.timers, old.as_ref().map(timers), new.map(timers));
+        Ok(())
+    }
+
+    fn rows(&mut self, open: bool) -> &mut Writes {
+        if open { &mut self.open } else { &mut self.ended }
+    }
+}
+
+fn stored(tables: (&Rows<'_>, &Rows<'_>), key: &[u8], sealer: &Sealer) -> Result<Option<(Ticket, Stamp)>, Trouble> {
+    let decode = |bytes: &[u8]| rows::decode(bytes, sealer);
+    match row(tables.0, key, decode)? {
+        None => row(tables.1, key, decode),
+        found => Ok(found),
+    }
+}
+
+/// The old state's keys out, the new one's in; what is in both stays untouched.
+fn exchange(writes: &mut Writes, old: Option<BTreeMap<Vec<u8>, Vec<u8>>>, new: Option<BTreeMap<Vec<u8>, Vec<u8>>>) {
+    let (old, mut new) = (old.unwrap_or_default(), new.unwrap_or_default());
+    for (key, value) in old {
+        match new.get(&key) {
+            None => writes.remove.push(key),
+            Some(same) if *same == value => drop(new.remove(&key)),
+            Some(_) => {}
+        }
+    }
+    writes.insert.extend(new);
+}
