@@ -28,7 +28,7 @@ impl Dispatcher {
         let Some(entry) = world.queue.entry(number) else { return };
         let rules = contest.rules();
         if round.scope == Scope::Home {
-            let decision = contest.decision(None, &world.region, self.tree.options.policy, now);
+            let decision = contest.decision(None, &world.region, self.tree.options.policy, round.at);
             entry.failed = Some(Box::new(Failed { decision, rules }));
             let refused = entry.failed.as_ref().is_some_and(|f| f.rules.contains_key(&Rule::Refused));
             if refused && !entry.second_round && !self.rounds_used_up(number) {
@@ -84,17 +84,18 @@ impl Dispatcher {
         let terms =
             Terms { now, settings: &world.region.settings, policy: self.tree.options.policy, second_round: true };
         let roster = world.experts.values().map(|(expert, _)| expert.as_ref());
-        let on_shift = routing::next_on_shift(spec, roster, &terms);
         let lead_s = i64::from(world.region.settings.before_shift_s);
-        let next_shift = on_shift.map(|at| at.plus_s(-lead_s).max(now.plus_s(60)));
-        match (full, next_shift) {
-            (true, next) => {
-                let latest = now.plus_s(FULL_RETRY_S);
-                Waiting { reason: WaitReason::AllFull, next_try_at: next.map_or(latest, |at| at.min(latest)) }
-            }
-            (false, Some(at)) => Waiting { reason: WaitReason::OffShift, next_try_at: at },
-            (false, None) => Waiting { reason: WaitReason::NobodyQualified, next_try_at: now.plus_s(NOBODY_RETRY_S) },
-        }
+        // Whoever may be offered visits already was asked: only a later shift changes anything.
+        let on_shift = routing::next_on_shift(spec, roster, &terms).map(|at| at.plus_s(-lead_s));
+        let next_shift = on_shift.filter(|at| *at > now).unwrap_or(now.plus_s(FULL_RETRY_S));
+        let (reason, next_try_at) = if !rules.keys().any(|rule| rule.passes()) {
+            (WaitReason::NobodyQualified, now.plus_s(NOBODY_RETRY_S))
+        } else if full {
+            (WaitReason::AllFull, next_shift.min(now.plus_s(FULL_RETRY_S)))
+        } else {
+            (WaitReason::OffShift, next_shift)
+        };
+        Waiting { reason, next_try_at }
     }
 
     /// Why a person must look at it; None when waiting is enough.
@@ -112,9 +113,6 @@ impl Dispatcher {
                 EscalationReason::NobodyQualified
             };
             return Some(reason);
-        }
-        if waiting.reason == WaitReason::NobodyQualified {
-            return Some(EscalationReason::NobodyQualified);
         }
         (waiting.next_try_at > spec.due).then_some(EscalationReason::SlaUnreachable)
     }

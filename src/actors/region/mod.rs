@@ -305,6 +305,7 @@ impl Dispatcher {
         let (scope, numbers) = world.queue.next(VISITS_PER_ROUND);
         let mut round = Round {
             id: self.next_round,
+            at: now,
             scope,
             contests: Vec::new(),
             awaited: BTreeSet::new(),
@@ -347,6 +348,7 @@ impl Dispatcher {
         let Some(world) = &self.world else { return };
         let request = Arc::new(BidRequest {
             round: round.id,
+            at: round.at,
             asker: self.id.clone(),
             terms_of: world.region.clone(),
             policy: self.tree.options.policy,
@@ -387,7 +389,7 @@ impl Dispatcher {
                 Outcome::Award { expert, bid } => {
                     taken.insert(expert.clone());
                     let command = match round.scope {
-                        Scope::Home => self.offer(&contest, expert, bid, now),
+                        Scope::Home => self.offer(&contest, expert, bid, round.at),
                         Scope::Neighbours => hand_over(&contest, expert),
                     };
                     match command {
@@ -433,7 +435,8 @@ impl Dispatcher {
             second_round: contest.asked.second_round,
         };
         let spec = &contest.asked.spec;
-        let route = routing::insert(route, spec, bid, ticket.next_offer, false, profile, &terms);
+        let anchored = routing::anchored(route, profile, heard.position, &terms);
+        let route = routing::insert(&anchored, spec, bid, ticket.next_offer, false, profile, &terms);
         let decision = contest.decision(Some(expert), &world.region, terms.policy, now);
         Some(Command::Offer { decision: Box::new(decision), expert: expert.clone(), route: Box::new(route) })
     }
