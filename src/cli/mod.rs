@@ -8,6 +8,7 @@ mod bench;
 pub mod board;
 mod client;
 mod decide;
+pub mod demo;
 mod expert;
 mod import;
 mod output;
@@ -69,6 +70,8 @@ enum Command {
     Token(token::TokenCommand),
     /// Recompute stored decisions from the journal
     Decide(decide::DecideArgs),
+    /// A whole city, alive in seconds
+    Demo(demo::DemoArgs),
     /// Days of requests through the real router; prints the figures
     Replay(replay::ReplayArgs),
     /// The load generator
@@ -87,6 +90,7 @@ pub fn run() -> ExitCode {
     telemetry::start(&settings.log);
     let done = match cli.command {
         Command::Serve(args) => return serve::run(&args, settings),
+        Command::Demo(args) => return demo::run(&args),
         Command::Replay(args) => return replay::run(&args),
         Command::Import(args) => import::run(&args, &settings),
         Command::Expert(command) => expert::run(&command, &settings),

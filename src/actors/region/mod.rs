@@ -110,6 +110,8 @@ pub(super) enum Msg {
 
 /// Visits in one auction round.
 const VISITS_PER_ROUND: usize = 16;
+/// At home, at home again, at the neighbours', and the end of it.
+const ROUNDS_AT_ONCE: usize = 4;
 /// Bids are awaited this long.
 const BID_DEADLINE_MS: i64 = 200;
 /// Awards are awaited this long; what is not settled then is looked up again.
@@ -162,8 +164,12 @@ impl Handler for Dispatcher {
         } else {
             self.act(me, msg).await;
         }
-        if self.round.is_none() {
-            self.start_round(me);
+        // A round that nobody has to be asked in ends at once, and the next one asks elsewhere: nobody
+        // would send the message that starts it.
+        for _ in 0..ROUNDS_AT_ONCE {
+            if self.round.is_none() {
+                self.start_round(me);
+            }
         }
         if let Some(world) = &self.world {
             self.handle.queued.store(world.queue.len() as u64, Ordering::Relaxed);
