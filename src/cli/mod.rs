@@ -87,7 +87,7 @@ pub fn run() -> ExitCode {
         Ok(settings) => settings,
         Err(why) => return output::usage(&why),
     };
-    telemetry::start(&settings.log);
+    telemetry::start(&settings.log.level, settings.log.format == LogFormat::Json);
     let done = match cli.command {
         Command::Serve(args) => return serve::run(&args, settings),
         Command::Demo(args) => return demo::run(&args),
