@@ -65,12 +65,11 @@ pub struct RegionBody {
 /// A whole region (`POST`), or an edit of `present` (`PATCH`): what is not sent stays.
 pub fn region_body<'j>(body: &'j Json<'j>, present: Option<&Region>) -> Result<RegionBody, Vec<FieldProblem>> {
     read_object(body, |f| {
-        let id = match present {
-            Some(region) => Some(region.id.clone()),
-            None => {
-                let id = f.parsed("id", words::id(RegionId::parse));
-                f.required("id", id)
-            }
+        let id = if let Some(region) = present {
+            Some(region.id.clone())
+        } else {
+            let id = f.parsed("id", words::id(RegionId::parse));
+            f.required("id", id)
         };
         if present.is_none() && id.as_ref().is_some_and(RegionId::is_reserved) {
             f.wrong("id", "reserved", "this id is reserved");

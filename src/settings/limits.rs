@@ -68,9 +68,9 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a call may take in all, its body included.
 pub const CALL: Duration = Duration::from_secs(30);
 /// How long an import may take: a country's polygons take a minute.
-pub const IMPORT: Duration = Duration::from_secs(3_600);
+pub const IMPORT: Duration = Duration::from_hours(1);
 /// How long a connection may be idle, or take over a request's head.
-pub const HEADER: Duration = Duration::from_secs(60);
+pub const HEADER: Duration = Duration::from_mins(1);
 /// How long a caller may take to send an ordinary body.
 pub const BODY: Duration = Duration::from_secs(20);
 /// How long an import's caller may pause between two pieces.
