@@ -17,6 +17,7 @@ use super::{
 use crate::domain::{
     catalogue::Catalogue,
     expert::Expert,
+    fact::State,
     ids::{CustomerId, ExpertId, PersonId, RegionId, Seq, Thing, TicketNumber},
     number::RegionCode,
     region::Region,
@@ -159,9 +160,10 @@ impl Store {
         answer.await.unwrap_or(Err(CommitError::OutcomeUnknown))
     }
 
-    /// `hear` is called with the states of every commit, in order, after it is durable.
-    pub fn on_commit(&self, hear: Box<dyn Fn(&[crate::domain::fact::State]) + Send + Sync>) {
-        todo!()
+    /// `hear` is called with the states of every commit, in order, after it is durable and before it
+    /// is answered, on the committing thread: it must be quick and must not commit.
+    pub fn on_commit(&self, hear: Box<dyn Fn(&[State]) + Send + Sync>) {
+        self.core().hearers.write().unwrap_or_else(PoisonError::into_inner).push(hear);
     }
 
     // Reading by name: overlay first, then snapshot.
