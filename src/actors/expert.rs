@@ -125,11 +125,11 @@ impl ExpertActor {
     }
 }
 
-/// The expert's actor, started when it is not running.
-pub(super) fn need(tree: &Arc<Tree>, id: &ExpertId) -> Result<Address<Msg>, Crash> {
+/// Sends to the expert's actor, starting it when needed.
+pub(super) fn send(tree: &Arc<Tree>, id: &ExpertId, msg: Msg) -> Result<(), Crash> {
     let start = |supervisor: &ractor::ActorCell| {
         let actor = ExpertActor::new(id.clone(), tree.clone());
         super::shell::spawn(actor, super::pulse::Role::Expert(id.clone()), supervisor, tree)
     };
-    tree.experts.need(id, start).map(|(address, _)| address)
+    tree.experts.send(id, msg, start).map(drop)
 }

@@ -57,9 +57,13 @@ impl Dispatcher {
             deadline: None,
         };
         self.next_round += 1;
-        let mut early: Vec<TicketNumber> = Vec::new();
+        let (mut early, mut refused): (Vec<TicketNumber>, Vec<TicketNumber>) = (Vec::new(), Vec::new());
         for number in numbers {
-            let Some(entry) = world.queue.entry(number) else { continue };
+            let Some(entry) = world.queue.peek(number) else { continue };
+            if !entry.escalated && world.rounds_used_up(number) {
+                refused.push(number);
+                continue;
+            }
             if entry.spec.window.is_some_and(|window| window.from > now.plus_s(WINDOW_LEAD_S)) {
                 early.push(number);
                 continue;
@@ -79,6 +83,9 @@ impl Dispatcher {
         self.round = Some(round);
         for number in early {
             self.wait_for_window(me, number);
+        }
+        for number in refused {
+            self.escalate_refused(me, number);
         }
         self.escalate_unplaced(me);
         if bidding {
@@ -102,7 +109,7 @@ impl Dispatcher {
                 let silent = Heard { profile: None, route: None, position: None, verdict: Err(Rule::NoAnswer) };
                 contest.verdicts.insert(id.clone(), silent);
             }
-            let sent = expert::need(&self.tree, &id).is_ok_and(|a| a.send(expert::Msg::Bid(request.clone())));
+            let sent = expert::send(&self.tree, &id, expert::Msg::Bid(request.clone())).is_ok();
             if sent {
                 round.awaited.insert(id);
             }

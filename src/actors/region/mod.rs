@@ -163,7 +163,6 @@ impl Handler for Dispatcher {
 
 impl Drop for Dispatcher {
     fn drop(&mut self) {
-        self.handle.dispatching.store(false, Ordering::Release);
         let round = self.round.take().and_then(|round| round.deadline);
         for alarm in round.into_iter().chain(self.alarm.take().map(|(_, alarm)| alarm)) {
             alarm.abort();

@@ -26,6 +26,8 @@ pub(super) struct Entry {
     pub(super) ready: bool,
     pub(super) handovers: u16,
     pub(super) escalated: bool,
+    /// Offers made that came to nothing.
+    pub(super) rounds: u16,
     /// Whom to ask next.
     pub(super) scope: Scope,
     pub(super) second_round: bool,
@@ -56,6 +58,12 @@ pub(super) struct Queue {
     pub(super) unplaced: BTreeMap<TicketNumber, Version>,
 }
 
+/// Offers so far, less those that led to a visit.
+fn rounds(ticket: &Ticket) -> u16 {
+    let visits = u16::try_from(ticket.visits.len()).unwrap_or(u16::MAX);
+    ticket.next_offer.saturating_sub(1).saturating_sub(visits)
+}
+
 fn key(spec: &VisitSpec) -> Key {
     (Reverse(spec.urgency), spec.due, spec.ticket)
 }
@@ -67,6 +75,10 @@ impl Queue {
 
     pub(super) fn has_ready(&self) -> bool {
         !self.ready.is_empty() || !self.unplaced.is_empty()
+    }
+
+    pub(super) fn peek(&self, number: TicketNumber) -> Option<&Entry> {
+        self.entries.get(&number)
     }
 
     pub(super) fn entry(&mut self, number: TicketNumber) -> Option<&mut Entry> {
@@ -105,6 +117,7 @@ impl Queue {
             ready,
             handovers: ticket.handovers,
             escalated: ticket.escalation.is_some(),
+            rounds: rounds(ticket),
             scope: Scope::Home,
             second_round: false,
             failed: None,
