@@ -235,7 +235,7 @@ impl Tree {
                 return;
             }
             let now = self.clock.now();
-            assert!(now < end, "within {patience_s} s: {what}");
+            assert!(now < end, "within {patience_s} s: {what}\n{:#?}", self.open_tickets());
             if self.clock.is_virtual() {
                 self.clock.advance(self.clock.next_wake().unwrap_or(end).clamp(now, end));
             } else {
@@ -260,6 +260,21 @@ impl Tree {
         }
         self.clock.advance(end);
         self.settle().await;
+    }
+
+    fn open_tickets(&self) -> Vec<String> {
+        let mut open = Vec::new();
+        for region in self.service.store().regions() {
+            let mut look = |ticket: Arc<Ticket>| {
+                let Ticket { number, version, phase, visit, waiting, escalation, .. } = &*ticket;
+                open.push(format!(
+                    "{region} {number} v{version} {phase:?} {visit:?} {waiting:?} {escalation:?}",
+                    region = region.id
+                ));
+            };
+            self.service.store().for_each_open(&region.id, &mut look).unwrap();
+        }
+        open
     }
 
     /// Every promise that can be checked on what is stored (P2 to P5).

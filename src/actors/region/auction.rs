@@ -50,6 +50,7 @@ impl Dispatcher {
         let (scope, numbers) = world.queue.next(VISITS_PER_ROUND);
         let mut round = Round {
             id: self.next_round,
+            at: now,
             scope,
             contests: Vec::new(),
             awaited: BTreeSet::new(),
@@ -99,6 +100,7 @@ impl Dispatcher {
         let Some(world) = &self.world else { return };
         let request = Arc::new(BidRequest {
             round: round.id,
+            now: round.at,
             asker: self.id.clone(),
             terms_of: world.region.clone(),
             policy: self.tree.options.policy,
@@ -128,6 +130,7 @@ impl Dispatcher {
         let now = self.tree.clock.now();
         let Some(mut round) = self.round.take() else { return };
         round.awaited.clear();
+        let round_at = round.at;
         let mut taken = BTreeSet::new();
         let mut nobody = Vec::new();
         let contests = std::mem::take(&mut round.contests);
@@ -139,7 +142,7 @@ impl Dispatcher {
                 Outcome::Award { expert, bid } => {
                     taken.insert(expert.clone());
                     let command = match round.scope {
-                        Scope::Home => self.offer(&contest, expert, bid, now),
+                        Scope::Home => self.offer(&contest, expert, bid, round.at),
                         Scope::Neighbours => hand_over(&contest, expert),
                     };
                     match command {
@@ -150,7 +153,7 @@ impl Dispatcher {
             }
         }
         for contest in nobody {
-            self.failed(me, &mut round, &contest, now);
+            self.failed(me, &mut round, &contest, round_at);
         }
         self.round = Some(round);
         self.finish_or_wait(me, now);
@@ -245,8 +248,11 @@ impl Dispatcher {
         let Some(world) = &mut self.world else { return };
         match self.tree.store.ticket(number) {
             Ok(Some(ticket)) if ticket.region == self.id => world.queue.take(&ticket, now),
-            Ok(_) => world.queue.remove(number),
-            Err(fault) => tracing::error!(ticket = %number, %fault, "could not read a ticket back"),
+            Ok(_) => drop(world.queue.remove(number)),
+            Err(fault) => {
+                tracing::error!(ticket = %number, %fault, "could not read a ticket back");
+                world.queue.set_ready(number, false);
+            }
         }
     }
 

@@ -95,6 +95,8 @@ pub(super) enum Msg {
     Region(Arc<Region>),
     /// Went to another region.
     Gone(TicketNumber),
+    /// Time for another round.
+    Next,
     /// Its time to be tried again has come.
     Try(TicketNumber),
     Bids(Bids),
@@ -153,6 +155,10 @@ impl Handler for Dispatcher {
         }
         if self.round.is_none() {
             self.start_round(me);
+            // A round that found nobody to ask is over at once, and the next one may ask elsewhere.
+            if self.round.is_none() && self.world.as_ref().is_some_and(|world| world.queue.has_ready()) {
+                me.send(Msg::Next);
+            }
         }
         if let Some(world) = &self.world {
             self.handle.queued.store(world.queue.len() as u64, Ordering::Relaxed);
@@ -197,10 +203,10 @@ impl Dispatcher {
         let now = self.tree.clock.now();
         let Some(world) = &mut self.world else { return };
         match msg {
-            Msg::Loaded(_) => {}
+            Msg::Loaded(_) | Msg::Next => {}
             Msg::Ticket(ticket) if ticket.region == self.id => world.queue.take(&ticket, now),
-            Msg::Ticket(ticket) => world.queue.remove(ticket.number),
-            Msg::Gone(number) => world.queue.remove(number),
+            Msg::Ticket(ticket) => drop(world.queue.remove(ticket.number)),
+            Msg::Gone(number) => drop(world.queue.remove(number)),
             Msg::Try(number) => world.queue.set_ready(number, true),
             Msg::Region(region) => world.region = region,
             Msg::Expert(expert) => self.expert_changed(&expert),
