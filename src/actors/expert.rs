@@ -34,7 +34,7 @@ pub(super) enum Msg {
 pub(super) struct BidRequest {
     pub(super) round: u64,
     /// The moment to judge as of.
-    pub(super) now: Timestamp,
+    pub(super) at: Timestamp,
     /// Whose dispatcher asks.
     pub(super) asker: RegionId,
     /// Whose settings count.
@@ -100,7 +100,7 @@ impl ExpertActor {
 
     fn bid(&mut self, request: &BidRequest) {
         let Some((profile, route)) = self.load() else { return };
-        let now = request.now;
+        let now = request.at;
         let fresh = |(place, at): (Place, Timestamp)| (now.since_s(at) <= POSITION_FRESH_S).then_some(place);
         let position = self.position.and_then(fresh);
         let verdict = |asked: &Arc<Asked>| {

@@ -32,11 +32,12 @@ pub(super) struct Core {
     pub(super) watch: watch::Sender<Seq>,
     /// States committed and not yet taken over by a snapshot: bounds the overlay.
     pub(super) backlog: AtomicUsize,
-    /// Who hears of every commit (`Store::on_commit`).
-    pub(super) hearers: RwLock<Vec<Hearer>>,
+    /// Who hears of every commit.
+    pub(super) hear: RwLock<Option<Hear>>,
 }
 
-pub(super) type Hearer = Box<dyn Fn(&[State]) + Send + Sync>;
+/// Called with the new states of a commit.
+pub type Hear = Box<dyn Fn(&[State]) + Send + Sync>;
 
 impl Core {
     /// A thing's newest state and the sequence of its last event.

@@ -91,7 +91,7 @@ pub(super) fn recover_with(
         head: Mutex::new(head),
         watch: watch::Sender::new(head.next_seq - 1),
         backlog: AtomicUsize::new(0),
-        hearers: RwLock::default(),
+        hear: RwLock::new(None),
     });
     let mut replay = Replay::new(&core, found, history.head)?;
     replay.run()?;

@@ -8,8 +8,10 @@ use super::{
     Batch, Claim, ClaimKey, CommitError, Committed, DataLock, Fault, Outcome, Recorded,
     codec::{Encoded, Unencodable},
     core::Core,
+    core::Hear,
     fatal::Fatal,
     files::io_fault,
+    overlay::write,
     recovery::{self, Recovered},
     snapshot::rounds::{Message, QUEUE},
     writer::{Answer, Order, Request, Writer},
@@ -17,7 +19,6 @@ use super::{
 use crate::domain::{
     catalogue::Catalogue,
     expert::Expert,
-    fact::State,
     ids::{CustomerId, ExpertId, PersonId, RegionId, Seq, Thing, TicketNumber},
     number::RegionCode,
     region::Region,
@@ -160,10 +161,10 @@ impl Store {
         answer.await.unwrap_or(Err(CommitError::OutcomeUnknown))
     }
 
-    /// `hear` is called with the states of every commit, in order, after it is durable and before it
-    /// is answered, on the committing thread: it must be quick and must not commit.
-    pub fn on_commit(&self, hear: Box<dyn Fn(&[State]) + Send + Sync>) {
-        self.core().hearers.write().unwrap_or_else(PoisonError::into_inner).push(hear);
+    /// `hear` is called with the states of every commit, in order, after it is durable.
+    /// Runs on the committing thread and must not wait. A later hook replaces the earlier one.
+    pub fn on_commit(&self, hear: Hear) {
+        *write(&self.core().hear) = Some(hear);
     }
 
     // Reading by name: overlay first, then snapshot.

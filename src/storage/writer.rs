@@ -12,6 +12,7 @@ use super::{
     fatal::Fatal,
     journal::{Journal, JournalError, Record},
     numbers::Taken,
+    overlay::read,
     row::Stamp,
     sabotage::{Sabotage, on},
     snapshot::rounds::{Group, Message, Moved},
@@ -25,7 +26,7 @@ use crossbeam_channel::{Receiver, Sender};
 use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, PoisonError, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
 };
 use tokio::sync::oneshot;
 
@@ -250,9 +251,6 @@ impl Writer {
     fn publish(&mut self, batches: Vec<Batch>, first_seq: Seq) {
         let mut group = Group::default();
         let mut seq = first_seq;
-        let hearers = self.core.clone();
-        let hearers = hearers.hearers.read().unwrap_or_else(PoisonError::into_inner);
-        let mut heard: Vec<Vec<State>> = Vec::new();
         for batch in batches {
             group.at = group.at.max(batch.envelope.at);
             let events: usize = batch.changes.iter().map(|change| change.events.len()).sum();
@@ -261,9 +259,6 @@ impl Writer {
                 let claim = Arc::new(claim);
                 self.core.overlay.put_claim(Arc::clone(&claim), end - 1);
                 group.claims.push(claim);
-            }
-            if !hearers.is_empty() {
-                heard.push(batch.changes.iter().map(|change| change.after.clone()).collect());
             }
             for change in batch.changes {
                 seq += change.events.len() as Seq;
@@ -274,11 +269,12 @@ impl Writer {
         group.last_seq = seq - 1;
         self.core.backlog.fetch_add(group.moved.len(), Ordering::Relaxed);
         self.core.set_head(self.journal.head());
+        if let Some(hear) = &*read(&self.core.hear) {
+            let states: Vec<State> = group.moved.iter().map(|moved| moved.state.clone()).collect();
+            hear(&states);
+        }
         // Waits when the snapshots are far behind. Without them the fatal hook is at work already.
         let _ = self.snapshots.send(Message::Group(group));
-        for states in &heard {
-            hearers.iter().for_each(|hear| hear(states));
-        }
     }
 
     fn publish_state(&mut self, state: State, last_seq: Seq, fresh: bool) -> Moved {

@@ -100,7 +100,7 @@ impl Dispatcher {
         let Some(world) = &self.world else { return };
         let request = Arc::new(BidRequest {
             round: round.id,
-            now: round.at,
+            at: round.at,
             asker: self.id.clone(),
             terms_of: world.region.clone(),
             policy: self.tree.options.policy,
@@ -182,7 +182,8 @@ impl Dispatcher {
             second_round: contest.asked.second_round,
         };
         let spec = &contest.asked.spec;
-        let route = routing::insert(route, spec, bid, ticket.next_offer, false, profile, &terms);
+        let anchored = routing::anchored(route, profile, heard.position, &terms);
+        let route = routing::insert(&anchored, spec, bid, ticket.next_offer, false, profile, &terms);
         let decision = contest.decision(Some(expert), &world.region, terms.policy, now);
         Some(Command::Offer { decision: Box::new(decision), expert: expert.clone(), route: Box::new(route) })
     }
