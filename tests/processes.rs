@@ -152,9 +152,9 @@ fn wait_for_expiries(server: &Server, admin: &str) {
         assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
         let now = now_ms();
         let items = answer.json()["items"].as_array().cloned().unwrap_or_default();
-        let overdue = items.iter().filter(|ticket| {
-            ticket["visit"]["offer_expires_at"].as_str().is_some_and(|at| parse(at) + 3_000 < now)
-        });
+        let overdue = items
+            .iter()
+            .filter(|ticket| ticket["visit"]["offer_expires_at"].as_str().is_some_and(|at| parse(at) + 3_000 < now));
         if overdue.count() == 0 {
             return;
         }

@@ -29,6 +29,8 @@ mod sabotage;
 pub mod seal;
 mod snapshot;
 mod store;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use batch::{Batch, Change, Claim, ClaimKey, CommitError, Committed, Envelope, Fault, Outcome, Recorded};

@@ -1,0 +1,7 @@
+//! The store as a whole: what it promises, and every way it may be interrupted.
+
+mod bed;
+mod codec;
+mod commits;
+mod crashes;
+mod lists;
