@@ -3,7 +3,9 @@
 
 pub mod actors;
 pub mod bench;
+pub mod cli;
 pub mod domain;
 pub mod import;
 pub mod routing;
+pub mod sim;
 pub mod storage;

@@ -116,7 +116,10 @@ impl FromStr for TicketNumber {
             code = code * 32 + u16::from(value(*c).ok_or(NumberError::Malformed)?);
         }
         let digits = std::str::from_utf8(&chars[3..]).map_err(|_| NumberError::Malformed)?;
-        if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        // A seventh digit is there because it is needed: read as a shorter serial, a wrong zero would
+        // move the code to other weights, and the check would no longer catch it for sure.
+        let padded = digits.len() > 6 && digits.starts_with('0');
+        if padded || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(NumberError::Malformed);
         }
         let serial = digits.parse().map_err(|_| NumberError::Malformed)?;

@@ -243,7 +243,10 @@ mod tests {
         vec![place(south, west), place(south, east), place(north, east), place(north, west)]
     }
 
-    fn index(regions: &[(&str, Vec<Place>, Vec<Vec<Place>>)]) -> RegionIndex {
+    /// Id, outer ring, holes.
+    type Cut = (&'static str, Vec<Place>, Vec<Vec<Place>>);
+
+    fn index(regions: &[Cut]) -> RegionIndex {
         let regions: Vec<(RegionId, Geometry)> = regions
             .iter()
             .map(|(id, outer, holes)| {

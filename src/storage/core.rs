@@ -17,7 +17,7 @@ use crate::domain::{
     ids::{Seq, Thing, TicketNumber},
     ticket::Ticket,
 };
-use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, atomic::AtomicUsize};
 use tokio::sync::watch;
 
 pub(super) struct Core {
@@ -32,7 +32,12 @@ pub(super) struct Core {
     pub(super) watch: watch::Sender<Seq>,
     /// States committed and not yet taken over by a snapshot: bounds the overlay.
     pub(super) backlog: AtomicUsize,
+    /// Who hears of every commit.
+    pub(super) hear: RwLock<Option<Hear>>,
 }
+
+/// Called with the new states of a commit.
+pub type Hear = Box<dyn Fn(&[State]) + Send + Sync>;
 
 impl Core {
     /// A thing's newest state and the sequence of its last event.

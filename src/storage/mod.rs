@@ -34,6 +34,7 @@ mod tests;
 mod writer;
 
 pub use batch::{Batch, Change, Claim, ClaimKey, CommitError, Committed, Envelope, Fault, Outcome, Recorded};
+pub use core::Hear;
 pub use keys::{KeyFile, KeyOptions, KeyState};
 pub use lock::DataLock;
 pub use seal::{SealCtx, Sealer};

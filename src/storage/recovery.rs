@@ -31,7 +31,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, atomic::AtomicUsize, atomic::Ordering},
+    sync::{Arc, Mutex, RwLock, atomic::AtomicUsize, atomic::Ordering},
 };
 use tokio::sync::watch;
 
@@ -91,6 +91,7 @@ pub(super) fn recover_with(
         head: Mutex::new(head),
         watch: watch::Sender::new(head.next_seq - 1),
         backlog: AtomicUsize::new(0),
+        hear: RwLock::new(None),
     });
     let mut replay = Replay::new(&core, found, history.head)?;
     replay.run()?;

@@ -8,8 +8,10 @@ use super::{
     Batch, Claim, ClaimKey, CommitError, Committed, DataLock, Fault, Outcome, Recorded,
     codec::{Encoded, Unencodable},
     core::Core,
+    core::Hear,
     fatal::Fatal,
     files::io_fault,
+    overlay::write,
     recovery::{self, Recovered},
     snapshot::rounds::{Message, QUEUE},
     writer::{Answer, Order, Request, Writer},
@@ -160,8 +162,9 @@ impl Store {
     }
 
     /// `hear` is called with the states of every commit, in order, after it is durable.
-    pub fn on_commit(&self, hear: Box<dyn Fn(&[crate::domain::fact::State]) + Send + Sync>) {
-        todo!()
+    /// Runs on the committing thread and must not wait. A later hook replaces the earlier one.
+    pub fn on_commit(&self, hear: Hear) {
+        *write(&self.core().hear) = Some(hear);
     }
 
     // Reading by name: overlay first, then snapshot.

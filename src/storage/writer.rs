@@ -12,6 +12,7 @@ use super::{
     fatal::Fatal,
     journal::{Journal, JournalError, Record},
     numbers::Taken,
+    overlay::read,
     row::Stamp,
     sabotage::{Sabotage, on},
     snapshot::rounds::{Group, Message, Moved},
@@ -268,6 +269,10 @@ impl Writer {
         group.last_seq = seq - 1;
         self.core.backlog.fetch_add(group.moved.len(), Ordering::Relaxed);
         self.core.set_head(self.journal.head());
+        if let Some(hear) = &*read(&self.core.hear) {
+            let states: Vec<State> = group.moved.iter().map(|moved| moved.state.clone()).collect();
+            hear(&states);
+        }
         // Waits when the snapshots are far behind. Without them the fatal hook is at work already.
         let _ = self.snapshots.send(Message::Group(group));
     }

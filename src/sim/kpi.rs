@@ -1,0 +1,475 @@
+//! What a run achieved, read back from the journal: never from counters of those who ran it.
+
+use super::Played;
+use crate::{
+    domain::{
+        decision::Decision,
+        expert::Expert,
+        fact::{Fact, State},
+        ids::{ExpertId, RegionId, Seq, Thing, TicketNumber},
+        place::Place,
+        region::Region,
+        route::Route,
+        shift::{Interval, intervals},
+        ticket::{OfferEnd, Phase, Priority, Ticket, TicketEvent},
+        time::{DAY_S, Timestamp, zone},
+    },
+    routing::{
+        self, VisitSpec,
+        checker::{Award, Finding, check_award},
+    },
+    storage::{Fault, Recorded, Store},
+};
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// The contract's object, and what we add to it at its end.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Kpis {
+    /// Rows of the file (within `--from` and `--to`).
+    pub tickets: u64,
+    pub accepted: u64,
+    pub refused: u64,
+    /// Accepted, and not in the journal.
+    pub lost: u64,
+    /// External ids that were opened more than once.
+    pub duplicated: u64,
+    pub completed: u64,
+    pub open_at_end: u64,
+    /// Tickets that an expert accepted without a person choosing them.
+    pub assigned_automatically: u64,
+    /// Tickets that were ever handed to a person.
+    pub escalated: u64,
+    pub urgent_completed: u64,
+    pub response_s: Spread,
+    pub assign_ms: Middle,
+    pub travel_m_per_visit: f64,
+    pub travel_s_per_visit: f64,
+    pub late_share: f64,
+    pub hard_violations: u64,
+    pub wall_s: f64,
+    pub at_end: AtEnd,
+    pub visits: u64,
+    pub offers: u64,
+    pub declined: u64,
+    pub expired: u64,
+    pub visits_in_vain: u64,
+    pub handed_over: u64,
+    pub handed_back: u64,
+    pub events: u64,
+    pub simulated_s: i64,
+    pub tickets_per_s: f64,
+    /// The journal's head hash: equal for equal runs.
+    pub head: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Spread {
+    pub mean: f64,
+    pub p50: f64,
+    pub p90: f64,
+    pub p99: f64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Middle {
+    pub p50: f64,
+    pub p99: f64,
+}
+
+/// Every ticket is in exactly one of these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AtEnd {
+    pub served: u64,
+    pub cancelled: u64,
+    /// In `new` with a reason and a next try.
+    pub waiting: u64,
+    /// With a person, with a reason.
+    pub escalated: u64,
+    pub quarantined: u64,
+    pub on_hold: u64,
+    /// Offered, assigned or being served when the run was stopped.
+    pub under_way: u64,
+    /// None of these: must be 0.
+    pub unexplained: u64,
+}
+
+/// The journal of a run, folded.
+#[derive(Default)]
+pub struct Ledger {
+    tickets: BTreeMap<TicketNumber, Life>,
+    externals: BTreeMap<String, u32>,
+    experts: BTreeMap<ExpertId, Arc<Expert>>,
+    regions: BTreeMap<RegionId, Arc<Region>>,
+    routes: BTreeMap<ExpertId, Arc<Route>>,
+    /// Where each expert arrived, in order.
+    arrivals: BTreeMap<ExpertId, Vec<(Timestamp, Place)>>,
+    responses_s: Vec<f64>,
+    served: u64,
+    late: u64,
+    events: u64,
+    /// The last sequence folded.
+    read_to: Seq,
+    first: Option<Timestamp>,
+    last: Timestamp,
+    counts: Counts,
+    /// Hard rules broken, by the checker that shares no code with the router; and events that do not
+    /// fit what was before.
+    findings: Vec<Finding>,
+}
+
+#[derive(Default)]
+struct Counts {
+    offers: u64,
+    declined: u64,
+    expired: u64,
+    in_vain: u64,
+    handed_over: u64,
+}
+
+struct Before {
+    decision: Box<Decision>,
+    visit: Option<VisitSpec>,
+    expert: Option<Arc<Expert>>,
+    route: Arc<Route>,
+    region: Option<Arc<Region>>,
+}
+
+struct Life {
+    ticket: Ticket,
+    started: bool,
+    automatic: bool,
+    escalated: bool,
+}
+
+/// Events read at a time.
+const PAGE: usize = 20_000;
+
+impl Ledger {
+    /// Folds everything the store's journal holds.
+    pub fn read(store: &Store) -> Result<Self, Fault> {
+        let mut ledger = Self::default();
+        ledger.catch_up(store, &mut |_| {})?;
+        Ok(ledger)
+    }
+
+    /// Folds what was written since the last time; `seen` is shown each event.
+    pub fn catch_up(&mut self, store: &Store, seen: &mut dyn FnMut(&Recorded)) -> Result<(), Fault> {
+        loop {
+            let page = store.read(self.read_to + 1, PAGE)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            self.read_to = last.seq;
+            for batch in page.chunk_by(|a, b| a.batch == b.batch) {
+                self.apply_batch(batch);
+                batch.iter().for_each(&mut *seen);
+            }
+        }
+    }
+
+    /// All tickets as they stand, by number.
+    pub fn tickets(&self) -> impl Iterator<Item = &Ticket> {
+        self.tickets.values().map(|life| &life.ticket)
+    }
+
+    /// Where an expert last arrived.
+    #[must_use]
+    pub fn last_place(&self, expert: &ExpertId) -> Option<Place> {
+        self.arrivals.get(expert)?.last().map(|(_, place)| *place)
+    }
+
+    /// What became true together; awards among it are checked against what was before.
+    fn apply_batch(&mut self, batch: &[Recorded]) {
+        let before: Vec<Before> = batch.iter().filter_map(|recorded| self.before(recorded)).collect();
+        for recorded in batch {
+            self.apply(recorded);
+        }
+        for Before { decision, visit, expert, route, region } in before {
+            let (Some(visit), Some(expert), Some(region)) = (visit, expert, region) else {
+                self.misfit(&format!("a decision about visit {} without its inputs", decision.visit));
+                continue;
+            };
+            let after = self.routes.get(&expert.id).unwrap_or(&route).clone();
+            let settings = &region.settings;
+            let award =
+                Award { decision: &decision, visit: &visit, expert: &expert, before: &route, after: &after, settings };
+            self.findings.extend(check_award(&award));
+        }
+    }
+
+    /// What an award was judged on; None for everything else.
+    fn before(&self, recorded: &Recorded) -> Option<Before> {
+        let (Fact::Ticket(TicketEvent::Decided(decision)), Thing::Ticket(number)) = (&recorded.fact, &recorded.thing)
+        else {
+            return None;
+        };
+        let winner = decision.winner.as_ref()?;
+        let route = self.routes.get(winner).cloned();
+        Some(Before {
+            visit: self.tickets.get(number).and_then(|life| VisitSpec::of(&life.ticket)),
+            expert: self.experts.get(winner).cloned(),
+            route: route.unwrap_or_else(|| Arc::new(Route::empty(winner.clone(), decision.region.clone()))),
+            region: self.regions.get(&decision.region).cloned(),
+            decision: decision.clone(),
+        })
+    }
+
+    /// What the checker and the fold have to say against the run.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    fn misfit(&mut self, what: &str) {
+        self.findings.push(Finding { promise: "P2", thing: format!("event {}", self.events), detail: what.into() });
+    }
+
+    fn apply(&mut self, recorded: &Recorded) {
+        self.events += 1;
+        self.first.get_or_insert(recorded.envelope.at);
+        self.last = self.last.max(recorded.envelope.at);
+        match (&recorded.fact, &recorded.thing) {
+            (Fact::Ticket(event), Thing::Ticket(number)) => self.apply_ticket(*number, event),
+            (Fact::Expert(_), Thing::Expert(id)) => {
+                let before = self.experts.remove(id).map(State::Expert);
+                match State::after(before, &recorded.thing, &recorded.fact) {
+                    Ok(State::Expert(expert)) => drop(self.experts.insert(id.clone(), expert)),
+                    Ok(_) | Err(_) => self.misfit("of an expert does not fit"),
+                }
+            }
+            (Fact::Region(_), Thing::Region(id)) => {
+                let before = self.regions.remove(id).map(State::Region);
+                match State::after(before, &recorded.thing, &recorded.fact) {
+                    Ok(State::Region(region)) => drop(self.regions.insert(id.clone(), region)),
+                    Ok(_) | Err(_) => self.misfit("of a region does not fit"),
+                }
+            }
+            (Fact::Route(_), Thing::Route(id)) => {
+                let before = self.routes.remove(id).map(State::Route);
+                match State::after(before, &recorded.thing, &recorded.fact) {
+                    Ok(State::Route(route)) => drop(self.routes.insert(id.clone(), route)),
+                    Ok(_) | Err(_) => self.misfit("of a route does not fit"),
+                }
+            }
+            (Fact::Catalogue(_), Thing::Catalogue) => {}
+            (
+                Fact::Ticket(_) | Fact::Expert(_) | Fact::Region(_) | Fact::Route(_) | Fact::Catalogue(_),
+                Thing::Ticket(_) | Thing::Expert(_) | Thing::Region(_) | Thing::Route(_) | Thing::Catalogue,
+            ) => self.misfit("is about another kind of thing"),
+        }
+    }
+
+    fn apply_ticket(&mut self, number: TicketNumber, event: &TicketEvent) {
+        if let TicketEvent::Opened(opened) = event {
+            if let Some(id) = &opened.external_id {
+                *self.externals.entry(id.clone()).or_default() += 1;
+            }
+            let ticket = Ticket::opened(opened);
+            self.tickets.insert(number, Life { ticket, started: false, automatic: false, escalated: false });
+            return;
+        }
+        let Some(life) = self.tickets.get_mut(&number) else {
+            self.misfit("is about a ticket that was never opened");
+            return;
+        };
+        self.counts.count(event);
+        life.automatic |= matches!(event, TicketEvent::Accepted { .. });
+        life.escalated |= matches!(event, TicketEvent::Escalated(_));
+        if let TicketEvent::Completed { .. } = event {
+            self.served += 1;
+            let begun = life.ticket.visit.arrived_at;
+            let limits = [life.ticket.due_at, life.ticket.window.map(|window| window.to)];
+            let late = |begun: Timestamp| limits.into_iter().flatten().any(|limit| begun > limit);
+            self.late += u64::from(begun.is_some_and(late));
+        }
+        if let TicketEvent::Arrived { at } = event {
+            if !life.started {
+                life.started = true;
+                self.responses_s.push(at.since_ms(life.ticket.opened_at) as f64 / 1_000.0);
+            }
+            let place = life.ticket.personal.known().and_then(|personal| personal.place);
+            if let (Some(expert), Some(place)) = (&life.ticket.visit.expert, place) {
+                self.arrivals.entry(expert.clone()).or_default().push((*at, place));
+            }
+        }
+        life.ticket.apply(event);
+    }
+
+    /// The figures. `externals`: the ids that were accepted; `rows`: rows of the file; `played`: what was seen at the door.
+    #[must_use]
+    pub fn kpis(&self, rows: u64, externals: &BTreeSet<String>, played: &Played) -> Kpis {
+        let lives = || self.tickets.values();
+        let visits: u64 = self.arrivals.values().map(|stops| stops.len() as u64).sum();
+        let (travel_m, travel_s) = self.travelled();
+        let per_visit = |total: f64| if visits == 0 { 0.0 } else { round(total / visits as f64) };
+        let at_end = self.at_end();
+        let refused = rows - (externals.len() as u64).min(rows);
+        Kpis {
+            tickets: rows,
+            accepted: rows - refused,
+            refused,
+            lost: externals.iter().filter(|id| !self.externals.contains_key(*id)).count() as u64,
+            duplicated: self.externals.values().filter(|opened| **opened > 1).count() as u64,
+            completed: at_end.served,
+            open_at_end: lives().filter(|life| life.ticket.phase.open()).count() as u64,
+            assigned_automatically: lives().filter(|life| life.automatic).count() as u64,
+            escalated: lives().filter(|life| life.escalated).count() as u64,
+            urgent_completed: lives()
+                .filter(|life| life.ticket.priority == Priority::Urgent && served(life.ticket.phase))
+                .count() as u64,
+            response_s: Spread::of(&self.responses_s),
+            assign_ms: Middle::of(&played.assign_ms),
+            travel_m_per_visit: per_visit(travel_m),
+            travel_s_per_visit: per_visit(travel_s),
+            late_share: if self.served == 0 { 0.0 } else { self.late as f64 / self.served as f64 },
+            hard_violations: self.findings.len() as u64,
+            at_end,
+            visits,
+            offers: self.counts.offers,
+            declined: self.counts.declined,
+            expired: self.counts.expired,
+            visits_in_vain: self.counts.in_vain,
+            handed_over: self.counts.handed_over,
+            handed_back: played.handed_back,
+            events: self.events,
+            simulated_s: self.first.map_or(0, |first| self.last.since_s(first)),
+            ..Kpis::default()
+        }
+    }
+
+    fn at_end(&self) -> AtEnd {
+        let mut end = AtEnd::default();
+        for Life { ticket, .. } in self.tickets.values() {
+            let count = match ticket.phase {
+                Phase::Completed | Phase::Closed => &mut end.served,
+                Phase::Cancelled => &mut end.cancelled,
+                Phase::OnHold => &mut end.on_hold,
+                Phase::Assigning | Phase::Assigned | Phase::InProgress => &mut end.under_way,
+                Phase::New | Phase::Reopened if ticket.quarantined.is_some() => &mut end.quarantined,
+                Phase::New | Phase::Reopened if ticket.escalation.is_some() => &mut end.escalated,
+                Phase::New | Phase::Reopened if ticket.waiting.is_some() => &mut end.waiting,
+                Phase::New | Phase::Reopened => &mut end.unexplained,
+            };
+            *count += 1;
+        }
+        end
+    }
+
+    /// Metres and seconds driven, from home to home on each shift.
+    fn travelled(&self) -> (f64, f64) {
+        let (mut metres, mut seconds) = (0.0, 0.0);
+        for (id, stops) in &self.arrivals {
+            let Some(expert) = self.experts.get(id) else { continue };
+            let Some(home) = expert.home() else { continue };
+            let travel =
+                self.regions.get(&expert.region).map_or_else(Default::default, |region| region.settings.travel);
+            let mut stops = stops.clone();
+            stops.sort_unstable();
+            for day in days(&stops, &shifts(expert, &stops)) {
+                let there = day.iter().map(|(_, place)| *place);
+                let stations: Vec<Place> = std::iter::once(home).chain(there).chain([home]).collect();
+                for leg in stations.windows(2) {
+                    let leg = routing::travel(leg[0], leg[1], &travel);
+                    metres += leg.distance_m as f64;
+                    seconds += leg.duration_s as f64;
+                }
+            }
+        }
+        (metres, seconds)
+    }
+}
+
+impl Counts {
+    fn count(&mut self, event: &TicketEvent) {
+        match event {
+            TicketEvent::Offered { .. } => self.offers += 1,
+            TicketEvent::OfferEnded { how: OfferEnd::Declined, .. } => self.declined += 1,
+            TicketEvent::OfferEnded { how: OfferEnd::Expired, .. } => self.expired += 1,
+            TicketEvent::VisitFailed { .. } => self.in_vain += 1,
+            TicketEvent::HandedOver { .. } => self.handed_over += 1,
+            #[allow(
+                clippy::match_same_arms,
+                clippy::wildcard_enum_match_arm,
+                reason = "counts five, of no account for the rest"
+            )]
+            _ => {}
+        }
+    }
+}
+
+fn served(phase: Phase) -> bool {
+    matches!(phase, Phase::Completed | Phase::Closed)
+}
+
+fn shifts(expert: &Expert, stops: &[(Timestamp, Place)]) -> Vec<Interval> {
+    let (Some(first), Some(last)) = (stops.first(), stops.last()) else { return Vec::new() };
+    let zone = zone(&expert.zone).unwrap_or(TimeZone::UTC);
+    intervals(&expert.shifts, &zone, first.0.plus_s(-DAY_S), last.0.plus_s(DAY_S))
+}
+
+/// Cuts the stops of an expert (in order of time) where a new shift began in between.
+fn days<'a>(stops: &'a [(Timestamp, Place)], shifts: &'a [Interval]) -> impl Iterator<Item = &'a [(Timestamp, Place)]> {
+    let shift_of = |at: Timestamp| shifts.partition_point(|shift| shift.from <= at);
+    stops.chunk_by(move |a, b| shift_of(a.0) == shift_of(b.0))
+}
+
+fn sorted(values: &[f64]) -> Vec<f64> {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// The value that a share of all does not exceed; 0 for none at all.
+fn at_share(sorted: &[f64], share: f64) -> f64 {
+    let index = (share * sorted.len() as f64).ceil() as usize;
+    sorted.get(index.max(1) - 1).or(sorted.last()).copied().map_or(0.0, round)
+}
+
+/// To thousandths: more would only look exact.
+fn round(value: f64) -> f64 {
+    (value * 1_000.0).round() / 1_000.0
+}
+
+impl Spread {
+    #[must_use]
+    pub fn of(values: &[f64]) -> Self {
+        let sorted = sorted(values);
+        let mean = if sorted.is_empty() { 0.0 } else { round(sorted.iter().sum::<f64>() / sorted.len() as f64) };
+        let [p50, p90, p99] = [0.5, 0.9, 0.99].map(|share| at_share(&sorted, share));
+        Self { mean, p50, p90, p99 }
+    }
+}
+
+impl Middle {
+    #[must_use]
+    pub fn of(values: &[f64]) -> Self {
+        let sorted = sorted(values);
+        Self { p50: at_share(&sorted, 0.5), p99: at_share(&sorted, 0.99) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_values_that_occurred() {
+        let values: Vec<f64> = (1..=100).rev().map(f64::from).collect();
+        assert_eq!(Spread::of(&values), Spread { mean: 50.5, p50: 50.0, p90: 90.0, p99: 99.0 });
+        assert_eq!(Middle::of(&[3.0]), Middle { p50: 3.0, p99: 3.0 });
+        assert_eq!(Middle::of(&[]), Middle::default());
+    }
+
+    #[test]
+    fn a_day_of_driving_ends_where_the_next_shift_begins() {
+        let hour = |h: i64| Timestamp(h * 3_600_000);
+        let place = Place { lat_e6: 0, lon_e6: 0 };
+        let shifts = [Interval { from: hour(8), to: hour(16) }, Interval { from: hour(32), to: hour(40) }];
+        let stops = [hour(9), hour(15), hour(17), hour(33)].map(|at| (at, place));
+        let days: Vec<usize> = days(&stops, &shifts).map(<[_]>::len).collect();
+        assert_eq!(days, [3, 1], "overtime belongs to the shift before it");
+    }
+}
