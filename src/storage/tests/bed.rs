@@ -17,10 +17,21 @@ use crate::{
         time::Timestamp,
     },
     storage::{
-        Batch, Change, Claim, ClaimKey, CommitError, Committed, Durability, Envelope, Outcome, Store, StoreOptions,
+        Batch, Change, Claim, ClaimKey, CommitError, Committed, Durability, Envelope, KeyFile, KeyOptions, Outcome,
+        Sealer, Store, StoreOptions,
+        fatal::Fatal,
+        journal::{
+            faults::FaultPlan,
+            memory::{MemoryDisk, MemoryJournal},
+        },
+        recovery,
     },
 };
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+    task::Poll,
+};
 
 /// 2026-03-02T08:00:00Z.
 pub(super) const T0: Timestamp = Timestamp(1_772_438_400_000);
@@ -49,6 +60,10 @@ pub(super) struct Bed {
     store: Option<Store>,
     durability: Durability,
     runtime: tokio::runtime::Runtime,
+    /// The journal is in memory and meets these faults.
+    memory: Option<(MemoryDisk, FaultPlan)>,
+    /// Why the process would have ended.
+    pub(super) fatal: Arc<Mutex<Vec<String>>>,
 }
 
 impl Bed {
@@ -57,10 +72,44 @@ impl Bed {
     }
 
     pub(super) fn with(durability: Durability) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Some(Store::open(options(dir.path(), durability)).unwrap());
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        Self { dir, store, durability, runtime }
+        Self::on(durability, None)
+    }
+
+    /// With regions, expert and catalogue, over a journal in memory that meets the plan's faults.
+    pub(super) fn faulty(plan: &FaultPlan) -> Self {
+        let bed = Self::on(Durability::Fsync, Some((MemoryDisk::default(), plan.clone())));
+        bed.people();
+        bed
+    }
+
+    fn on(durability: Durability, memory: Option<(MemoryDisk, FaultPlan)>) -> Self {
+        let mut bed = Self {
+            dir: tempfile::tempdir().unwrap(),
+            store: None,
+            durability,
+            runtime: tokio::runtime::Builder::new_current_thread().build().unwrap(),
+            memory,
+            fatal: Arc::default(),
+        };
+        bed.start();
+        bed
+    }
+
+    fn start(&mut self) {
+        let options = options(self.dir.path(), self.durability);
+        let Some((disk, plan)) = &self.memory else {
+            self.store = Some(Store::open(options).unwrap());
+            return;
+        };
+        let journal = MemoryJournal::open(disk.clone(), plan.clone()).unwrap();
+        let create = !self.dir.path().join("keys").exists();
+        let keys = KeyFile::open(self.dir.path(), KeyOptions { seed: Some(7), create }).unwrap();
+        std::fs::create_dir_all(self.cell()).unwrap();
+        let recovered =
+            recovery::recover_with(Box::new(journal), &self.cell(), options.cache_bytes, Sealer::new(keys)).unwrap();
+        let fatal = Arc::clone(&self.fatal);
+        let fatal = Fatal::hook(move |why| fatal.lock().unwrap().push(why.to_owned()));
+        self.store = Some(Store::start(recovered, self.durability, None, fatal).unwrap());
     }
 
     /// With regions `north` and `south`, an expert `ann` in the north, and a catalogue.
@@ -85,7 +134,7 @@ impl Bed {
     /// A crash and a restart.
     pub(super) fn restart(&mut self) {
         self.crash();
-        self.store = Some(Store::open(options(self.dir.path(), self.durability)).unwrap());
+        self.start();
     }
 
     pub(super) fn crash(&mut self) {
@@ -100,35 +149,21 @@ impl Bed {
         self.runtime.block_on(self.store().commit(batch))
     }
 
-    /// All at once, so that they meet in one group.
+    /// All at once, so that they can meet in one group.
     pub(super) fn commit_together(&self, batches: Vec<Batch>) -> Vec<Result<Committed, CommitError>> {
         self.runtime.block_on(async {
-            let mut answers = Vec::new();
-            let mut waiting = Vec::new();
-            for batch in batches {
-                let store = self.store().clone();
-                waiting.push(Box::pin(async move { store.commit(batch).await }));
-            }
-            // Polled once each before any is awaited to its end.
-            let mut polled: Vec<_> = waiting.into_iter().map(|future| future).collect();
-            for future in &mut polled {
-                std::future::poll_fn(|cx| {
-                    answers.push(match future.as_mut().poll(cx) {
-                        std::task::Poll::Ready(answer) => Some(answer),
-                        std::task::Poll::Pending => None,
-                    });
-                    std::task::Poll::Ready(())
-                })
-                .await;
-            }
-            let mut done = Vec::new();
-            for (answer, future) in answers.into_iter().zip(polled) {
-                done.push(match answer {
-                    Some(answer) => answer,
-                    None => future.await,
-                });
-            }
-            done
+            let mut commits: Vec<_> = batches.into_iter().map(|batch| Box::pin(self.store().commit(batch))).collect();
+            let mut answers: Vec<_> = commits.iter().map(|_| None).collect();
+            std::future::poll_fn(|cx| {
+                for (commit, answer) in commits.iter_mut().zip(&mut answers).filter(|(_, answer)| answer.is_none()) {
+                    if let Poll::Ready(ready) = commit.as_mut().poll(cx) {
+                        *answer = Some(ready);
+                    }
+                }
+                if answers.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+            answers.into_iter().flatten().collect()
         })
     }
 

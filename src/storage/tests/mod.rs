@@ -4,4 +4,6 @@ mod bed;
 mod codec;
 mod commits;
 mod crashes;
+mod faults;
 mod lists;
+mod samples;
