@@ -54,7 +54,7 @@ impl Core {
     pub(super) fn stamp(&self, thing: &Thing) -> Result<Stamp, Fault> {
         match thing {
             Thing::Ticket(number) => {
-                let found = self.find(*number, |entry| entry.stamp(), |file| file.stamp(*number))?;
+                let found = self.find(*number, super::overlay::Entry::stamp, |file| file.stamp(*number))?;
                 Ok(found.unwrap_or_default())
             }
             Thing::Route(_) | Thing::Expert(_) | Thing::Region(_) | Thing::Catalogue => Ok(self.hot.stamp(thing)),

@@ -99,7 +99,9 @@ pub(super) fn recover_with(
     if rebuild_directory {
         find_moved(&core, &mut rounds)?;
         if incarnation > 1 {
-            serials.values_mut().for_each(|serial| *serial = serial.saturating_add(SKIP_AFTER_RESTORE));
+            for serial in serials.values_mut() {
+                *serial = serial.saturating_add(SKIP_AFTER_RESTORE);
+            }
             rounds.directory().serials.extend(serials.clone());
         }
     }

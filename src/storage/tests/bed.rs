@@ -4,13 +4,14 @@
 use crate::{
     domain::{
         catalogue::{Catalogue, CatalogueEvent},
+        decision::{Bid, Candidate, Cost, Decision, Policy, TravelSource, Verdict},
         expert::{Expert, ExpertEvent, ExpertPersonal},
         fact::{Fact, State},
         ids::{ExpertId, PersonId, RegionId, Thing, TicketNumber},
         person::{Contact, Private, TicketPersonal},
         place::{Geometry, Located, Place},
         region::{Region, RegionEvent},
-        route::{Route, RouteCause, RouteEvent},
+        route::{Route, RouteCause, RouteEvent, Stop, StopState},
         settings::RegionSettings,
         skill::SkillLevel,
         ticket::{self, Command, Ctx, Flags, Open, Priority, Source, Ticket, Who},
@@ -240,6 +241,60 @@ impl Bed {
 
     pub(super) fn cancel(&self, number: TicketNumber) {
         self.command(number, Command::Cancel { reason: "found the remote".into() });
+    }
+
+    /// The router offers the ticket to `ann`: decision, offer and stop in one batch.
+    pub(super) fn award(&self, number: TicketNumber) -> Committed {
+        let ticket = self.ticket(number);
+        let ann = expert("ann");
+        let before = self.store().route(&ann).unwrap();
+        let mut route = (*before).clone();
+        let start = route.stops.last().map_or(T0.plus_s(90_000), |last| last.planned_end.plus_s(600));
+        let bid = Bid { position: 0, depart: start, start, end: start.plus_s(1_800), cost: Cost::default() };
+        route.stops.push(Stop {
+            ticket: number,
+            visit: ticket.visit.no,
+            offer: ticket.next_offer,
+            state: StopState::Offered,
+            place: Private::new(ticket.person(), ticket.personal.known().unwrap().place.unwrap()),
+            service_s: 1_800,
+            window: None,
+            planned_depart: bid.depart,
+            planned_start: bid.start,
+            planned_end: bid.end,
+            pinned: false,
+            forced: false,
+            due: None,
+            urgency: 1,
+        });
+        let decision = Decision {
+            at: T0,
+            ticket_version: ticket.version,
+            visit: ticket.visit.no,
+            region: ticket.region.clone(),
+            region_version: 1,
+            policy: Policy::Insertion,
+            travel: TravelSource::GreatCircle,
+            candidates: vec![Candidate {
+                expert: ann.clone(),
+                profile_version: 1,
+                route_version: before.version,
+                position: None,
+                verdict: Verdict::Bid(bid),
+            }],
+            winner: Some(ann.clone()),
+            second_round: false,
+        };
+        let changed = Fact::Route(RouteEvent::Changed {
+            cause: RouteCause::Award,
+            stops: route.stops.clone(),
+            anchor: None,
+            served: route.served,
+            region: route.region.clone(),
+        });
+        let offer = Command::Offer { decision: Box::new(decision), expert: ann.clone(), route: Box::new(route) };
+        let offered = self.deciding(number, offer);
+        self.ok(vec![offered, self.change("north", Thing::Route(ann), changed)])
     }
 
     /// Everything a reader can see, in the clear and in order: equal before and after whatever must

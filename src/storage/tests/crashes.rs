@@ -22,7 +22,7 @@ fn busy(bed: &Bed) -> Vec<TicketNumber> {
     bed.cancel(numbers[2]);
     bed.hand_over(numbers[3], "south");
     bed.hand_over(numbers[1], "north");
-    bed.ok(vec![bed.route_change("ann", 3)]);
+    bed.award(numbers[4]);
     let mut keyed = bed.opening("south", 8).1;
     keyed.claims.push(claim("late", numbers[1]));
     bed.commit(keyed).unwrap();
@@ -32,6 +32,7 @@ fn busy(bed: &Bed) -> Vec<TicketNumber> {
 fn found_again(bed: &mut Bed, before: &Sight) {
     bed.restart();
     assert_eq!(bed.sight(), *before);
+    assert_eq!(super::audits::violations(bed), []);
     assert!(bed.store().ticket_by_external_id("early").unwrap().is_some());
     assert!(bed.store().ticket_by_external_id("late").unwrap().is_some());
     // And once more, from the snapshots that the recovery wrote.

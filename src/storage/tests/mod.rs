@@ -1,5 +1,6 @@
 //! The store as a whole: what it promises, and every way it may be interrupted.
 
+mod audits;
 mod bed;
 mod codec;
 mod commits;
