@@ -33,6 +33,8 @@ pub(super) enum Msg {
 
 pub(super) struct BidRequest {
     pub(super) round: u64,
+    /// The moment all bids, the award and its record are judged at.
+    pub(super) at: Timestamp,
     /// Whose dispatcher asks.
     pub(super) asker: RegionId,
     /// Whose settings count.
@@ -98,7 +100,7 @@ impl ExpertActor {
 
     fn bid(&mut self, request: &BidRequest) {
         let Some((profile, route)) = self.load() else { return };
-        let now = self.tree.clock.now();
+        let now = request.at;
         let fresh = |(place, at): (Place, Timestamp)| (now.since_s(at) <= POSITION_FRESH_S).then_some(place);
         let position = self.position.and_then(fresh);
         let verdict = |asked: &Arc<Asked>| {

@@ -1,4 +1,5 @@
 //! The command line.
 
 pub mod board;
+pub mod demo;
 pub mod replay;

@@ -20,6 +20,8 @@ pub(super) struct Origin {
     /// None: home unknown (erased), its drives count nothing.
     pub place: Option<Place>,
     pub ready: Timestamp,
+    /// Nothing else is set out for before this either: now, or the beginning of the stretch.
+    earliest: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +49,6 @@ impl Overdue {
 }
 
 /// Stops in driving order with the drives between them. An unknown (erased) place counts as the one before.
-#[derive(Clone)]
 pub(super) struct Sequence<'a> {
     pub stops: Vec<&'a Stop>,
     /// `legs_s[i]` leads to stop `i`.
@@ -78,10 +79,11 @@ impl Origin {
     ) -> Self {
         let since = duty.map_or(Timestamp(i64::MIN), |duty| duty.from);
         let anchor = route.anchor.as_ref().filter(|anchor| anchor.at >= since);
-        let ready = now.max(since).max(anchor.map_or(since, |anchor| anchor.at));
+        let earliest = now.max(since);
+        let ready = earliest.max(anchor.map_or(since, |anchor| anchor.at));
         let reported = position.filter(|_| position_counts(route, duty, now));
         let anchored = || anchor.and_then(|anchor| anchor.place.known().copied());
-        Self { place: reported.or_else(anchored).or_else(|| expert.home()), ready }
+        Self { place: reported.or_else(anchored).or_else(|| expert.home()), ready, earliest }
     }
 }
 
@@ -102,6 +104,14 @@ fn leg_s(from: Option<Place>, to: Option<Place>, settings: &TravelSettings) -> i
     }
 }
 
+fn inserted<T: Copy>(items: &[T], position: usize, item: T) -> Vec<T> {
+    let mut with = Vec::with_capacity(items.len() + 1);
+    with.extend_from_slice(&items[..position]);
+    with.push(item);
+    with.extend_from_slice(&items[position..]);
+    with
+}
+
 impl<'a> Sequence<'a> {
     pub(super) fn of(stops: &'a [Stop], origin: Origin, home: Option<Place>, travel: &'a TravelSettings) -> Self {
         let (mut places, mut legs_s) = (Vec::with_capacity(stops.len() + 1), Vec::with_capacity(stops.len() + 1));
@@ -118,16 +128,18 @@ impl<'a> Sequence<'a> {
 
     /// The same with `stop` put in at `position`: only the two drives to and from it are new.
     pub(super) fn with(&self, position: usize, stop: &'a Stop) -> Self {
-        let mut with = self.clone();
         let here = if position == 0 { self.origin.place } else { self.places[position - 1] };
         let there = stop.place.known().copied().or(here);
+        let mut with = Self {
+            stops: inserted(&self.stops, position, stop),
+            legs_s: inserted(&self.legs_s, position, leg_s(here, there, self.travel)),
+            places: inserted(&self.places, position, there),
+            ..*self
+        };
         match self.places.get(position) {
-            Some(next) => with.legs_s[position] = leg_s(there, *next, self.travel),
+            Some(next) => with.legs_s[position + 1] = leg_s(there, *next, self.travel),
             None => with.home_s = leg_s(there, self.home, self.travel),
         }
-        with.stops.insert(position, stop);
-        with.places.insert(position, there);
-        with.legs_s.insert(position, leg_s(here, there, self.travel));
         with
     }
 
@@ -150,10 +162,14 @@ impl<'a> Sequence<'a> {
                 // Left, though nobody said that it is done: history.
                 StopState::OnSite => Times::planned(stop),
                 StopState::EnRoute => {
-                    let start = overdue.fix(stop.planned_start, now);
+                    // The stop it was driven to from may be gone: then the drive is from the one before that.
+                    let driven = if i == 0 { stop.planned_start } else { stop.planned_depart.plus_s(self.legs_s[i]) };
+                    let start = overdue.fix(stop.planned_start.max(driven), now);
                     Times { start, end: start.plus_s(i64::from(stop.service_s)), ..Times::planned(stop) }
                 }
-                StopState::Offered | StopState::Assigned => Times::ahead(stop, self.legs_s[i], free.max(now), floor),
+                StopState::Offered | StopState::Assigned => {
+                    Times::ahead(stop, self.legs_s[i], free.max(self.origin.earliest), floor)
+                }
             };
             free = planned.end;
             times.push(planned);

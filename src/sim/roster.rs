@@ -13,7 +13,7 @@ use crate::{
         skill::{Level, Skill, SkillLevel},
     },
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Weekly shifts, handed out in turn: most on weekdays, every day covered by ten experts.
 const SHIFTS: [&str; 10] = [
@@ -30,6 +30,10 @@ const SHIFTS: [&str; 10] = [
 ];
 /// Every skill that is asked for is held by so many, if there are so many.
 const HOLDERS: usize = 3;
+/// Skills that one expert learns at most, however much is asked for.
+const MOST_SKILLS: usize = 8;
+/// Every skill asked for in a region is held by somebody there or in so many of the nearest ones.
+const NEAR: usize = 4;
 const LEVELS: [f64; 3] = [0.6, 0.3, 0.1];
 
 /// What is asked for, and where.
@@ -38,6 +42,8 @@ pub struct Demand {
     regions: BTreeMap<RegionId, f64>,
     /// Tickets, and the highest level asked for.
     skills: BTreeMap<Skill, (f64, Level)>,
+    /// Which skills are asked for where.
+    local: BTreeSet<(RegionId, Skill)>,
 }
 
 impl Demand {
@@ -49,11 +55,13 @@ impl Demand {
             let rule = arrival.new.product.as_deref().and_then(|product| catalogue.rule(product));
             let fallback = || rule.map_or_else(Catalogue::fallback, |rule| rule.skills.clone());
             let needs = if arrival.new.skills.is_empty() { fallback() } else { arrival.new.skills.clone() };
+            let region = arrival.new.place.and_then(|place| index.locate(place, reach_m).0);
             for SkillLevel { skill, level } in needs {
+                demand.local.extend(region.clone().map(|region| (region, skill.clone())));
                 let entry = demand.skills.entry(skill).or_insert((0.0, level));
                 *entry = (entry.0 + 1.0, entry.1.max(level));
             }
-            if let Some(region) = arrival.new.place.and_then(|place| index.locate(place, reach_m).0) {
+            if let Some(region) = region {
                 *demand.regions.entry(region).or_default() += 1.0;
             }
         }
@@ -79,8 +87,37 @@ pub fn generate(count: usize, seed: u64, regions: &[RegionDraft], demand: &Deman
             draft(number, region, home, demand, &mut chance)
         })
         .collect();
-    cover(&mut experts, demand);
+    let near = neighbourhoods(regions);
+    for (region, skill) in &demand.local {
+        if let (Some(near), Some((_, level))) = (near.get(region), demand.skills.get(skill)) {
+            let nearby = |expert: &ExpertDraft| expert.region.as_ref().is_some_and(|home| near.contains(home));
+            cover(&mut experts, skill, *level, 1, &nearby);
+        }
+    }
+    for (skill, (_, level)) in &demand.skills {
+        cover(&mut experts, skill, *level, HOLDERS, &|_| true);
+    }
     experts
+}
+
+/// Each region with the few that lie nearest.
+fn neighbourhoods(regions: &[RegionDraft]) -> BTreeMap<&RegionId, BTreeSet<RegionId>> {
+    let middles: Vec<(&RegionId, Place)> =
+        regions.iter().filter_map(|region| Some((&region.id, middle(region)?))).collect();
+    let around = |here: Place| {
+        let mut by_distance = middles.clone();
+        by_distance.sort_by(|a, b| here.distance_m(a.1).total_cmp(&here.distance_m(b.1)).then(a.0.cmp(b.0)));
+        by_distance.into_iter().take(1 + NEAR).map(|(id, _)| id.clone()).collect()
+    };
+    middles.iter().map(|(id, here)| (*id, around(*here))).collect()
+}
+
+/// The mean of a region's corners.
+fn middle(region: &RegionDraft) -> Option<Place> {
+    let corners = || region.geometry.polygons.iter().flat_map(|polygon| &polygon.outer);
+    let count = corners().count() as i64;
+    let mean = |of: fn(&Place) -> i32| corners().map(|corner| i64::from(of(corner))).sum::<i64>().checked_div(count);
+    Some(Place { lat_e6: mean(|p| p.lat_e6)? as i32, lon_e6: mean(|p| p.lon_e6)? as i32 })
 }
 
 fn draft(
@@ -120,17 +157,19 @@ fn skills(demand: &Demand, chance: &mut Chance) -> crate::domain::skill::Skills 
     skills
 }
 
-/// Gives skills that too few hold at the level asked for to those who hold the fewest.
-fn cover(experts: &mut [ExpertDraft], demand: &Demand) {
-    for (skill, (_, level)) in &demand.skills {
-        let holds = |expert: &ExpertDraft| expert.skills.get(skill).is_some_and(|held| held >= level);
-        while experts.iter().filter(|expert| holds(expert)).count() < HOLDERS.min(experts.len()) {
-            let Some(learner) = experts.iter_mut().filter(|e| !holds(e)).min_by_key(|expert| expert.skills.len())
-            else {
-                break;
-            };
-            learner.skills.insert(skill.clone(), *level);
-        }
+/// Gives a skill to those who know the fewest, until so many `among` the experts hold it at the level.
+fn cover(
+    experts: &mut [ExpertDraft],
+    skill: &Skill,
+    level: Level,
+    holders: usize,
+    among: &dyn Fn(&ExpertDraft) -> bool,
+) {
+    let holds = |expert: &ExpertDraft| expert.skills.get(skill).is_some_and(|held| *held >= level);
+    while experts.iter().filter(|expert| among(expert) && holds(expert)).count() < holders {
+        let willing = |expert: &&mut ExpertDraft| among(expert) && !holds(expert) && expert.skills.len() < MOST_SKILLS;
+        let Some(learner) = experts.iter_mut().filter(willing).min_by_key(|expert| expert.skills.len()) else { return };
+        learner.skills.insert(skill.clone(), level);
     }
 }
 

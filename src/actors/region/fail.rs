@@ -4,13 +4,14 @@ use super::{Address, Contest, Dispatcher, Msg, Round, Scope, WINDOW_LEAD_S, esca
 use crate::{
     domain::{
         decision::{Decision, EscalationReason, Rule},
+        expert::Expert,
         ids::TicketNumber,
         ticket::{Command, WaitReason, Waiting},
         time::Timestamp,
     },
     routing::{self, Terms, VisitSpec},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A ticket that waits for room is tried again after this, even when nobody told of room.
 const FULL_RETRY_S: i64 = 4 * 3_600;
@@ -26,10 +27,9 @@ impl Dispatcher {
         let number = contest.asked.spec.ticket;
         let Some(world) = &mut self.world else { return };
         let Some(entry) = world.queue.entry(number) else { return };
-        let rules = contest.rules();
         if round.scope == Scope::Home {
-            let decision = contest.decision(None, &world.region, self.tree.options.policy, now);
-            entry.failed = Some(Box::new(Failed { decision, rules }));
+            let decision = contest.decision(None, &world.region, self.tree.options.policy, round.at);
+            entry.failed = Some(Box::new(Failed { decision, rules: contest.rules() }));
             let refused = entry.failed.as_ref().is_some_and(|f| f.rules.contains_key(&Rule::Refused));
             if refused && !entry.second_round && !self.rounds_used_up(number) {
                 // Nobody else is left: those who refused are asked once more.
@@ -49,22 +49,32 @@ impl Dispatcher {
         let Some(entry) = self.world.as_mut().and_then(|w| w.queue.entry(number)) else { return };
         entry.scope = Scope::Home;
         entry.second_round = false;
-        let Some(failed) = entry.failed.take() else { return };
+        let Some(mut failed) = entry.failed.take() else { return };
         let escalated = entry.escalated;
-        self.conclude(me, round, &contest.asked.spec, *failed, escalated, now);
+        let mut helpers = Vec::new();
+        if round.scope == Scope::Neighbours {
+            // A neighbour who is asleep or full is somebody to wait for, too.
+            for (rule, count) in contest.rules() {
+                *failed.rules.entry(rule).or_default() += count;
+            }
+            helpers.extend(contest.verdicts.values().filter_map(|heard| heard.profile.clone()));
+        }
+        self.conclude(me, round, &contest.asked.spec, *failed, &helpers, escalated, now);
     }
 
     /// Wait, or escalate and wait: an escalated ticket stays in the automatic queue.
+    #[allow(clippy::too_many_arguments, reason = "one call, each of another kind")]
     fn conclude(
         &mut self,
         me: &Address<Msg>,
         round: &mut Round,
         spec: &VisitSpec,
         failed: Failed,
+        helpers: &[Arc<Expert>],
         escalated: bool,
         now: Timestamp,
     ) {
-        let waiting = self.waiting(spec, &failed.rules, now);
+        let waiting = self.waiting(spec, &failed.rules, helpers, now);
         let reason = self.reason(spec, &failed, &waiting);
         let mut decision: Option<Box<Decision>> = Some(Box::new(failed.decision));
         if let (Some(reason), false) = (reason, escalated) {
@@ -76,25 +86,32 @@ impl Dispatcher {
         self.settle(me, round, spec.ticket, Command::Wait { decision, waiting });
     }
 
-    fn waiting(&self, spec: &VisitSpec, rules: &BTreeMap<Rule, u32>, now: Timestamp) -> Waiting {
+    fn waiting(
+        &self,
+        spec: &VisitSpec,
+        rules: &BTreeMap<Rule, u32>,
+        helpers: &[Arc<Expert>],
+        now: Timestamp,
+    ) -> Waiting {
         let full = rules.contains_key(&Rule::Capacity) || rules.contains_key(&Rule::NoAnswer);
         let Some(world) = &self.world else {
             return Waiting { reason: WaitReason::AllFull, next_try_at: now.plus_s(FULL_RETRY_S) };
         };
         let terms =
             Terms { now, settings: &world.region.settings, policy: self.tree.options.policy, second_round: true };
-        let roster = world.experts.values().map(|(expert, _)| expert.as_ref());
-        let on_shift = routing::next_on_shift(spec, roster, &terms);
+        let roster = world.experts.values().map(|(expert, _)| expert).chain(helpers).map(Arc::as_ref);
         let lead_s = i64::from(world.region.settings.before_shift_s);
-        let next_shift = on_shift.map(|at| at.plus_s(-lead_s).max(now.plus_s(60)));
-        match (full, next_shift) {
-            (true, next) => {
-                let latest = now.plus_s(FULL_RETRY_S);
-                Waiting { reason: WaitReason::AllFull, next_try_at: next.map_or(latest, |at| at.min(latest)) }
-            }
-            (false, Some(at)) => Waiting { reason: WaitReason::OffShift, next_try_at: at },
-            (false, None) => Waiting { reason: WaitReason::NobodyQualified, next_try_at: now.plus_s(NOBODY_RETRY_S) },
-        }
+        // Whoever may be offered visits already was asked: only a later shift changes anything.
+        let on_shift = routing::next_on_shift(spec, roster, &terms).map(|at| at.plus_s(-lead_s));
+        let next_shift = on_shift.filter(|at| *at > now).unwrap_or(now.plus_s(FULL_RETRY_S));
+        let (reason, next_try_at) = if !rules.keys().any(|rule| rule.passes()) {
+            (WaitReason::NobodyQualified, now.plus_s(NOBODY_RETRY_S))
+        } else if full {
+            (WaitReason::AllFull, next_shift.min(now.plus_s(FULL_RETRY_S)))
+        } else {
+            (WaitReason::OffShift, next_shift)
+        };
+        Waiting { reason, next_try_at }
     }
 
     /// Why a person must look at it; None when waiting is enough.
@@ -112,9 +129,6 @@ impl Dispatcher {
                 EscalationReason::NobodyQualified
             };
             return Some(reason);
-        }
-        if waiting.reason == WaitReason::NobodyQualified {
-            return Some(EscalationReason::NobodyQualified);
         }
         (waiting.next_try_at > spec.due).then_some(EscalationReason::SlaUnreachable)
     }

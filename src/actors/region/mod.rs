@@ -110,6 +110,8 @@ pub(super) enum Msg {
 
 /// Visits in one auction round.
 const VISITS_PER_ROUND: usize = 16;
+/// At home, at home again, at the neighbours', and the end of it.
+const ROUNDS_AT_ONCE: usize = 4;
 /// Bids are awaited this long.
 const BID_DEADLINE_MS: i64 = 200;
 /// Awards are awaited this long; what is not settled then is looked up again.
@@ -162,8 +164,12 @@ impl Handler for Dispatcher {
         } else {
             self.act(me, msg).await;
         }
-        if self.round.is_none() {
-            self.start_round(me);
+        // A round that nobody has to be asked in ends at once, and the next one asks elsewhere: nobody
+        // would send the message that starts it.
+        for _ in 0..ROUNDS_AT_ONCE {
+            if self.round.is_none() {
+                self.start_round(me);
+            }
         }
         if let Some(world) = &self.world {
             self.handle.queued.store(world.queue.len() as u64, Ordering::Relaxed);
@@ -299,6 +305,7 @@ impl Dispatcher {
         let (scope, numbers) = world.queue.next(VISITS_PER_ROUND);
         let mut round = Round {
             id: self.next_round,
+            at: now,
             scope,
             contests: Vec::new(),
             awaited: BTreeSet::new(),
@@ -341,6 +348,7 @@ impl Dispatcher {
         let Some(world) = &self.world else { return };
         let request = Arc::new(BidRequest {
             round: round.id,
+            at: round.at,
             asker: self.id.clone(),
             terms_of: world.region.clone(),
             policy: self.tree.options.policy,
@@ -381,7 +389,7 @@ impl Dispatcher {
                 Outcome::Award { expert, bid } => {
                     taken.insert(expert.clone());
                     let command = match round.scope {
-                        Scope::Home => self.offer(&contest, expert, bid, now),
+                        Scope::Home => self.offer(&contest, expert, bid, round.at),
                         Scope::Neighbours => hand_over(&contest, expert),
                     };
                     match command {
@@ -427,7 +435,8 @@ impl Dispatcher {
             second_round: contest.asked.second_round,
         };
         let spec = &contest.asked.spec;
-        let route = routing::insert(route, spec, bid, ticket.next_offer, false, profile, &terms);
+        let anchored = routing::anchored(route, profile, heard.position, &terms);
+        let route = routing::insert(&anchored, spec, bid, ticket.next_offer, false, profile, &terms);
         let decision = contest.decision(Some(expert), &world.region, terms.policy, now);
         Some(Command::Offer { decision: Box::new(decision), expert: expert.clone(), route: Box::new(route) })
     }

@@ -22,6 +22,8 @@ use std::{
 
 pub(super) struct Round {
     pub(super) id: u64,
+    /// The moment it is judged at.
+    pub(super) at: Timestamp,
     pub(super) scope: Scope,
     pub(super) contests: Vec<Contest>,
     /// Asked and not yet answered.
@@ -108,11 +110,15 @@ impl Contest {
         at: Timestamp,
     ) -> Decision {
         let spec = &self.asked.spec;
+        let position = |heard: &Heard| {
+            let (profile, place) = (heard.profile.as_ref()?, heard.position?);
+            Some(Private::new(profile.person(), place))
+        };
         let candidate = |(expert, heard): (&ExpertId, &Heard)| Candidate {
             expert: expert.clone(),
             profile_version: heard.profile.as_ref().map_or(0, |p| p.version),
             route_version: heard.route.as_ref().map_or(0, |r| r.version),
-            position: heard.position.map(|place| Private::new(spec.person, place)),
+            position: position(heard),
             verdict: match &heard.verdict {
                 Ok(bid) => Verdict::Bid(bid.clone()),
                 Err(rule) => Verdict::Ruled(*rule),

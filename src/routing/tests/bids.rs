@@ -177,6 +177,13 @@ fn an_absence_cuts_the_shift_in_two() {
     assert_eq!(ask("11:30").err(), Some(Rule::ShiftEnd), "home by the absence");
     assert_eq!(ask("12:20").err(), Some(Rule::Absent));
     assert_eq!(ask("12:40").unwrap().depart, at("13:00"));
+
+    // A stop that ran into the absence does not pull the next one into it.
+    let first = holding(&who, std::slice::from_ref(&wanted), &terms("10:00", &settings));
+    let arrive = crate::domain::ticket::RouteEffect::Arrive(at("11:00"));
+    let busy = replan(&first, wanted.ticket, 1, &arrive, &who, &terms("12:40", &settings)).unwrap();
+    let next = bid(&visit(2, place(6_000, 0)), &who, &busy, None, &terms("12:40", &settings)).unwrap();
+    assert_eq!(next.depart, at("13:00"));
 }
 
 #[test]

@@ -113,6 +113,21 @@ fn a_stop_left_without_a_word_ends_when_the_next_begins() {
 }
 
 #[test]
+fn a_drive_whose_beginning_was_withdrawn_still_takes_its_time() {
+    let (mut day, a, b) = two_ahead();
+    let c = visit(3, place(12_000, 0));
+    let terms = terms("09:00", &day.settings);
+    let bid = bid(&c, &day.who, &day.route, None, &terms).unwrap();
+    day.route = insert(&day.route, &c, &bid, 1, false, &day.who, &terms);
+    day.then("09:10", &a, &RouteEffect::Arrive(at("09:10")));
+    day.then("09:20", &b, &RouteEffect::Arrive(at("09:20")));
+    day.then("09:21", &c, &RouteEffect::Depart(at("09:21")));
+    assert_eq!(times(&day.route)[2], ["09:21", "09:21", "09:51"], "next door to the second");
+    day.then("09:21", &b, &RouteEffect::Remove);
+    assert_eq!(times(&day.route)[1], ["09:21", "09:31", "10:01"], "ten minutes from the first");
+}
+
+#[test]
 fn out_of_order_clocks_never_overlap() {
     let (mut day, a, b) = two_ahead();
     day.then("09:30", &a, &RouteEffect::Arrive(at("09:30")));

@@ -58,7 +58,7 @@ fn drive(stops: &[&Stop], who: &Expert, route: &Route, duty: Interval, terms: &T
                 (start, start.plus_s(service_s))
             }
             StopState::Offered | StopState::Assigned => {
-                let mut start = clock.max(terms.now).plus_s(between(here, there));
+                let mut start = clock.max(terms.now).max(duty.from).plus_s(between(here, there));
                 if let Some(window) = stop.window.filter(|w| w.kind == WindowKind::Promise) {
                     start = start.max(window.from);
                 }

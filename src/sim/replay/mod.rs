@@ -203,3 +203,6 @@ impl Drop for Scratch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
