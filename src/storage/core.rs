@@ -4,9 +4,9 @@
 //! leave the overlay only after the snapshot's commit, nothing committed is ever missed.
 
 use super::{
-    Claim, ClaimKey, Fault, Sealer,
+    Claim, ClaimKey, Fault, Sealer, StoreOptions,
     hot::Hot,
-    journal::{Head, JournalReader},
+    journal::{Archive, Head, JournalReader},
     numbers::Numbers,
     overlay::Overlay,
     row::Stamp,
@@ -32,6 +32,8 @@ pub(super) struct Core {
     pub(super) watch: watch::Sender<Seq>,
     /// States committed and not yet taken over by a snapshot: bounds the overlay.
     pub(super) backlog: AtomicUsize,
+    /// For backups; None over a journal without files.
+    pub(super) archive: Option<(Archive, StoreOptions)>,
     /// Who hears of every commit.
     pub(super) hear: RwLock<Option<Hear>>,
 }

@@ -11,6 +11,7 @@
 //! and directory can be deleted and rebuilt from the journal; redb is named only in this folder.
 
 pub mod audit;
+pub mod backup;
 pub mod batch;
 mod codec;
 mod core;

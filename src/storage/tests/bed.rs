@@ -51,7 +51,7 @@ pub(super) fn options(data: &Path, durability: Durability) -> StoreOptions {
         cell: "main".into(),
         durability,
         cache_bytes: 16 << 20,
-        segment_bytes: 64 << 10,
+        segment_bytes: 24 << 10,
         seed: Some(7),
     }
 }
@@ -107,7 +107,8 @@ impl Bed {
         let keys = KeyFile::open(self.dir.path(), KeyOptions { seed: Some(7), create }).unwrap();
         std::fs::create_dir_all(self.cell()).unwrap();
         let recovered =
-            recovery::recover_with(Box::new(journal), &self.cell(), options.cache_bytes, Sealer::new(keys)).unwrap();
+            recovery::recover_with(Box::new(journal), None, &self.cell(), options.cache_bytes, Sealer::new(keys))
+                .unwrap();
         let fatal = Arc::clone(&self.fatal);
         let fatal = Fatal::hook(move |why| fatal.lock().unwrap().push(why.to_owned()));
         self.store = Some(Store::start(recovered, self.durability, None, fatal).unwrap());

@@ -1,6 +1,7 @@
 //! The store as a whole: what it promises, and every way it may be interrupted.
 
 mod audits;
+mod backups;
 mod bed;
 mod codec;
 mod commits;
