@@ -1,6 +1,5 @@
 //! The bare ceiling of one commit: the same bytes appended to a journal and fsynced, nothing else.
 
-use crate::row::Samples;
 use callout::{
     domain::{
         fact::Fact,
@@ -9,30 +8,43 @@ use callout::{
     },
     storage::journal::{Journal, JournalOptions, Record, RedbJournal},
 };
-use std::{path::Path, time::Instant};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
-/// Appends `runs` times `per_run` records of `bytes` bytes, one fsync each, in a journal of its own
-/// below `dir`; how long each run took.
-pub(crate) fn commits(dir: &Path, bytes: usize, per_run: usize, runs: usize) -> Samples {
-    let dir = dir.join("bare");
-    drop(std::fs::remove_dir_all(&dir));
-    let options = JournalOptions { segment_bytes: 256 << 20, relaxed: false, cache_bytes: 16 << 20 };
-    let mut journal = RedbJournal::open(&dir, options).unwrap();
-    let mut samples = Samples::default();
-    for run in 0..runs {
-        let started = Instant::now();
-        for _ in 0..per_run {
-            let first_seq = journal.head().next_seq;
-            // Not all zeros, so that no layer below can be clever about it.
-            let bytes = (0..bytes).map(|at| (at * 31 + run) as u8).collect();
-            journal.append(first_seq, &[Record { first_seq, count: 1, bytes }]).unwrap();
-        }
-        samples.add(started.elapsed());
+/// A journal of its own. Commits to it stand between those measured, so that both meet the same disk.
+pub(crate) struct Bare {
+    journal: RedbJournal,
+    dir: PathBuf,
+}
+
+impl Bare {
+    pub(crate) fn new(dir: &Path) -> Self {
+        let dir = dir.join("bare");
+        drop(fs::remove_dir_all(&dir));
+        let options = JournalOptions { segment_bytes: 256 << 20, relaxed: false, cache_bytes: 16 << 20 };
+        Self { journal: RedbJournal::open(&dir, options).unwrap(), dir }
     }
-    journal.close().unwrap();
-    drop(journal);
-    drop(std::fs::remove_dir_all(&dir));
-    samples
+
+    /// Appends one record of each of these sizes, one fsync each; how long all of them took.
+    pub(crate) fn commit(&mut self, sizes: &[usize]) -> Duration {
+        let started = Instant::now();
+        for size in sizes {
+            let first_seq = self.journal.head().next_seq;
+            // Not all zeros, so that no layer below can be clever about it.
+            let bytes = (0..*size).map(|at| (at as u64 * 31 + first_seq) as u8).collect();
+            self.journal.append(first_seq, &[Record { first_seq, count: 1, bytes }]).unwrap();
+        }
+        started.elapsed()
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.dir));
+    }
 }
 
 /// About what these events take in a record, sealing included.

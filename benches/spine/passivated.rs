@@ -2,7 +2,8 @@
 //! of the same bytes.
 
 use crate::{
-    Options, bare,
+    Options,
+    bare::{Bare, bytes_of},
     country::ready,
     inside::{all_ready, clerk, runtime, start},
     row::{Row, Samples, rounded},
@@ -26,24 +27,25 @@ pub(crate) fn measure(options: &Options) {
     let data = ready(options);
     let wanted = options.tickets_or(TICKETS);
     let runtime = runtime();
-    let samples = runtime.block_on(async {
+    let note = Fact::Ticket(TicketEvent::NoteAdded { text: Private::new(PersonId(1), TEXT.to_owned()) });
+    let bytes = bytes_of([&note].into_iter());
+    let (samples, bare) = runtime.block_on(async {
         let service = start(&data).await;
         all_ready(&service).await;
         // What starting left to do (late routes) is not what is measured here.
         tokio::time::sleep(Duration::from_secs(3)).await;
-        let mut samples = Samples::default();
+        let (mut samples, mut bare, mut journal) = (Samples::default(), Samples::default(), Bare::new(&options.dir));
         for number in scattered(&service, wanted) {
             let command = Command::Note { text: TEXT.to_owned() };
             let sent = Instant::now();
             service.command(number, command, &clerk()).await.unwrap();
             samples.add(sent.elapsed());
+            bare.add(journal.commit(&[bytes]));
         }
         service.stop().await;
-        samples
+        (samples, bare)
     });
     drop(runtime);
-    let note = Fact::Ticket(TicketEvent::NoteAdded { text: Private::new(PersonId(1), TEXT.to_owned()) });
-    let bare = bare::commits(&options.dir, bare::bytes_of([&note].into_iter()), 1, wanted);
     let besides = |q| samples.quantile(q) - bare.quantile(q);
     Row {
         figure: "first command to a passivated ticket, p99 ms",
