@@ -38,7 +38,7 @@ mod tree;
 pub use clock::Clock;
 pub use device::{Device, Push};
 #[cfg(feature = "faults")]
-pub use faults::{Storm, storm};
+pub use faults::{Faults, Freeze, Kind};
 pub use sentinel::{Heartbeat, watchdog};
 pub use service::{
     Caller, ExpertDraft, Failure, Opened, Readiness, RegionDraft, Service, ServiceOptions, Unready, ZipLookup,

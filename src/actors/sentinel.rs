@@ -2,7 +2,8 @@
 //! what should run and does not. The watchdog, a thread of its own, does the same for whole runtimes.
 
 use super::{
-    pulse::{Pulse, Role, monotonic_ms},
+    outbox,
+    pulse::{Pulse, Role, Suspicion, monotonic_ms},
     regions,
     supervise::{EXPERTS, End, Verdict, supervisor},
     tickets,
@@ -54,14 +55,18 @@ fn replace_frozen(tree: &Arc<Tree>, pulse: &Arc<Pulse>, busy_ms: i64) {
     let Some(cell) = pulse.cell() else { return };
     if busy_ms > BLOCKED_MS {
         let actor = cell.get_id();
+        if pulse.suspected(Suspicion::Blocked) {
+            return;
+        }
+        tree.meters.blocked.add(1);
         match &pulse.role {
             Role::Ticket(number) => tree.tickets.forget(number, actor),
             Role::Expert(expert) => tree.experts.forget(expert, actor),
             role @ (Role::Dispatcher(_) | Role::Timers(_)) => regions::replace(tree, role, actor),
-            Role::Outbox => {}
+            Role::Outbox => outbox::replace(tree, actor),
         }
         tracing::error!(actor = %pulse.role, busy_ms, "an actor blocks its thread: replaced, its guards fence it off");
-    } else if busy_ms > FROZEN_MS {
+    } else if busy_ms > FROZEN_MS && !pulse.suspected(Suspicion::Frozen) {
         tree.meters.frozen.add(1);
         tracing::error!(actor = %pulse.role, busy_ms, "an actor does not finish: replaced");
         cell.kill();

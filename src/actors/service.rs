@@ -1,16 +1,18 @@
 //! The handle that doors use: open a ticket, send a command, edit the roster, read. Cheap to clone.
 
 use super::{
-    assign, expert, herald,
+    assign, expert,
+    faults::Faults,
+    herald,
     intake::{self, Atlas},
     meters::Meters,
-    outbox::Outbox,
-    pulse::{Pulses, Role},
+    outbox,
+    pulse::Pulses,
     region, regions,
     reply::{Answer, Reply},
     roster, sentinel,
-    shell::{self, Crash},
-    supervise::{End, supervisor},
+    shell::Crash,
+    supervise::supervisor,
     ticket, tickets,
     tree::{Group, Slot, Tree},
     {Clock, Device, device::Devices},
@@ -189,7 +191,9 @@ impl Service {
             regions: RwLock::default(),
             region_supervisor: OnceLock::new(),
             outbox: Slot::default(),
+            outbox_supervisor: OnceLock::new(),
             stopping: AtomicBool::new(false),
+            faults: Faults::default(),
             store,
         });
         let service = Self { tree };
@@ -209,20 +213,7 @@ impl Service {
         tickets::supervise(tree, root.clone()).await?;
         sentinel::supervise_experts(tree, root.clone()).await?;
         regions::supervise(tree, root.clone()).await?;
-        let told = Arc::downgrade(tree);
-        let outbox = supervisor(
-            move |_, end| {
-                if let (End::Crashed(cause), Some(tree)) = (end, told.upgrade()) {
-                    tracing::warn!(%cause, "the outbox crashed: restarted");
-                    tree.meters.crashes.add(1);
-                    tree.outbox.put(None);
-                }
-            },
-            Some(root),
-        )
-        .await?;
-        let address = shell::spawn(Outbox::new(tree.clone()), Role::Outbox, &outbox, tree)?;
-        tree.outbox.put(Some(address));
+        outbox::supervise(tree, root).await?;
         self.listen();
         if !tree.clock.is_virtual() {
             tree.core.spawn(sentinel::watch(Arc::downgrade(tree)));
@@ -258,6 +249,13 @@ impl Service {
                 tokio::task::yield_now().await;
             }
         });
+    }
+
+    /// What is to go wrong in this tree.
+    #[cfg(feature = "faults")]
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.tree.faults
     }
 
     pub(super) fn tree(&self) -> &Arc<Tree> {
@@ -372,8 +370,8 @@ impl Service {
 
     /// Where an expert is now (memory only; not journalled).
     pub fn position(&self, expert: &ExpertId, place: Place, at: Timestamp) {
-        if let Ok(actor) = expert::need(&self.tree, expert) {
-            actor.send(expert::Msg::Position { place, at });
+        if let Err(crash) = expert::send(&self.tree, expert, expert::Msg::Position { place, at }) {
+            tracing::warn!(%expert, %crash, "a position report was lost");
         }
     }
 

@@ -65,7 +65,6 @@ impl Handler for Timers {
 
 impl Drop for Timers {
     fn drop(&mut self) {
-        self.handle.timing.store(false, Ordering::Release);
         if let Some((_, alarm)) = self.alarm.take() {
             alarm.abort();
         }

@@ -4,6 +4,7 @@ use super::{
     clock::Clock,
     device::Devices,
     expert,
+    faults::Faults,
     intake::Atlas,
     meters::Meters,
     outbox,
@@ -43,7 +44,9 @@ pub(super) struct Tree {
     pub(super) regions: RwLock<BTreeMap<RegionId, Arc<region::Handle>>>,
     pub(super) region_supervisor: OnceLock<ActorCell>,
     pub(super) outbox: Slot<outbox::Msg>,
+    pub(super) outbox_supervisor: OnceLock<ActorCell>,
     pub(super) stopping: AtomicBool,
+    pub(super) faults: Faults,
 }
 
 impl Tree {
@@ -117,8 +120,25 @@ impl<K: Clone + Eq + Hash, M: Send + 'static> Group<K, M> {
         self.lock().by_key.get(key).cloned()
     }
 
+    /// Sends to the actor of `key`, started when it is not running (or has just died, and its
+    /// supervisor has not heard of it yet). One actor too many is returned, to be passivated.
+    pub(super) fn send(
+        &self,
+        key: &K,
+        msg: M,
+        start: impl Fn(&ActorCell) -> Result<Address<M>, Crash>,
+    ) -> Result<Option<Address<M>>, Crash> {
+        let (address, surplus) = self.need(key, &start)?;
+        let Err(Some(msg)) = address.offer(msg) else { return Ok(surplus) };
+        self.forget(key, address.cell().get_id());
+        let (address, surplus) = self.need(key, &start)?;
+        // A message to one that dies this moment is dropped, and its reply says so.
+        address.send(msg);
+        Ok(surplus)
+    }
+
     /// The actor of `key`, started when it is not running. The second value is one to passivate.
-    pub(super) fn need(
+    fn need(
         &self,
         key: &K,
         start: impl FnOnce(&ActorCell) -> Result<Address<M>, Crash>,
