@@ -4,6 +4,8 @@
 //! A command works on a running server (`--server`, `--token`) or on the data of a stopped one
 //! (`--data`), which it then opens with a door on the loopback: one path, the same rules and reports.
 
+mod audit;
+mod backup;
 mod bench;
 pub mod board;
 mod client;
@@ -68,6 +70,14 @@ enum Command {
     /// Tokens: issue, list, revoke
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Prove the promises over the data: counts, and every violation
+    Audit(audit::AuditArgs),
+    /// Copy the data at one consistent moment
+    Backup(backup::BackupArgs),
+    /// Make a data directory of a backup
+    Restore(backup::RestoreArgs),
+    /// Walk the whole chain of the data or of a backup
+    Verify(backup::VerifyArgs),
     /// Recompute stored decisions from the journal
     Decide(decide::DecideArgs),
     /// A whole city, alive in seconds
@@ -97,6 +107,10 @@ pub fn run() -> ExitCode {
         Command::Region(command) => region::run(&command, &settings),
         Command::Ticket(command) => ticket::run(&command, &settings),
         Command::Token(command) => token::run(&command, &settings),
+        Command::Audit(args) => audit::run(&args, &settings),
+        Command::Backup(args) => backup::run(&args, &settings),
+        Command::Restore(args) => backup::restore(&args, &settings),
+        Command::Verify(args) => backup::verify(&args, &settings),
         Command::Decide(args) => decide::run(&args, &settings),
         Command::Bench(command) => bench::run(&command),
     };

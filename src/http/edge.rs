@@ -55,7 +55,8 @@ pub(super) async fn edge(State(shared): State<Context>, mut request: Request, ne
     let path = request.uri().path();
     // Probes get through when nothing else does.
     let probe = matches!(path, "/healthz" | "/readyz" | "/metrics");
-    let deadline = if path.starts_with("/v1/imports/") { limits::IMPORT } else { limits::CALL };
+    let long = path.starts_with("/v1/imports/") || matches!(path, "/v1/audits" | "/v1/backups");
+    let deadline = if long { limits::IMPORT } else { limits::CALL };
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let permit = if probe { None } else { shared.permits.try_acquire().ok() };
     if permit.is_none() && !probe {

@@ -26,6 +26,7 @@ mod serve;
 mod session;
 mod surveys;
 mod tickets;
+mod upkeep;
 
 pub use serve::{Door, serve};
 
