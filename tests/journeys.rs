@@ -429,6 +429,11 @@ fn an_edit_of_what_changed_meanwhile_is_412() {
     assert_eq!(edit("617 555 0101").is(200).text("/phone"), "6175550101");
     assert_eq!(edit("617 555 0102").is(412).code(), "stale");
     assert_eq!(house.get(&admin, "/v1/experts/west-1").text("/phone"), "6175550101");
+    let clerk = house.token(Role::Clerk);
+    let made = house.post(&clerk, "/v1/tickets", &json!({ "title": "x", "channel": "web" })).is(201);
+    let path = format!("/v1/tickets/{}/cancel", made.text("/number"));
+    house.post(&clerk, &format!("/v1/tickets/{}/notes", made.text("/number")), &json!({ "text": "n" })).is(200);
+    house.send("POST", &clerk, &path, &[("if-match", "\"1\"")], &json!({ "reason": "r" })).is(412);
 }
 
 #[test]

@@ -143,3 +143,27 @@ fn bare(status: StatusCode) -> Problem {
     };
     Problem::new(status.as_u16(), code, detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_its_call_and_nothing_else() {
+        assert_eq!(contained(async { 7 }).await, Some(7));
+        assert_eq!(contained(async { panic!("on purpose") }).await, None::<()>);
+    }
+
+    #[test]
+    fn a_fit_request_id_is_kept_and_another_replaced() {
+        let ids = RequestIds::new();
+        let of = |id: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-request-id", id.parse().unwrap());
+            ids.of(&headers)
+        };
+        assert_eq!(&*of("mine-1"), "mine-1");
+        assert_ne!(&*of("with blanks"), "with blanks");
+        assert_ne!(of(""), of(""));
+    }
+}

@@ -25,6 +25,8 @@ mod routes;
 mod serve;
 mod session;
 mod surveys;
+#[cfg(test)]
+mod tests;
 mod tickets;
 mod upkeep;
 
