@@ -6,5 +6,7 @@
 
 mod common;
 
+#[path = "promises/contained.rs"]
+mod contained;
 #[path = "promises/dispatch.rs"]
 mod dispatch;

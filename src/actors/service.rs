@@ -35,6 +35,7 @@ use crate::{
     storage::{ClaimKey, CommitError, Fault, Outcome, Store},
 };
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, OnceLock, RwLock,
         atomic::{AtomicBool, Ordering},
@@ -214,16 +215,18 @@ impl Service {
         sentinel::supervise_experts(tree, root.clone()).await?;
         regions::supervise(tree, root.clone()).await?;
         outbox::supervise(tree, root).await?;
-        self.listen();
-        if !tree.clock.is_virtual() {
-            tree.core.spawn(sentinel::watch(Arc::downgrade(tree)));
+        self.listen()?;
+        if tree.clock.is_virtual() {
+            return Ok(());
         }
-        Ok(())
+        let watched = Arc::downgrade(tree);
+        thread("sentinel", move || sentinel::watch(&watched))
     }
 
-    /// Hears every commit. On virtual time at once, on the committing thread; else through a queue of
-    /// its own, so that the journal's writer never waits for an actor.
-    fn listen(&self) {
+    /// Hears every commit. On virtual time at once, on the committing thread; else on a thread of its
+    /// own, so that the journal's writer never waits for an actor, and an actor that blocks a thread of
+    /// the runtime takes nobody's news with it.
+    fn listen(&self) -> Result<(), Crash> {
         let told = Arc::downgrade(&self.tree);
         if self.tree.clock.is_virtual() {
             self.tree.store.on_commit(Box::new(move |states| {
@@ -233,22 +236,22 @@ impl Service {
                     }
                 }
             }));
-            return;
+            return Ok(());
         }
-        let (sender, mut heard) = tokio::sync::mpsc::unbounded_channel::<Vec<State>>();
+        let (sender, heard) = std::sync::mpsc::channel::<Vec<State>>();
         self.tree.store.on_commit(Box::new(move |states| {
             let _ = sender.send(states.to_vec());
         }));
-        self.tree.core.spawn(async move {
-            while let Some(states) = heard.recv().await {
+        let carry = move || {
+            while let Ok(states) = heard.recv() {
                 let Some(tree) = told.upgrade() else { return };
-                for state in &states {
-                    herald::tell(&tree, state);
+                let told = catch_unwind(AssertUnwindSafe(|| states.iter().for_each(|state| herald::tell(&tree, state))));
+                if told.is_err() {
+                    tracing::error!("news of a commit could not be told: whoever needs them reads the store");
                 }
-                // A flood of commits must not keep the other tasks of this thread waiting.
-                tokio::task::yield_now().await;
             }
-        });
+        };
+        thread("herald", carry)
     }
 
     /// What is to go wrong in this tree.
@@ -433,6 +436,11 @@ impl Service {
             Failure::Overloaded { retry_after_s: 1 }
         })
     }
+}
+
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Crash> {
+    let started = std::thread::Builder::new().name(name.into()).spawn(work);
+    started.map(drop).map_err(|error| Crash(format!("thread {name}: {error}")))
 }
 
 /// Calls of doors under way at the same time; more are refused at once.

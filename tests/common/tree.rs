@@ -61,6 +61,20 @@ pub fn play(time: Time, scene: impl AsyncFnOnce(&Tree)) {
     });
 }
 
+/// Thousands of panics on purpose need not be printed; others are, as ever.
+pub fn quiet_storms() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let loud = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let storm = panic.payload_as_str().is_some_and(|text| text.starts_with("the storm struck"));
+            if !storm {
+                loud(panic);
+            }
+        }));
+    });
+}
+
 pub fn runtime(time: Time) -> tokio::runtime::Runtime {
     let mut builder = match time {
         // Everything that can run does before the scene looks again.
