@@ -10,3 +10,5 @@ mod common;
 mod contained;
 #[path = "promises/dispatch.rs"]
 mod dispatch;
+#[path = "promises/sabotage.rs"]
+mod sabotage;

@@ -245,7 +245,8 @@ impl Service {
         let carry = move || {
             while let Ok(states) = heard.recv() {
                 let Some(tree) = told.upgrade() else { return };
-                let told = catch_unwind(AssertUnwindSafe(|| states.iter().for_each(|state| herald::tell(&tree, state))));
+                let told =
+                    catch_unwind(AssertUnwindSafe(|| states.iter().for_each(|state| herald::tell(&tree, state))));
                 if told.is_err() {
                     tracing::error!("news of a commit could not be told: whoever needs them reads the store");
                 }

@@ -103,6 +103,19 @@ pub fn options(clock: Clock, mailbox: Option<PathBuf>) -> ServiceOptions {
     ServiceOptions { clock, seed: 7, policy: Policy::Insertion, zip: Arc::new(|_| None), mailbox }
 }
 
+/// Opens the store that a tree left behind: its threads may take a moment to let go of the lock.
+pub fn reopen(data: &Path, durability: Durability) -> Store {
+    #[allow(clippy::disallowed_methods, reason = "waits for threads that are ending")]
+    let began = std::time::Instant::now();
+    loop {
+        match Store::open(store_options(data, durability)) {
+            Ok(store) => return store,
+            Err(fault) if began.elapsed().as_secs() > 5 => panic!("{fault}"),
+            Err(_) => std::thread::yield_now(),
+        }
+    }
+}
+
 /// A place so many kilometres east and north of the town's south-west corner.
 pub fn at(east_km: f64, north_km: f64) -> Place {
     Place::new(42.0 + north_km / 111.2, -71.0 + east_km / 82.6).unwrap()
