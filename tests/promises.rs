@@ -12,3 +12,5 @@ mod contained;
 mod dispatch;
 #[path = "promises/sabotage.rs"]
 mod sabotage;
+#[path = "promises/storm.rs"]
+mod storm;
