@@ -8,6 +8,7 @@ pub mod expert;
 pub mod fact;
 pub mod ids;
 pub mod intake;
+pub mod invariants;
 pub mod number;
 pub mod person;
 pub mod place;

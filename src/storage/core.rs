@@ -4,9 +4,9 @@
 //! leave the overlay only after the snapshot's commit, nothing committed is ever missed.
 
 use super::{
-    Claim, ClaimKey, Fault, Sealer,
+    Claim, ClaimKey, Fault, Sealer, StoreOptions,
     hot::Hot,
-    journal::{Head, JournalReader},
+    journal::{Archive, Head, JournalReader},
     numbers::Numbers,
     overlay::Overlay,
     row::Stamp,
@@ -32,6 +32,8 @@ pub(super) struct Core {
     pub(super) watch: watch::Sender<Seq>,
     /// States committed and not yet taken over by a snapshot: bounds the overlay.
     pub(super) backlog: AtomicUsize,
+    /// For backups; None over a journal without files.
+    pub(super) archive: Option<(Archive, StoreOptions)>,
     /// Who hears of every commit.
     pub(super) hear: RwLock<Option<Hear>>,
 }
@@ -54,7 +56,7 @@ impl Core {
     pub(super) fn stamp(&self, thing: &Thing) -> Result<Stamp, Fault> {
         match thing {
             Thing::Ticket(number) => {
-                let found = self.find(*number, |entry| entry.stamp(), |file| file.stamp(*number))?;
+                let found = self.find(*number, super::overlay::Entry::stamp, |file| file.stamp(*number))?;
                 Ok(found.unwrap_or_default())
             }
             Thing::Route(_) | Thing::Expert(_) | Thing::Region(_) | Thing::Catalogue => Ok(self.hot.stamp(thing)),

@@ -114,6 +114,7 @@ impl Hot {
         }
     }
 
+    #[cfg(test)]
     pub(super) fn routes(&self) -> Vec<Arc<Route>> {
         read(&self.0).routes.values().map(|held| Arc::clone(&held.state)).collect()
     }

@@ -10,11 +10,14 @@
 //! Must hold: nothing is answered before its fsync (P1); every batch guards all it writes; snapshots
 //! and directory can be deleted and rebuilt from the journal; redb is named only in this folder.
 
+pub mod audit;
+pub mod backup;
 pub mod batch;
 mod codec;
 mod core;
 mod fatal;
 mod files;
+mod fold;
 mod history;
 mod hot;
 pub mod journal;
@@ -24,13 +27,17 @@ mod numbers;
 mod overlay;
 mod query;
 mod recovery;
+mod replay_check;
 mod row;
 mod sabotage;
 pub mod seal;
 mod snapshot;
 mod store;
+#[cfg(test)]
+mod tests;
 mod writer;
 
+pub use audit::{AuditOptions, AuditReport};
 pub use batch::{Batch, Change, Claim, ClaimKey, CommitError, Committed, Envelope, Fault, Outcome, Recorded};
 pub use core::Hear;
 pub use keys::{KeyFile, KeyOptions, KeyState};

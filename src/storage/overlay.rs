@@ -87,6 +87,7 @@ impl Overlay {
     }
 
     /// How many tickets it holds.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.tickets.iter().map(|shard| read(shard).len()).sum()
     }

@@ -14,7 +14,7 @@ use super::{
     files::io_fault,
     history::each_record,
     hot::Hot,
-    journal::{Journal, JournalOptions, RedbJournal},
+    journal::{Archive, Journal, JournalOptions, RedbJournal},
     numbers::{Numbers, Taken},
     overlay::Overlay,
     row::Stamp,
@@ -67,12 +67,14 @@ pub(super) fn recover(options: &StoreOptions) -> Result<Recovered, Fault> {
             cache_bytes: options.cache_bytes / 4,
         },
     )?;
-    recover_with(Box::new(journal), &dir, options.cache_bytes / 4 * 3, Sealer::new(keys))
+    let archive = Some((journal.archive(), options.clone()));
+    recover_with(Box::new(journal), archive, &dir, options.cache_bytes / 4 * 3, Sealer::new(keys))
 }
 
 /// Recovery over any journal.
 pub(super) fn recover_with(
     journal: Box<dyn Journal>,
+    archive: Option<(Archive, StoreOptions)>,
     dir: &Path,
     cache_bytes: usize,
     sealer: Sealer,
@@ -91,6 +93,7 @@ pub(super) fn recover_with(
         head: Mutex::new(head),
         watch: watch::Sender::new(head.next_seq - 1),
         backlog: AtomicUsize::new(0),
+        archive,
         hear: RwLock::new(None),
     });
     let mut replay = Replay::new(&core, found, history.head)?;
@@ -99,7 +102,9 @@ pub(super) fn recover_with(
     if rebuild_directory {
         find_moved(&core, &mut rounds)?;
         if incarnation > 1 {
-            serials.values_mut().for_each(|serial| *serial = serial.saturating_add(SKIP_AFTER_RESTORE));
+            for serial in serials.values_mut() {
+                *serial = serial.saturating_add(SKIP_AFTER_RESTORE);
+            }
             rounds.directory().serials.extend(serials.clone());
         }
     }

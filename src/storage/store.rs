@@ -5,7 +5,7 @@
 //! makes no difference between the two. `close` is the orderly way.
 
 use super::{
-    Batch, Claim, ClaimKey, CommitError, Committed, DataLock, Fault, Outcome, Recorded,
+    Batch, Claim, ClaimKey, CommitError, Committed, DataLock, Fault, Outcome, Recorded, backup,
     codec::{Encoded, Unencodable},
     core::Core,
     core::Hear,
@@ -113,6 +113,7 @@ impl Store {
     /// applied yet. Errors name the file and the way out.
     pub fn open(options: StoreOptions) -> Result<Self, Fault> {
         let lock = DataLock::take(&options.data)?;
+        backup::check_whole(&options.data)?;
         let recovered = recovery::recover(&options)?;
         Self::start(recovered, options.durability, Some(lock), Fatal::exit())
     }

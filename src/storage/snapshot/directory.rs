@@ -98,26 +98,17 @@ impl DirectoryFile {
     pub(in crate::storage) fn load(&self, sealer: &Sealer) -> Result<Loaded, Fault> {
         self.file.read(|txn| {
             let mut loaded = Loaded::default();
-            let mut states = |table, wrap: &dyn Fn(&[u8]) -> Result<(State, Stamp), Fault>| -> Result<(), Trouble> {
-                for entry in txn.open_table(table)?.iter()? {
-                    let (state, stamp) = wrap(entry?.1.value())?;
-                    loaded.states.push((state, stamp.last_seq));
-                }
-                Ok(())
-            };
-            states(REGIONS, &|bytes| decode::<Region>(bytes, sealer, State::Region))?;
-            states(EXPERTS, &|bytes| decode::<Expert>(bytes, sealer, State::Expert))?;
-            states(ROUTES, &|bytes| decode::<Route>(bytes, sealer, State::Route))?;
-            states(CATALOGUE, &|bytes| decode::<Catalogue>(bytes, sealer, State::Catalogue))?;
-            each(txn, CODES, |key, value| Some(loaded.codes.push((keys::uncode(key)?, region_id(value)?))))?;
-            each(txn, SERIALS, |key, value| Some(loaded.serials.push((keys::uncode(key)?, serial(value)?))))?;
-            each(txn, FORWARDS, |key, value| {
-                Some(loaded.forwards.push((keys::unnumber(*key.first_chunk()?), region_id(value)?)))
-            })?;
-            each(txn, APPLIED, |key, value| {
-                let applied = Seq::from_be_bytes(*value.first_chunk()?);
-                Some(drop(loaded.applied.insert(region_id(key)?, applied)))
-            })?;
+            states(txn, REGIONS, &mut loaded, |bytes| decode::<Region>(bytes, sealer, State::Region))?;
+            states(txn, EXPERTS, &mut loaded, |bytes| decode::<Expert>(bytes, sealer, State::Expert))?;
+            states(txn, ROUTES, &mut loaded, |bytes| decode::<Route>(bytes, sealer, State::Route))?;
+            states(txn, CATALOGUE, &mut loaded, |bytes| decode::<Catalogue>(bytes, sealer, State::Catalogue))?;
+            loaded.codes = pairs(txn, CODES, |key, value| Some((keys::uncode(key)?, region_id(value)?)))?;
+            loaded.serials = pairs(txn, SERIALS, |key, value| Some((keys::uncode(key)?, serial(value)?)))?;
+            let number = |key: &[u8]| key.first_chunk().map(|bytes| keys::unnumber(*bytes));
+            loaded.forwards = pairs(txn, FORWARDS, |key, value| Some((number(key)?, region_id(value)?)))?;
+            let applied = |value: &[u8]| value.first_chunk().map(|bytes| Seq::from_be_bytes(*bytes));
+            let regions = pairs(txn, APPLIED, |key, value| Some((region_id(key)?, applied(value)?)))?;
+            loaded.applied = regions.into_iter().collect();
             Ok(loaded)
         })
     }
@@ -220,19 +211,31 @@ fn encode(state: &State, last_seq: Seq, sealer: &Sealer) -> Option<(&'static str
     })
 }
 
-/// Passes every row to `take`, which answers None for one that makes no sense.
-fn each(
+fn states(
     txn: &redb::ReadTransaction,
     table: Table,
-    mut take: impl FnMut(&[u8], &[u8]) -> Option<()>,
+    loaded: &mut Loaded,
+    decode: impl Fn(&[u8]) -> Result<(State, Stamp), Fault>,
 ) -> Result<(), Trouble> {
     for entry in txn.open_table(table)?.iter()? {
-        let (key, value) = entry?;
-        if take(key.value(), value.value()).is_none() {
-            return Err(bad("a row makes no sense").into());
-        }
+        let (state, stamp) = decode(entry?.1.value())?;
+        loaded.states.push((state, stamp.last_seq));
     }
     Ok(())
+}
+
+/// All rows of a table; `parse` answers None for one that makes no sense.
+fn pairs<T>(
+    txn: &redb::ReadTransaction,
+    table: Table,
+    parse: impl Fn(&[u8], &[u8]) -> Option<T>,
+) -> Result<Vec<T>, Trouble> {
+    let mut found = Vec::new();
+    for entry in txn.open_table(table)?.iter()? {
+        let (key, value) = entry?;
+        found.push(parse(key.value(), value.value()).ok_or_else(|| bad("a row makes no sense"))?);
+    }
+    Ok(found)
 }
 
 fn claim_of(bytes: &[u8]) -> Result<Claim, Fault> {

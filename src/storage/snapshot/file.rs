@@ -12,12 +12,7 @@ use crate::storage::{
     overlay::{read, write},
 };
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition};
-use std::{
-    fs,
-    panic::AssertUnwindSafe,
-    path::{Path, PathBuf},
-    sync::RwLock,
-};
+use std::{fs, panic::AssertUnwindSafe, path::PathBuf, sync::RwLock};
 
 /// Tables hold raw bytes, so that no type name of redb locks the data in.
 pub(super) type Table = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -149,10 +144,6 @@ impl SnapshotFile {
                 Err(fault(&self.path, "the snapshot could not be reopened"))
             }
         }
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
     }
 
     fn reopen(&self) {

@@ -94,28 +94,43 @@ impl RegionFile {
         sealer: &Sealer,
         visit: &mut dyn FnMut(Ticket, Stamp),
     ) -> Result<(), Fault> {
-        self.for_each(&[OPEN], sealer, visit)
+        self.file.read(|txn| each_row(txn, OPEN, sealer, visit))
     }
 
-    /// All rows.
-    pub(in crate::storage) fn for_each_ticket(
+    /// Passes every row to `visit`, and names what of index and deadlines is not what the rows imply.
+    pub(in crate::storage) fn check(
         &self,
         sealer: &Sealer,
         visit: &mut dyn FnMut(Ticket, Stamp),
-    ) -> Result<(), Fault> {
-        self.for_each(&[OPEN, ENDED], sealer, visit)
-    }
-
-    fn for_each(&self, tables: &[Table], sealer: &Sealer, visit: &mut dyn FnMut(Ticket, Stamp)) -> Result<(), Fault> {
+    ) -> Result<Vec<String>, Fault> {
+        let (mut index, mut timers) = (BTreeMap::new(), BTreeMap::new());
+        let mut odd = Vec::new();
         self.file.read(|txn| {
-            for table in tables {
-                for entry in txn.open_table(*table)?.iter()? {
-                    let (ticket, stamp) = rows::decode(entry?.1.value(), sealer)?;
+            for (table, open) in [(OPEN, true), (ENDED, false)] {
+                each_row(txn, table, sealer, &mut |ticket, stamp| {
+                    if ticket.phase.open() != open {
+                        odd.push(format!("{} lies among tickets of the other kind", ticket.number));
+                    }
+                    index.extend(keys::index_rows(&ticket, sealer));
+                    timers.extend(keys::timer_keys(&ticket).into_iter().map(|key| (key, Vec::new())));
                     visit(ticket, stamp);
+                })?;
+            }
+            for (name, table, implied) in [("index", INDEX, &mut index), ("deadlines", TIMERS, &mut timers)] {
+                let mut surplus = 0;
+                for entry in txn.open_table(table)?.iter()? {
+                    let (key, value) = entry?;
+                    if implied.remove(key.value()).is_none_or(|implied| implied != value.value()) {
+                        surplus += 1;
+                    }
+                }
+                if surplus > 0 || !implied.is_empty() {
+                    odd.push(format!("{name}: {} rows missing, {surplus} too many", implied.len()));
                 }
             }
             Ok(())
-        })
+        })?;
+        Ok(odd)
     }
 
     /// The numbers of all rows.
@@ -267,6 +282,19 @@ impl Plan {
     fn rows(&mut self, open: bool) -> &mut Writes {
         if open { &mut self.open } else { &mut self.ended }
     }
+}
+
+fn each_row(
+    txn: &redb::ReadTransaction,
+    table: Table,
+    sealer: &Sealer,
+    visit: &mut dyn FnMut(Ticket, Stamp),
+) -> Result<(), Trouble> {
+    for entry in txn.open_table(table)?.iter()? {
+        let (ticket, stamp) = rows::decode(entry?.1.value(), sealer)?;
+        visit(ticket, stamp);
+    }
+    Ok(())
 }
 
 fn stored(tables: (&Rows<'_>, &Rows<'_>), key: &[u8], sealer: &Sealer) -> Result<Option<(Ticket, Stamp)>, Trouble> {

@@ -142,6 +142,8 @@ struct Before {
 struct Life {
     ticket: Ticket,
     started: bool,
+    /// The last offer was the router's own, not a person's.
+    by_router: bool,
     automatic: bool,
     escalated: bool,
 }
@@ -268,7 +270,8 @@ impl Ledger {
                 *self.externals.entry(id.clone()).or_default() += 1;
             }
             let ticket = Ticket::opened(opened);
-            self.tickets.insert(number, Life { ticket, started: false, automatic: false, escalated: false });
+            self.tickets
+                .insert(number, Life { ticket, started: false, by_router: false, automatic: false, escalated: false });
             return;
         }
         let Some(life) = self.tickets.get_mut(&number) else {
@@ -276,7 +279,10 @@ impl Ledger {
             return;
         };
         self.counts.count(event);
-        life.automatic |= matches!(event, TicketEvent::Accepted { .. });
+        if let TicketEvent::Offered { reason, .. } = event {
+            life.by_router = reason.is_none();
+        }
+        life.automatic |= life.by_router && matches!(event, TicketEvent::Accepted { .. });
         life.escalated |= matches!(event, TicketEvent::Escalated(_));
         if let TicketEvent::Completed { .. } = event {
             self.served += 1;
@@ -452,24 +458,4 @@ impl Middle {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quantiles_are_values_that_occurred() {
-        let values: Vec<f64> = (1..=100).rev().map(f64::from).collect();
-        assert_eq!(Spread::of(&values), Spread { mean: 50.5, p50: 50.0, p90: 90.0, p99: 99.0 });
-        assert_eq!(Middle::of(&[3.0]), Middle { p50: 3.0, p99: 3.0 });
-        assert_eq!(Middle::of(&[]), Middle::default());
-    }
-
-    #[test]
-    fn a_day_of_driving_ends_where_the_next_shift_begins() {
-        let hour = |h: i64| Timestamp(h * 3_600_000);
-        let place = Place { lat_e6: 0, lon_e6: 0 };
-        let shifts = [Interval { from: hour(8), to: hour(16) }, Interval { from: hour(32), to: hour(40) }];
-        let stops = [hour(9), hour(15), hour(17), hour(33)].map(|at| (at, place));
-        let days: Vec<usize> = days(&stops, &shifts).map(<[_]>::len).collect();
-        assert_eq!(days, [3, 1], "overtime belongs to the shift before it");
-    }
-}
+mod tests;

@@ -1,0 +1,232 @@
+//! Crashes, damage and loss: what was answered is there again, and nothing else.
+
+use super::bed::{Bed, Sight, T0, batch, claim, expert, options, region};
+use crate::{
+    domain::{
+        ids::{Thing, TicketNumber},
+        ticket::{Command, Phase},
+    },
+    storage::{Durability, Store},
+};
+use std::fs;
+
+/// Tickets in every place: snapshots, tail, moved, ended; a claim on each side.
+fn busy(bed: &Bed) -> Vec<TicketNumber> {
+    let numbers: Vec<TicketNumber> = (0..6).map(|minute| bed.open("north", minute)).collect();
+    bed.cancel(numbers[0]);
+    bed.hand_over(numbers[1], "south");
+    let mut keyed = bed.opening("south", 7).1;
+    keyed.claims.push(claim("early", numbers[0]));
+    bed.commit(keyed).unwrap();
+    bed.store().flush().unwrap();
+    bed.cancel(numbers[2]);
+    bed.hand_over(numbers[3], "south");
+    bed.hand_over(numbers[1], "north");
+    bed.award(numbers[4]);
+    let mut keyed = bed.opening("south", 8).1;
+    keyed.claims.push(claim("late", numbers[1]));
+    bed.commit(keyed).unwrap();
+    numbers
+}
+
+fn found_again(bed: &mut Bed, before: &Sight) {
+    bed.restart();
+    assert_eq!(bed.sight(), *before);
+    assert_eq!(super::audits::violations(bed), []);
+    assert!(bed.store().ticket_by_external_id("early").unwrap().is_some());
+    assert!(bed.store().ticket_by_external_id("late").unwrap().is_some());
+    // And once more, from the snapshots that the recovery wrote.
+    bed.store().flush().unwrap();
+    bed.restart();
+    assert_eq!(bed.store().core().overlay.len(), 0);
+    assert_eq!(bed.sight(), *before);
+}
+
+#[test]
+fn after_a_crash_everything_answered_is_there() {
+    let mut bed = Bed::peopled();
+    busy(&bed);
+    let before = bed.sight();
+    found_again(&mut bed, &before);
+}
+
+#[test]
+fn every_lost_snapshot_is_rebuilt_to_the_same() {
+    for lost in ["regions/north.redb", "regions/south.redb", "directory.redb", "regions", "*"] {
+        let mut bed = Bed::peopled();
+        busy(&bed);
+        let before = bed.sight();
+        bed.crash();
+        match lost {
+            "regions" => fs::remove_dir_all(bed.cell().join(lost)).unwrap(),
+            "*" => {
+                fs::remove_dir_all(bed.cell().join("regions")).unwrap();
+                fs::remove_file(bed.cell().join("directory.redb")).unwrap();
+            }
+            file => fs::remove_file(bed.cell().join(file)).unwrap(),
+        }
+        found_again(&mut bed, &before);
+    }
+}
+
+#[test]
+fn a_damaged_snapshot_is_set_aside_and_rebuilt() {
+    for damaged in ["regions/north.redb", "directory.redb"] {
+        for damage in [&b"not a snapshot at all, whatever it says"[..], &[0; 9000]] {
+            let mut bed = Bed::peopled();
+            busy(&bed);
+            let before = bed.sight();
+            bed.crash();
+            fs::write(bed.cell().join(damaged), damage).unwrap();
+            found_again(&mut bed, &before);
+            assert!(bed.cell().join(format!("{damaged}.damaged")).exists());
+        }
+    }
+}
+
+#[test]
+fn an_old_copy_of_a_snapshot_is_rebuilt() {
+    let mut bed = Bed::peopled();
+    let number = bed.open("north", 0);
+    bed.store().flush().unwrap();
+    bed.crash();
+    let file = bed.cell().join("regions/north.redb");
+    let old = fs::read(&file).unwrap();
+    bed.restart();
+    busy(&bed);
+    bed.cancel(number);
+    bed.store().flush().unwrap();
+    let before = bed.sight();
+    bed.crash();
+    fs::write(&file, old).unwrap();
+    found_again(&mut bed, &before);
+}
+
+#[test]
+fn a_snapshot_ahead_of_the_journal_is_rebuilt() {
+    let mut bed = Bed::peopled();
+    let number = bed.open("north", 0);
+    let before = bed.sight();
+    bed.store().close().unwrap();
+    bed.crash();
+    let (journal, kept) = (bed.cell().join("journal"), bed.dir.path().join("kept"));
+    copy(&journal, &kept);
+    bed.restart();
+    bed.cancel(number);
+    bed.store().close().unwrap();
+    bed.crash();
+    fs::remove_dir_all(&journal).unwrap();
+    fs::rename(&kept, &journal).unwrap();
+    bed.restart();
+    assert_eq!(bed.sight(), before);
+    assert_eq!(bed.ticket(number).phase, Phase::New);
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+    }
+}
+
+/// A crash between the two files of a handover: one has it, the other not, whichever came first.
+#[test]
+fn a_handover_of_which_only_one_file_knows_is_whole_again() {
+    for behind in ["north", "south"] {
+        let mut bed = Bed::peopled();
+        let number = bed.open("north", 0);
+        bed.open("south", 1);
+        bed.store().flush().unwrap();
+        bed.crash();
+        let (file, directory) = (bed.cell().join(format!("regions/{behind}.redb")), bed.cell().join("directory.redb"));
+        let old = (fs::read(&file).unwrap(), fs::read(&directory).unwrap());
+        bed.restart();
+        bed.hand_over(number, "south");
+        bed.store().flush().unwrap();
+        let before = bed.sight();
+        bed.crash();
+        fs::write(&file, old.0).unwrap();
+        fs::write(&directory, old.1).unwrap();
+        bed.restart();
+        assert_eq!(bed.sight(), before);
+        bed.store().flush().unwrap();
+        bed.restart();
+        assert_eq!(bed.sight(), before);
+        let rows = |name: &str| {
+            let mut rows = Vec::new();
+            bed.store().core().snapshots.region(&region(name)).unwrap().numbers(&mut |n| rows.push(n)).unwrap();
+            rows.contains(&number)
+        };
+        assert_eq!((rows("north"), rows("south")), (false, true), "{behind} was behind");
+    }
+}
+
+#[test]
+fn numbers_and_codes_are_not_given_out_again_after_a_crash() {
+    let mut bed = Bed::peopled();
+    let number = bed.open("north", 0);
+    let code = bed.store().next_region_code();
+    bed.add_region("west");
+    bed.restart();
+    assert!(bed.store().next_number(&region("north")).unwrap() > number);
+    assert!(bed.store().next_region_code() > code);
+    bed.store().flush().unwrap();
+    bed.restart();
+    assert!(bed.store().next_number(&region("north")).unwrap() > number);
+}
+
+#[test]
+fn guards_and_claims_hold_after_a_crash() {
+    let mut bed = Bed::peopled();
+    let number = bed.open("north", 0);
+    let stale = bed.deciding(number, Command::Cancel { reason: "late".into() });
+    bed.cancel(number);
+    let mut keyed = bed.opening("north", 1).1;
+    keyed.claims.push(claim("form", number));
+    bed.commit(keyed.clone()).unwrap();
+    bed.restart();
+    assert!(bed.commit(batch(vec![stale])).is_err());
+    keyed.changes = bed.opening("south", 1).1.changes;
+    assert!(bed.commit(keyed).is_err());
+}
+
+#[test]
+fn history_goes_on_across_a_crash() {
+    let mut bed = Bed::peopled();
+    bed.ok(vec![bed.route_change("ann", 1)]);
+    bed.restart();
+    bed.ok(vec![bed.route_change("ann", 2)]);
+    bed.store().flush().unwrap();
+    bed.restart();
+    bed.ok(vec![bed.route_change("ann", 3)]);
+    let history = bed.store().history(&Thing::Route(expert("ann"))).unwrap();
+    assert_eq!(history.iter().map(|event| event.version).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(bed.store().route(&expert("ann")).unwrap().served, 3);
+}
+
+#[test]
+fn timers_of_what_the_tail_changed_are_those_of_the_new_state() {
+    let mut bed = Bed::peopled();
+    let number = bed.open("north", 0);
+    bed.store().flush().unwrap();
+    let opened = bed.sight().timers;
+    assert!(!opened.is_empty());
+    bed.command(number, Command::Hold { reason: "holiday".into(), until: Some(T0.plus_s(200_000)) });
+    let held = bed.sight().timers;
+    assert_ne!(held, opened);
+    bed.restart();
+    assert_eq!(bed.sight().timers, held);
+    bed.store().flush().unwrap();
+    bed.restart();
+    assert_eq!(bed.sight().timers, held);
+}
+
+#[test]
+fn a_missing_key_file_is_named() {
+    let mut bed = Bed::peopled();
+    bed.crash();
+    fs::remove_file(bed.dir.path().join("keys")).unwrap();
+    let refused = Store::open(options(bed.dir.path(), Durability::Fsync)).err().unwrap().to_string();
+    assert!(refused.contains("key file is missing"), "{refused}");
+}

@@ -1,0 +1,11 @@
+//! The store as a whole: what it promises, and every way it may be interrupted.
+
+mod audits;
+mod backups;
+mod bed;
+mod codec;
+mod commits;
+mod crashes;
+mod faults;
+mod lists;
+mod samples;
