@@ -6,5 +6,11 @@
 
 mod common;
 
+#[path = "promises/contained.rs"]
+mod contained;
 #[path = "promises/dispatch.rs"]
 mod dispatch;
+#[path = "promises/sabotage.rs"]
+mod sabotage;
+#[path = "promises/storm.rs"]
+mod storm;

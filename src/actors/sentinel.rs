@@ -19,6 +19,8 @@ use std::{
 };
 
 const LOOK_MS: u64 = 250;
+/// How often a runtime beats, and the watchdog listens.
+const BEAT_MS: u64 = 500;
 /// An actor that handles one message for longer is frozen (found within 2 s).
 const FROZEN_MS: i64 = 1_500;
 /// One that does not die of it blocks its thread: it is replaced, and fenced by its guards (3 s).
@@ -26,10 +28,10 @@ const BLOCKED_MS: i64 = 2_500;
 /// A runtime that gives no sign of life for longer ends the process (exit code 70).
 const SILENT_MS: i64 = 10_000;
 
-/// Looks around until the tree stops.
-pub(super) async fn watch(tree: Weak<Tree>) {
+/// Looks around until the tree stops, on a thread of its own: however many of the runtime's are blocked.
+pub(super) fn watch(tree: &Weak<Tree>) {
     loop {
-        nap(Duration::from_millis(LOOK_MS)).await;
+        pause(LOOK_MS);
         let Some(tree) = tree.upgrade() else { return };
         if tree.stopping.load(Ordering::Acquire) {
             return;
@@ -46,7 +48,7 @@ pub(super) async fn watch(tree: Weak<Tree>) {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "the sentinel watches the machine's time, not the tree's")]
+#[allow(clippy::disallowed_methods, reason = "signs of life come in the machine's time, not the tree's")]
 async fn nap(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
@@ -114,7 +116,7 @@ impl Heartbeat {
             while let Some(heart) = beating.upgrade() {
                 heart.last_ms.store(monotonic_ms(), Ordering::Release);
                 drop(heart);
-                nap(Duration::from_millis(500)).await;
+                nap(Duration::from_millis(BEAT_MS)).await;
             }
         });
         heart
@@ -138,15 +140,15 @@ pub fn watchdog(service: &super::Service, hearts: Vec<Arc<Heartbeat>>) -> std::i
                 }
             }
             drop(tree);
-            pause();
+            pause(BEAT_MS);
         }
     };
     std::thread::Builder::new().name("watchdog".into()).spawn(watch).map(|_| ())
 }
 
 #[allow(clippy::disallowed_methods, reason = "a thread outside all runtimes has no other way to wait")]
-fn pause() {
-    std::thread::sleep(Duration::from_millis(500));
+fn pause(ms: u64) {
+    std::thread::sleep(Duration::from_millis(ms));
 }
 
 fn dump(tree: &Tree, runtime: &str, silent_ms: i64) {

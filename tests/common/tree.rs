@@ -61,6 +61,20 @@ pub fn play(time: Time, scene: impl AsyncFnOnce(&Tree)) {
     });
 }
 
+/// Thousands of panics on purpose need not be printed; others are, as ever.
+pub fn quiet_storms() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let loud = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let storm = panic.payload_as_str().is_some_and(|text| text.starts_with("the storm struck"));
+            if !storm {
+                loud(panic);
+            }
+        }));
+    });
+}
+
 pub fn runtime(time: Time) -> tokio::runtime::Runtime {
     let mut builder = match time {
         // Everything that can run does before the scene looks again.
@@ -87,6 +101,19 @@ pub fn store_options(data: &Path, durability: Durability) -> StoreOptions {
 
 pub fn options(clock: Clock, mailbox: Option<PathBuf>) -> ServiceOptions {
     ServiceOptions { clock, seed: 7, policy: Policy::Insertion, zip: Arc::new(|_| None), mailbox }
+}
+
+/// Opens the store that a tree left behind: its threads may take a moment to let go of the lock.
+pub fn reopen(data: &Path, durability: Durability) -> Store {
+    #[allow(clippy::disallowed_methods, reason = "waits for threads that are ending")]
+    let began = std::time::Instant::now();
+    loop {
+        match Store::open(store_options(data, durability)) {
+            Ok(store) => return store,
+            Err(fault) if began.elapsed().as_secs() > 5 => panic!("{fault}"),
+            Err(_) => std::thread::yield_now(),
+        }
+    }
 }
 
 /// A place so many kilometres east and north of the town's south-west corner.

@@ -109,6 +109,8 @@ pub(super) enum Msg {
     SettleDeadline(u64),
     /// Some route may have been overtaken by the clock.
     Late,
+    /// Rounds that led nowhere may be held again.
+    Resume,
 }
 
 /// People are told about a visit only this long before its window opens.
@@ -127,6 +129,9 @@ pub(super) struct Dispatcher {
     early: Vec<Msg>,
     round: Option<Round>,
     next_round: u64,
+    /// Somebody got room: the next round is worth holding at once.
+    roomy: bool,
+    resume: Option<tokio::task::AbortHandle>,
     /// When the next route may be late, and the alarm set for it.
     alarm: Option<(Timestamp, tokio::task::AbortHandle)>,
 }
@@ -170,7 +175,8 @@ impl Handler for Dispatcher {
 impl Drop for Dispatcher {
     fn drop(&mut self) {
         let round = self.round.take().and_then(|round| round.deadline);
-        for alarm in round.into_iter().chain(self.alarm.take().map(|(_, alarm)| alarm)) {
+        let alarm = self.alarm.take().map(|(_, alarm)| alarm);
+        for alarm in round.into_iter().chain(alarm).chain(self.resume.take()) {
             alarm.abort();
         }
     }
@@ -186,6 +192,8 @@ impl Dispatcher {
             early: Vec::new(),
             round: None,
             next_round: 1,
+            roomy: false,
+            resume: None,
             alarm: None,
         }
     }
@@ -226,6 +234,7 @@ impl Dispatcher {
             Msg::Settled { round, number, answer } => self.settled(round, number, answer),
             Msg::SettleDeadline(id) => self.settle_deadline(id),
             Msg::Late => self.late(me).await,
+            Msg::Resume => self.resume = None,
         }
     }
 
@@ -246,7 +255,8 @@ impl Dispatcher {
         let until = self.tree.clock.now().plus_s(WINDOW_LEAD_S);
         let Some(world) = &mut self.world else { return };
         if !expert.retired {
-            world.queue.wake(expert, f64::from(world.region.settings.reach_m), until, limit);
+            let woken = world.queue.wake(expert, f64::from(world.region.settings.reach_m), until, limit);
+            self.roomy |= woken > 0;
         }
     }
 
