@@ -7,6 +7,7 @@
 mod bench;
 pub mod board;
 mod client;
+mod customers;
 mod decide;
 pub mod demo;
 mod expert;
@@ -18,6 +19,7 @@ mod serve;
 mod target;
 mod ticket;
 mod token;
+mod top;
 
 use crate::{
     actors::Clock,
@@ -72,6 +74,8 @@ enum Command {
     Decide(decide::DecideArgs),
     /// A whole city, alive in seconds
     Demo(demo::DemoArgs),
+    /// The demo's board, of any running server
+    Top(top::TopArgs),
     /// Days of requests through the real router; prints the figures
     Replay(replay::ReplayArgs),
     /// The load generator
@@ -90,7 +94,7 @@ pub fn run() -> ExitCode {
     telemetry::start(&settings.log);
     let done = match cli.command {
         Command::Serve(args) => return serve::run(&args, settings),
-        Command::Demo(args) => return demo::run(&args),
+        Command::Demo(args) => return demo::run(&args, settings),
         Command::Replay(args) => return replay::run(&args),
         Command::Import(args) => import::run(&args, &settings),
         Command::Expert(command) => expert::run(&command, &settings),
@@ -98,6 +102,7 @@ pub fn run() -> ExitCode {
         Command::Ticket(command) => ticket::run(&command, &settings),
         Command::Token(command) => token::run(&command, &settings),
         Command::Decide(args) => decide::run(&args, &settings),
+        Command::Top(args) => top::run(&args),
         Command::Bench(command) => bench::run(&command),
     };
     done.unwrap_or_else(Trouble::exit)
