@@ -130,7 +130,7 @@ impl Store {
         let keys = super::KeyFile::open(&options.data, super::KeyOptions { seed: options.seed, create })?;
         let dir = recovery::cell_dir(options);
         std::fs::create_dir_all(&dir).map_err(|error| io_fault(&dir, "make the folder", &error))?;
-        let recovered = recovery::recover_with(journal, &dir, options.cache_bytes, super::Sealer::new(keys))?;
+        let recovered = recovery::recover_with(journal, None, &dir, options.cache_bytes, super::Sealer::new(keys))?;
         Self::start(recovered, options.durability, Some(lock), Fatal::hook(fatal))
     }
 
