@@ -43,12 +43,13 @@ const NEIGHBOURS: usize = 6;
 const STALE_LIMIT: u8 = 20;
 
 impl Dispatcher {
-    pub(super) fn start_round(&mut self, me: &Address<Msg>) {
+    /// False when there is nothing to hold a round about, or no turn for it now.
+    pub(super) fn start_round(&mut self, me: &Address<Msg>) -> bool {
         let now = self.tree.clock.now();
         if !self.worth_a_round(me, now) {
-            return;
+            return false;
         }
-        let Some(world) = &mut self.world else { return };
+        let Some(world) = &mut self.world else { return false };
         let (scope, numbers) = world.queue.next(VISITS_PER_ROUND);
         let mut round = Round {
             id: self.next_round,
@@ -96,6 +97,7 @@ impl Dispatcher {
         } else {
             self.award(me);
         }
+        true
     }
 
     /// Rounds that lead nowhere are bounded for all regions together: a flood of tickets that nobody

@@ -159,9 +159,9 @@ impl Handler for Dispatcher {
             self.act(me, msg).await;
         }
         if self.round.is_none() {
-            self.start_round(me);
+            let held = self.start_round(me);
             // A round that found nobody to ask is over at once, and the next one may ask elsewhere.
-            if self.round.is_none() && self.world.as_ref().is_some_and(|world| world.queue.has_ready()) {
+            if held && self.round.is_none() && self.world.as_ref().is_some_and(|world| world.queue.has_ready()) {
                 me.send(Msg::Next);
             }
         }
