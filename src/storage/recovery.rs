@@ -53,8 +53,8 @@ pub(super) fn cell_dir(options: &StoreOptions) -> PathBuf {
 }
 
 /// The caller holds the data directory's lock.
-pub(super) fn recover(options: &StoreOptions) -> Result<Recovered, Fault> {
-    let dir = cell_dir(options);
+pub(super) fn recover(options: StoreOptions) -> Result<Recovered, Fault> {
+    let dir = cell_dir(&options);
     let journal_dir = dir.join("journal");
     fs::create_dir_all(&dir).map_err(|error| io_fault(&dir, "make the folder", &error))?;
     let fresh = !holds_anything(&journal_dir)?;
@@ -67,8 +67,9 @@ pub(super) fn recover(options: &StoreOptions) -> Result<Recovered, Fault> {
             cache_bytes: options.cache_bytes / 4,
         },
     )?;
-    let archive = Some((journal.archive(), options.clone()));
-    recover_with(Box::new(journal), archive, &dir, options.cache_bytes / 4 * 3, Sealer::new(keys))
+    let cache_bytes = options.cache_bytes / 4 * 3;
+    let archive = Some((journal.archive(), options));
+    recover_with(Box::new(journal), archive, &dir, cache_bytes, Sealer::new(keys))
 }
 
 /// Recovery over any journal.
