@@ -2,10 +2,17 @@
 //! expert comes, and anyone can find out why. Start reading at `docs/ARCHITECTURE.md`.
 
 pub mod actors;
+pub mod api;
+pub mod app;
 pub mod bench;
 pub mod cli;
 pub mod domain;
+pub mod http;
 pub mod import;
+pub mod load;
 pub mod routing;
+pub mod settings;
 pub mod sim;
 pub mod storage;
+pub mod telemetry;
+pub mod tokens;

@@ -33,7 +33,7 @@ pub(super) enum Msg {
 
 pub(super) struct BidRequest {
     pub(super) round: u64,
-    /// The moment all bids, the award and its record are judged at.
+    /// The moment to judge as of.
     pub(super) at: Timestamp,
     /// Whose dispatcher asks.
     pub(super) asker: RegionId,
@@ -127,11 +127,11 @@ impl ExpertActor {
     }
 }
 
-/// The expert's actor, started when it is not running.
-pub(super) fn need(tree: &Arc<Tree>, id: &ExpertId) -> Result<Address<Msg>, Crash> {
+/// Sends to the expert's actor, starting it when needed.
+pub(super) fn send(tree: &Arc<Tree>, id: &ExpertId, msg: Msg) -> Result<(), Crash> {
     let start = |supervisor: &ractor::ActorCell| {
         let actor = ExpertActor::new(id.clone(), tree.clone());
         super::shell::spawn(actor, super::pulse::Role::Expert(id.clone()), supervisor, tree)
     };
-    tree.experts.need(id, start).map(|(address, _)| address)
+    tree.experts.send(id, msg, start).map(drop)
 }

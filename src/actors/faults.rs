@@ -1,55 +1,132 @@
-//! The fault switch of the panic storm: with the `faults` feature, actors panic at random before they
-//! handle a message. Without the feature it is nothing.
+//! The fault switches of the storm and freeze tests: with the `faults` feature, actors of one tree panic,
+//! hang or block before they handle a message. Without the feature they are nothing.
 
 use super::pulse::Role;
 
 #[cfg(not(feature = "faults"))]
-pub(super) fn strike(_: &Role) {}
+#[derive(Clone, Default)]
+pub(super) struct Faults;
+
+#[cfg(not(feature = "faults"))]
+impl Faults {
+    #[allow(clippy::unused_async, clippy::unused_self, reason = "the shape of the one that does something")]
+    pub(super) async fn strike(&self, _: &Role) {}
+}
 
 #[cfg(feature = "faults")]
-pub(super) use storm::strike;
-#[cfg(feature = "faults")]
-pub use storm::{Storm, storm};
+pub use switches::{Faults, Freeze, Kind};
 
 #[cfg(feature = "faults")]
-mod storm {
+mod switches {
     use super::Role;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::{
+        collections::BTreeMap,
+        sync::{
+            Arc, Mutex, PoisonError,
+            atomic::{AtomicU64, Ordering},
+        },
+    };
 
-    /// Panics still owed, by kind of actor: each message of that kind takes one, if there is one.
-    static OWED: [AtomicU64; 3] = [AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0)];
-    static STRUCK: AtomicU64 = AtomicU64::new(0);
+    /// What is to go wrong in one tree. Cheap to clone; all clones are one.
+    #[derive(Clone, Default)]
+    pub struct Faults(Arc<Switches>);
+
+    #[derive(Default)]
+    struct Switches {
+        /// Panics still owed, by kind of actor: each message of that kind takes one, if there is one.
+        owed: [AtomicU64; 3],
+        struck: AtomicU64,
+        /// By an actor's name ("ticket A1-...", "dispatcher of north"): met once, by its next message.
+        freezes: Mutex<BTreeMap<String, Freeze>>,
+        frozen: AtomicU64,
+    }
 
     /// Which actors are to panic.
-    #[derive(Clone, Copy, Debug)]
-    pub enum Storm {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Kind {
         Ticket = 0,
         Expert = 1,
         Dispatcher = 2,
     }
 
-    /// Lets the next `count` messages of this kind of actor panic. Returns how many have so far.
-    pub fn storm(kind: Storm, count: u64) -> u64 {
-        OWED[kind as usize].fetch_add(count, Ordering::Relaxed);
-        STRUCK.load(Ordering::Relaxed)
+    /// How an actor stops answering.
+    #[derive(Clone, Debug)]
+    pub enum Freeze {
+        /// Awaits what never comes.
+        Await,
+        /// Blocks its thread until the mutex is free.
+        Block(Arc<Mutex<()>>),
     }
 
-    #[allow(clippy::panic, reason = "panicking is what it is for")]
-    pub(in crate::actors) fn strike(role: &Role) {
-        let kind = match role {
-            Role::Ticket(_) => Storm::Ticket,
-            Role::Expert(_) => Storm::Expert,
-            Role::Dispatcher(_) => Storm::Dispatcher,
-            Role::Timers(_) | Role::Outbox => return,
-        };
-        let owed = &OWED[kind as usize];
-        if owed.load(Ordering::Relaxed) == 0 {
-            return;
+    impl Faults {
+        /// Lets the next `count` messages of this kind of actor panic.
+        pub fn panic_next(&self, kind: Kind, count: u64) {
+            self.0.owed[kind as usize].fetch_add(count, Ordering::Relaxed);
         }
-        let take = owed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
-        if take.is_ok() {
-            STRUCK.fetch_add(1, Ordering::Relaxed);
-            panic!("the storm struck {role}");
+
+        /// Panics that no actor of this kind has met yet.
+        #[must_use]
+        pub fn owed(&self, kind: Kind) -> u64 {
+            self.0.owed[kind as usize].load(Ordering::Relaxed)
+        }
+
+        /// Forgives the panics that were not due yet.
+        pub fn calm(&self) {
+            self.0.owed.iter().for_each(|owed| owed.store(0, Ordering::Relaxed));
+        }
+
+        /// Panics so far.
+        #[must_use]
+        pub fn struck(&self) -> u64 {
+            self.0.struck.load(Ordering::Relaxed)
+        }
+
+        /// The next message of the actor with this name finds it frozen.
+        pub fn freeze(&self, actor: &str, how: Freeze) {
+            let mut freezes = self.0.freezes.lock().unwrap_or_else(PoisonError::into_inner);
+            freezes.insert(actor.to_owned(), how);
+            self.0.frozen.store(freezes.len() as u64, Ordering::Release);
+        }
+
+        /// Freezes that nobody met yet.
+        #[must_use]
+        pub fn unmet(&self) -> u64 {
+            self.0.frozen.load(Ordering::Acquire)
+        }
+
+        pub(in crate::actors) async fn strike(&self, role: &Role) {
+            self.panic_if_owed(role);
+            if self.unmet() == 0 {
+                return;
+            }
+            match self.take_freeze(role) {
+                None => {}
+                Some(Freeze::Await) => std::future::pending().await,
+                Some(Freeze::Block(until)) => drop(until.lock().unwrap_or_else(PoisonError::into_inner)),
+            }
+        }
+
+        fn take_freeze(&self, role: &Role) -> Option<Freeze> {
+            let mut freezes = self.0.freezes.lock().unwrap_or_else(PoisonError::into_inner);
+            let freeze = freezes.remove(&role.to_string());
+            self.0.frozen.store(freezes.len() as u64, Ordering::Release);
+            freeze
+        }
+
+        #[allow(clippy::panic, reason = "panicking is what it is for")]
+        fn panic_if_owed(&self, role: &Role) {
+            let kind = match role {
+                Role::Ticket(_) => Kind::Ticket,
+                Role::Expert(_) => Kind::Expert,
+                Role::Dispatcher(_) => Kind::Dispatcher,
+                Role::Timers(_) | Role::Outbox => return,
+            };
+            let owed = &self.0.owed[kind as usize];
+            let take = owed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+            if take.is_ok() {
+                self.0.struck.fetch_add(1, Ordering::Relaxed);
+                panic!("the storm struck {role}");
+            }
         }
     }
 }

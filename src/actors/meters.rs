@@ -37,6 +37,7 @@ pub(super) struct Meters {
     pub(super) quarantined: Counter,
     pub(super) parked: Counter,
     pub(super) frozen: Counter,
+    pub(super) blocked: Counter,
     longest_stall_ms: AtomicU64,
 }
 
@@ -52,7 +53,7 @@ impl Meters {
 
     /// Prometheus text exposition format 0.0.4.
     pub(super) fn text(&self, gauges: &[(&str, &str, u64)]) -> String {
-        let counters: [(&str, &str, &Counter); 16] = [
+        let counters: [(&str, &str, &Counter); 17] = [
             ("callout_tickets_opened_total", "Tickets accepted and stored.", &self.opened),
             ("callout_tickets_replayed_total", "Repeats answered with an earlier ticket.", &self.replayed),
             ("callout_requests_shed_total", "Calls refused because all permits were taken.", &self.shed),
@@ -69,6 +70,7 @@ impl Meters {
             ("callout_tickets_quarantined_total", "Tickets put into quarantine.", &self.quarantined),
             ("callout_regions_parked_total", "Times a region was parked.", &self.parked),
             ("callout_actors_frozen_total", "Actors replaced because they did not finish.", &self.frozen),
+            ("callout_actors_blocked_total", "Actors replaced while they blocked a thread.", &self.blocked),
         ];
         let mut text = String::new();
         for (name, help, counter) in counters {

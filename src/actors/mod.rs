@@ -21,6 +21,7 @@ mod herald;
 mod intake;
 mod meters;
 mod outbox;
+mod pace;
 mod pulse;
 mod region;
 mod regions;
@@ -38,7 +39,7 @@ mod tree;
 pub use clock::Clock;
 pub use device::{Device, Push};
 #[cfg(feature = "faults")]
-pub use faults::{Storm, storm};
+pub use faults::{Faults, Freeze, Kind};
 pub use sentinel::{Heartbeat, watchdog};
 pub use service::{
     Caller, ExpertDraft, Failure, Opened, Readiness, RegionDraft, Service, ServiceOptions, Unready, ZipLookup,

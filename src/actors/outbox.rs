@@ -4,15 +4,18 @@
 
 use super::{
     device::Push,
+    pulse::Role,
     region,
     reply::Reply,
-    shell::{Address, Crash, Handler},
+    shell::{self, Address, Crash, Handler},
+    supervise::{End, supervisor},
     tree::Tree,
 };
 use crate::domain::{
     ids::{DeliveryNo, TicketNumber},
     ticket::{Audience, Channel, Command, Delivery, DeliveryStatus, Ticket},
 };
+use ractor::ActorCell;
 use std::{io::Write as _, sync::Arc};
 
 pub(super) enum Msg {
@@ -28,6 +31,37 @@ pub(super) struct Outbox {
 struct Mailbox {
     folder: std::path::PathBuf,
     file: Option<(String, std::fs::File)>,
+}
+
+/// Starts the outbox under a supervisor that starts it again when it crashes: what was due stands in
+/// the tickets and is due again.
+pub(super) async fn supervise(tree: &Arc<Tree>, above: ActorCell) -> Result<(), Crash> {
+    let told = Arc::downgrade(tree);
+    let ended = move |actor, end| {
+        let (End::Crashed(cause), Some(tree)) = (end, told.upgrade()) else { return };
+        tracing::warn!(%cause, "the outbox crashed: restarted");
+        tree.meters.crashes.add(1);
+        replace(&tree, actor);
+    };
+    let supervisor = supervisor(ended, Some(above)).await?;
+    let _ = tree.outbox_supervisor.set(supervisor);
+    start(tree)
+}
+
+fn start(tree: &Arc<Tree>) -> Result<(), Crash> {
+    let Some(supervisor) = tree.outbox_supervisor.get() else { return Ok(()) };
+    let address = shell::spawn(Outbox::new(tree.clone()), Role::Outbox, supervisor, tree)?;
+    tree.outbox.put(Some(address));
+    Ok(())
+}
+
+/// Starts another one in place of `actor`, if that is still the outbox.
+pub(super) fn replace(tree: &Arc<Tree>, actor: ractor::ActorId) {
+    if tree.outbox.is(actor)
+        && let Err(crash) = start(tree)
+    {
+        tracing::error!(%crash, "the outbox could not be started");
+    }
 }
 
 impl Handler for Outbox {
@@ -48,7 +82,7 @@ impl Handler for Outbox {
 }
 
 impl Outbox {
-    pub(super) fn new(tree: Arc<Tree>) -> Self {
+    fn new(tree: Arc<Tree>) -> Self {
         let mailbox = tree.options.mailbox.clone().map(|folder| Mailbox { folder, file: None });
         Self { tree, mailbox }
     }

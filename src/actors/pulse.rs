@@ -6,7 +6,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, OnceLock, PoisonError, Weak,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU8, Ordering},
     },
     time::Instant,
 };
@@ -41,6 +41,17 @@ pub(super) struct Pulse {
     /// When the last message was done (or the actor made).
     idle_since: AtomicI64,
     cell: OnceLock<ActorCell>,
+    /// What the sentinel has done about it; see [`Suspicion`].
+    suspicion: AtomicU8,
+}
+
+/// How far the sentinel has gone with an actor that does not finish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Suspicion {
+    /// Killed: it ends at its next await.
+    Frozen = 1,
+    /// Replaced: it blocks its thread and may never end.
+    Blocked = 2,
 }
 
 /// While it lives, the actor is handling a message.
@@ -74,6 +85,11 @@ impl Pulse {
         self.cell.get()
     }
 
+    /// Notes a suspicion; true when it was known before.
+    pub(super) fn suspected(&self, suspicion: Suspicion) -> bool {
+        self.suspicion.fetch_max(suspicion as u8, Ordering::AcqRel) >= suspicion as u8
+    }
+
     /// Milliseconds spent on the present message; None while idle.
     pub(super) fn busy_ms(&self) -> Option<i64> {
         let since = self.busy_since.load(Ordering::Acquire);
@@ -98,6 +114,7 @@ impl Pulses {
             busy_since: AtomicI64::new(0),
             idle_since: AtomicI64::new(monotonic_ms()),
             cell: OnceLock::new(),
+            suspicion: AtomicU8::new(0),
         });
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&pulse));
         pulse

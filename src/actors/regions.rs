@@ -11,7 +11,7 @@ use super::{
 };
 use crate::domain::ids::RegionId;
 use ractor::{ActorCell, ActorId};
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak, atomic::Ordering};
 
 pub(super) async fn supervise(tree: &Arc<Tree>, above: ActorCell) -> Result<(), Crash> {
     let told = Arc::downgrade(tree);
@@ -86,8 +86,14 @@ fn ended(tree: &Weak<Tree>, actor: ActorId, end: End) {
 
 fn vacate(handle: &Handle, part: Part) {
     match part {
-        Part::Dispatcher => handle.dispatcher.put(None),
-        Part::Timers => handle.timers.put(None),
+        Part::Dispatcher => {
+            handle.dispatcher.put(None);
+            handle.dispatching.store(false, Ordering::Release);
+        }
+        Part::Timers => {
+            handle.timers.put(None);
+            handle.timing.store(false, Ordering::Release);
+        }
     }
 }
 
@@ -113,11 +119,10 @@ pub(super) fn unpark(tree: &Arc<Tree>, handle: &Arc<Handle>) {
 
 /// Why a region does not dispatch now; None when it does.
 pub(super) fn unready(handle: &Handle) -> Option<String> {
-    use std::sync::atomic::Ordering::Acquire;
     if let Some(why) = handle.parked() {
         return Some(format!("parked: {why}"));
     }
-    let working = handle.dispatching.load(Acquire) && handle.timing.load(Acquire);
+    let working = handle.dispatching.load(Ordering::Acquire) && handle.timing.load(Ordering::Acquire);
     (!working).then(|| "recovering".to_owned())
 }
 

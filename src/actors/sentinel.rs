@@ -2,7 +2,8 @@
 //! what should run and does not. The watchdog, a thread of its own, does the same for whole runtimes.
 
 use super::{
-    pulse::{Pulse, Role, monotonic_ms},
+    outbox,
+    pulse::{Pulse, Role, Suspicion, monotonic_ms},
     regions,
     supervise::{EXPERTS, End, Verdict, supervisor},
     tickets,
@@ -18,6 +19,8 @@ use std::{
 };
 
 const LOOK_MS: u64 = 250;
+/// How often a runtime beats, and the watchdog listens.
+const BEAT_MS: u64 = 500;
 /// An actor that handles one message for longer is frozen (found within 2 s).
 const FROZEN_MS: i64 = 1_500;
 /// One that does not die of it blocks its thread: it is replaced, and fenced by its guards (3 s).
@@ -25,10 +28,10 @@ const BLOCKED_MS: i64 = 2_500;
 /// A runtime that gives no sign of life for longer ends the process (exit code 70).
 const SILENT_MS: i64 = 10_000;
 
-/// Looks around until the tree stops.
-pub(super) async fn watch(tree: Weak<Tree>) {
+/// Looks around until the tree stops, on a thread of its own: however many of the runtime's are blocked.
+pub(super) fn watch(tree: &Weak<Tree>) {
     loop {
-        nap(Duration::from_millis(LOOK_MS)).await;
+        pause(LOOK_MS);
         let Some(tree) = tree.upgrade() else { return };
         if tree.stopping.load(Ordering::Acquire) {
             return;
@@ -45,7 +48,7 @@ pub(super) async fn watch(tree: Weak<Tree>) {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "the sentinel watches the machine's time, not the tree's")]
+#[allow(clippy::disallowed_methods, reason = "signs of life come in the machine's time, not the tree's")]
 async fn nap(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
@@ -54,14 +57,18 @@ fn replace_frozen(tree: &Arc<Tree>, pulse: &Arc<Pulse>, busy_ms: i64) {
     let Some(cell) = pulse.cell() else { return };
     if busy_ms > BLOCKED_MS {
         let actor = cell.get_id();
+        if pulse.suspected(Suspicion::Blocked) {
+            return;
+        }
+        tree.meters.blocked.add(1);
         match &pulse.role {
             Role::Ticket(number) => tree.tickets.forget(number, actor),
             Role::Expert(expert) => tree.experts.forget(expert, actor),
             role @ (Role::Dispatcher(_) | Role::Timers(_)) => regions::replace(tree, role, actor),
-            Role::Outbox => {}
+            Role::Outbox => outbox::replace(tree, actor),
         }
         tracing::error!(actor = %pulse.role, busy_ms, "an actor blocks its thread: replaced, its guards fence it off");
-    } else if busy_ms > FROZEN_MS {
+    } else if busy_ms > FROZEN_MS && !pulse.suspected(Suspicion::Frozen) {
         tree.meters.frozen.add(1);
         tracing::error!(actor = %pulse.role, busy_ms, "an actor does not finish: replaced");
         cell.kill();
@@ -109,7 +116,7 @@ impl Heartbeat {
             while let Some(heart) = beating.upgrade() {
                 heart.last_ms.store(monotonic_ms(), Ordering::Release);
                 drop(heart);
-                nap(Duration::from_millis(500)).await;
+                nap(Duration::from_millis(BEAT_MS)).await;
             }
         });
         heart
@@ -133,15 +140,15 @@ pub fn watchdog(service: &super::Service, hearts: Vec<Arc<Heartbeat>>) -> std::i
                 }
             }
             drop(tree);
-            pause();
+            pause(BEAT_MS);
         }
     };
     std::thread::Builder::new().name("watchdog".into()).spawn(watch).map(|_| ())
 }
 
 #[allow(clippy::disallowed_methods, reason = "a thread outside all runtimes has no other way to wait")]
-fn pause() {
-    std::thread::sleep(Duration::from_millis(500));
+fn pause(ms: u64) {
+    std::thread::sleep(Duration::from_millis(ms));
 }
 
 fn dump(tree: &Tree, runtime: &str, silent_ms: i64) {

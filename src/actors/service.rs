@@ -1,18 +1,21 @@
 //! The handle that doors use: open a ticket, send a command, edit the roster, read. Cheap to clone.
 
 use super::{
-    assign, expert, herald,
+    assign, expert,
+    faults::Faults,
+    herald,
     intake::{self, Atlas},
     meters::Meters,
-    outbox::Outbox,
-    pulse::{Pulses, Role},
+    outbox,
+    pace::Pace,
+    pulse::Pulses,
     region, regions,
     reply::{Answer, Reply},
     roster, sentinel,
-    shell::{self, Crash},
-    supervise::{End, supervisor},
+    shell::Crash,
+    supervise::supervisor,
     ticket, tickets,
-    tree::{Group, Slot, Tree},
+    tree::{FRUITLESS, Group, NOTICES, Slot, Tree},
     {Clock, Device, device::Devices},
 };
 use crate::{
@@ -33,9 +36,10 @@ use crate::{
     storage::{ClaimKey, CommitError, Fault, Outcome, Store},
 };
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, OnceLock, RwLock,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, OnceLock, RwLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -189,7 +193,12 @@ impl Service {
             regions: RwLock::default(),
             region_supervisor: OnceLock::new(),
             outbox: Slot::default(),
+            behind: AtomicUsize::new(0),
+            fruitless: Mutex::new(Pace::new(FRUITLESS.0, FRUITLESS.1)),
+            notices: Mutex::new(Pace::new(NOTICES.0, NOTICES.1)),
+            outbox_supervisor: OnceLock::new(),
             stopping: AtomicBool::new(false),
+            faults: Faults::default(),
             store,
         });
         let service = Self { tree };
@@ -209,30 +218,19 @@ impl Service {
         tickets::supervise(tree, root.clone()).await?;
         sentinel::supervise_experts(tree, root.clone()).await?;
         regions::supervise(tree, root.clone()).await?;
-        let told = Arc::downgrade(tree);
-        let outbox = supervisor(
-            move |_, end| {
-                if let (End::Crashed(cause), Some(tree)) = (end, told.upgrade()) {
-                    tracing::warn!(%cause, "the outbox crashed: restarted");
-                    tree.meters.crashes.add(1);
-                    tree.outbox.put(None);
-                }
-            },
-            Some(root),
-        )
-        .await?;
-        let address = shell::spawn(Outbox::new(tree.clone()), Role::Outbox, &outbox, tree)?;
-        tree.outbox.put(Some(address));
-        self.listen();
-        if !tree.clock.is_virtual() {
-            tree.core.spawn(sentinel::watch(Arc::downgrade(tree)));
+        outbox::supervise(tree, root).await?;
+        self.listen()?;
+        if tree.clock.is_virtual() {
+            return Ok(());
         }
-        Ok(())
+        let watched = Arc::downgrade(tree);
+        thread("sentinel", move || sentinel::watch(&watched))
     }
 
-    /// Hears every commit. On virtual time at once, on the committing thread; else through a queue of
-    /// its own, so that the journal's writer never waits for an actor.
-    fn listen(&self) {
+    /// Hears every commit. On virtual time at once, on the committing thread; else on a thread of its
+    /// own, so that the journal's writer never waits for an actor, and an actor that blocks a thread of
+    /// the runtime takes nobody's news with it.
+    fn listen(&self) -> Result<(), Crash> {
         let told = Arc::downgrade(&self.tree);
         if self.tree.clock.is_virtual() {
             self.tree.store.on_commit(Box::new(move |states| {
@@ -242,22 +240,35 @@ impl Service {
                     }
                 }
             }));
-            return;
+            return Ok(());
         }
-        let (sender, mut heard) = tokio::sync::mpsc::unbounded_channel::<Vec<State>>();
+        let counted = told.clone();
+        let (sender, heard) = std::sync::mpsc::channel::<Vec<State>>();
         self.tree.store.on_commit(Box::new(move |states| {
+            if let Some(tree) = counted.upgrade() {
+                tree.behind.fetch_add(states.len(), Ordering::Relaxed);
+            }
             let _ = sender.send(states.to_vec());
         }));
-        self.tree.core.spawn(async move {
-            while let Some(states) = heard.recv().await {
+        let carry = move || {
+            while let Ok(states) = heard.recv() {
                 let Some(tree) = told.upgrade() else { return };
-                for state in &states {
-                    herald::tell(&tree, state);
+                tree.behind.fetch_sub(states.len(), Ordering::Relaxed);
+                let told =
+                    catch_unwind(AssertUnwindSafe(|| states.iter().for_each(|state| herald::tell(&tree, state))));
+                if told.is_err() {
+                    tracing::error!("news of a commit could not be told: whoever needs them reads the store");
                 }
-                // A flood of commits must not keep the other tasks of this thread waiting.
-                tokio::task::yield_now().await;
             }
-        });
+        };
+        thread("herald", carry)
+    }
+
+    /// What is to go wrong in this tree.
+    #[cfg(feature = "faults")]
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.tree.faults
     }
 
     pub(super) fn tree(&self) -> &Arc<Tree> {
@@ -372,8 +383,8 @@ impl Service {
 
     /// Where an expert is now (memory only; not journalled).
     pub fn position(&self, expert: &ExpertId, place: Place, at: Timestamp) {
-        if let Ok(actor) = expert::need(&self.tree, expert) {
-            actor.send(expert::Msg::Position { place, at });
+        if let Err(crash) = expert::send(&self.tree, expert, expert::Msg::Position { place, at }) {
+            tracing::warn!(%expert, %crash, "a position report was lost");
         }
     }
 
@@ -430,15 +441,23 @@ impl Service {
             return Ok(None);
         }
         let permit = self.tree.permits.clone().try_acquire_owned();
-        permit.map(Some).map_err(|_| {
+        let behind = self.tree.behind.load(Ordering::Relaxed) > BEHIND;
+        permit.ok().filter(|_| !behind).map(Some).ok_or_else(|| {
             self.tree.meters.shed.add(1);
             Failure::Overloaded { retry_after_s: 1 }
         })
     }
 }
 
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Crash> {
+    let started = std::thread::Builder::new().name(name.into()).spawn(work);
+    started.map(drop).map_err(|error| Crash(format!("thread {name}: {error}")))
+}
+
 /// Calls of doors under way at the same time; more are refused at once.
 const PERMITS: usize = 4_096;
+/// Committed states that dispatchers and timers have not heard of yet; with more, doors are closed.
+const BEHIND: usize = 50_000;
 
 /// Sends a command to its ticket's actor until it was begun, within the caller's patience.
 pub(super) async fn ask(

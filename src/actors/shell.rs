@@ -4,7 +4,7 @@
 
 use super::{
     clock::{Busy, Clock},
-    faults,
+    faults::Faults,
     pulse::{Pulse, Role},
 };
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, ActorRuntime};
@@ -44,7 +44,16 @@ impl<M: Send + 'static> Clone for Address<M> {
 impl<M: Send + 'static> Address<M> {
     /// False when the actor has stopped; the message is dropped then (its reply says so).
     pub(super) fn send(&self, body: M) -> bool {
-        self.actor.send_message(Mail { body, _busy: self.clock.busy() }).is_ok()
+        self.offer(body).is_ok()
+    }
+
+    /// Sends, or gives the message back when the actor has stopped.
+    pub(super) fn offer(&self, body: M) -> Result<(), Option<M>> {
+        let mail = Mail { body, _busy: self.clock.busy() };
+        self.actor.send_message(mail).map_err(|error| match error {
+            ractor::MessagingErr::SendErr(mail) => Some(mail.body),
+            ractor::MessagingErr::ChannelClosed | ractor::MessagingErr::InvalidActorType => None,
+        })
     }
 
     pub(super) fn cell(&self) -> ActorCell {
@@ -68,19 +77,20 @@ struct Inside<H: Handler> {
     handler: H,
     pulse: Arc<Pulse>,
     me: Address<H::Msg>,
+    faults: Faults,
 }
 
 impl<H: Handler> Actor for Shell<H> {
     type Msg = Mail<H::Msg>;
     type State = Inside<H>;
-    type Arguments = (H, Arc<Pulse>, Clock);
+    type Arguments = (H, Arc<Pulse>, Clock, Faults);
 
     async fn pre_start(
         &self,
         actor: ActorRef<Self::Msg>,
-        (handler, pulse, clock): Self::Arguments,
+        (handler, pulse, clock, faults): Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        Ok(Inside { handler, pulse, me: Address { actor, clock } })
+        Ok(Inside { handler, pulse, me: Address { actor, clock }, faults })
     }
 
     async fn handle(
@@ -90,7 +100,7 @@ impl<H: Handler> Actor for Shell<H> {
         inside: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         let _beat = inside.pulse.beat();
-        faults::strike(&inside.pulse.role);
+        inside.faults.strike(&inside.pulse.role).await;
         let Mail { body, _busy } = mail;
         let handled = inside.handler.handle(&inside.me, body).await;
         handled.map_err(|crash| ActorProcessingErr::from(crash.0))
@@ -106,7 +116,7 @@ pub(super) fn spawn<H: Handler>(
 ) -> Result<Address<H::Msg>, Crash> {
     let _core = tree.core.enter();
     let pulse = tree.pulses.add(role);
-    let arguments = (handler, pulse.clone(), tree.clock.clone());
+    let arguments = (handler, pulse.clone(), tree.clock.clone(), tree.faults.clone());
     let shell = Shell(std::marker::PhantomData);
     let (actor, _) = ActorRuntime::spawn_linked_instant(None, shell, arguments, supervisor.clone())
         .map_err(|e| Crash(e.to_string()))?;

@@ -70,12 +70,9 @@ pub(super) fn send(tree: &Arc<Tree>, number: TicketNumber, msg: Msg) -> Result<(
         let actor = TicketActor::new(number, tree.clone());
         shell::spawn(actor, Role::Ticket(number), supervisor, tree)
     };
-    let (address, surplus) = tree.tickets.need(&number, start)?;
-    if let Some(surplus) = surplus {
+    if let Some(surplus) = tree.tickets.send(&number, msg, start)? {
         surplus.send(Msg::Passivate);
     }
-    // A message to an actor that is just ending is dropped, and its reply says so.
-    address.send(msg);
     Ok(())
 }
 

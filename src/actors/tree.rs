@@ -4,9 +4,11 @@ use super::{
     clock::Clock,
     device::Devices,
     expert,
+    faults::Faults,
     intake::Atlas,
     meters::Meters,
     outbox,
+    pace::Pace,
     pulse::Pulses,
     region,
     service::ServiceOptions,
@@ -22,7 +24,10 @@ use ractor::{ActorCell, ActorId};
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     hash::Hash,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicUsize},
+    },
 };
 use tokio::{runtime::Handle, sync::Semaphore};
 
@@ -43,10 +48,31 @@ pub(super) struct Tree {
     pub(super) regions: RwLock<BTreeMap<RegionId, Arc<region::Handle>>>,
     pub(super) region_supervisor: OnceLock<ActorCell>,
     pub(super) outbox: Slot<outbox::Msg>,
+    /// Committed states that are still on their way to dispatchers and timers.
+    pub(super) behind: AtomicUsize,
+    /// Auction rounds that lead nowhere, all regions together.
+    pub(super) fruitless: Mutex<Pace>,
+    /// Messages to customers: what a gateway takes, and a flood must not crowd out intake.
+    pub(super) notices: Mutex<Pace>,
+    pub(super) outbox_supervisor: OnceLock<ActorCell>,
     pub(super) stopping: AtomicBool,
+    pub(super) faults: Faults,
 }
 
+/// Rounds that lead nowhere: at once, and a second.
+pub(super) const FRUITLESS: (i64, i64) = (100, 40);
+/// Messages to customers: at once, and a second.
+pub(super) const NOTICES: (i64, i64) = (400, 200);
+
 impl Tree {
+    pub(super) fn fruitless<T>(&self, turn: impl FnOnce(&mut Pace) -> T) -> T {
+        turn(&mut self.fruitless.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn notice(&self) -> bool {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).take(self.clock.now())
+    }
+
     pub(super) fn region(&self, region: &RegionId) -> Option<Arc<region::Handle>> {
         self.regions.read().unwrap_or_else(PoisonError::into_inner).get(region).cloned()
     }
@@ -117,8 +143,25 @@ impl<K: Clone + Eq + Hash, M: Send + 'static> Group<K, M> {
         self.lock().by_key.get(key).cloned()
     }
 
+    /// Sends to the actor of `key`, started when it is not running (or has just died, and its
+    /// supervisor has not heard of it yet). One actor too many is returned, to be passivated.
+    pub(super) fn send(
+        &self,
+        key: &K,
+        msg: M,
+        start: impl Fn(&ActorCell) -> Result<Address<M>, Crash>,
+    ) -> Result<Option<Address<M>>, Crash> {
+        let (address, surplus) = self.need(key, &start)?;
+        let Err(Some(msg)) = address.offer(msg) else { return Ok(surplus) };
+        self.forget(key, address.cell().get_id());
+        let (address, surplus) = self.need(key, &start)?;
+        // A message to one that dies this moment is dropped, and its reply says so.
+        address.send(msg);
+        Ok(surplus)
+    }
+
     /// The actor of `key`, started when it is not running. The second value is one to passivate.
-    pub(super) fn need(
+    fn need(
         &self,
         key: &K,
         start: impl FnOnce(&ActorCell) -> Result<Address<M>, Crash>,

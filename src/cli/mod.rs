@@ -1,5 +1,187 @@
-//! The command line.
+//! The command line: one file per subcommand. Exit codes: 0 done, 1 refused or not found, 2 usage,
+//! 3 server not reachable.
+//!
+//! A command works on a running server (`--server`, `--token`) or on the data of a stopped one
+//! (`--data`), which it then opens with a door on the loopback: one path, the same rules and reports.
 
+mod audit;
+mod backup;
+mod bench;
 pub mod board;
+mod client;
+mod customers;
+mod decide;
 pub mod demo;
+mod expert;
+mod import;
+mod output;
+mod region;
 pub mod replay;
+mod serve;
+mod target;
+mod ticket;
+mod token;
+mod top;
+
+use crate::{
+    actors::Clock,
+    app::App,
+    domain::ticket::Role,
+    settings::{LogFormat, LogSettings, Settings},
+    telemetry,
+};
+use clap::{Parser, Subcommand, ValueEnum};
+use output::Trouble;
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+/// Routes problem tickets to field experts.
+#[derive(Debug, Parser)]
+#[command(name = "callout", version, max_term_width = 100)]
+struct Cli {
+    /// Settings: a TOML file with any part of the defaults (`callout serve --print-config`)
+    #[arg(long, global = true, value_name = "FILE", env = "CALLOUT_CONFIG")]
+    config: Option<PathBuf>,
+    /// How logs look on stderr
+    #[arg(long, global = true, value_enum)]
+    log_format: Option<LogName>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogName {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(serve::ServeArgs),
+    /// Take over files: regions, experts, tickets, places
+    Import(import::ImportArgs),
+    /// The roster: list, show, add, edit, retire, shift, skill, absence
+    #[command(subcommand)]
+    Expert(expert::ExpertCommand),
+    /// Regions: list, show
+    #[command(subcommand)]
+    Region(region::RegionCommand),
+    /// Tickets: list, show, trace
+    #[command(subcommand)]
+    Ticket(ticket::TicketCommand),
+    /// Tokens: issue, list, revoke
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Prove the promises over the data: counts, and every violation
+    Audit(audit::AuditArgs),
+    /// Copy the data at one consistent moment
+    Backup(backup::BackupArgs),
+    /// Make a data directory of a backup
+    Restore(backup::RestoreArgs),
+    /// Walk the whole chain of the data or of a backup
+    Verify(backup::VerifyArgs),
+    /// Recompute stored decisions from the journal
+    Decide(decide::DecideArgs),
+    /// A whole city, alive in seconds
+    Demo(demo::DemoArgs),
+    /// The demo's board, of any running server
+    Top(top::TopArgs),
+    /// Days of requests through the real router; prints the figures
+    Replay(replay::ReplayArgs),
+    /// The load generator
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
+}
+
+/// Parses the command line and runs it.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let settings = match settings(&cli) {
+        Ok(settings) => settings,
+        Err(why) => return output::usage(&why),
+    };
+    telemetry::start(&settings.log.level, settings.log.format == LogFormat::Json);
+    let done = match cli.command {
+        Command::Serve(args) => return serve::run(&args, settings),
+        Command::Demo(args) => return demo::run(&args, settings),
+        Command::Replay(args) => return replay::run(&args),
+        Command::Import(args) => import::run(&args, &settings),
+        Command::Expert(command) => expert::run(&command, &settings),
+        Command::Region(command) => region::run(&command, &settings),
+        Command::Ticket(command) => ticket::run(&command, &settings),
+        Command::Token(command) => token::run(&command, &settings),
+        Command::Audit(args) => audit::run(&args, &settings),
+        Command::Backup(args) => backup::run(&args, &settings),
+        Command::Restore(args) => backup::restore(&args, &settings),
+        Command::Verify(args) => backup::verify(&args, &settings),
+        Command::Decide(args) => decide::run(&args, &settings),
+        Command::Top(args) => top::run(&args),
+        Command::Bench(command) => bench::run(&command),
+    };
+    done.unwrap_or_else(Trouble::exit)
+}
+
+/// Defaults, file, environment, then the flags that all commands have. Commands that are not servers
+/// log warnings only, unless told otherwise.
+fn settings(cli: &Cli) -> Result<Settings, String> {
+    let file = match &cli.config {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            Some((path.display().to_string(), text))
+        }
+        None => None,
+    };
+    let given = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
+    let mut settings = Settings::load(given, &|name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
+    let quiet = !matches!(cli.command, Command::Serve(_)) && std::env::var_os("CALLOUT_LOG").is_none();
+    settings.log = LogSettings {
+        format: match cli.log_format {
+            None => settings.log.format,
+            Some(LogName::Text) => LogFormat::Text,
+            Some(LogName::Json) => LogFormat::Json,
+        },
+        level: if quiet { "warn".into() } else { settings.log.level },
+    };
+    Ok(settings)
+}
+
+/// A client for what the command works on. Data of a stopped server get a door on the loopback for as
+/// long as this lives.
+struct Connection {
+    client: client::Client,
+    local: Option<App>,
+}
+
+impl Connection {
+    fn open(target: &target::TargetArgs, settings: &Settings) -> Result<Self, Trouble> {
+        if let Some(client) = target.remote()? {
+            return Ok(Self { client, local: None });
+        }
+        let mut settings = target.settings(settings);
+        target::need_data(&settings)?;
+        settings.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let app = App::start(&settings, Clock::machine).map_err(Trouble::refused)?;
+        let client = client::Client::new(&app.url(), &app.own_token(Role::Admin))?;
+        Ok(Self { client, local: Some(app) })
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(app) = self.local.take() {
+            app.stop();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_of_the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

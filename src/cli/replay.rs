@@ -151,7 +151,8 @@ fn regions(args: &ReplayArgs) -> Result<Vec<RegionDraft>, String> {
     let open = || Source::file(&args.regions).map_err(shown);
     let read = |time_zone: Option<&str>| Regions::read(open()?, time_zone, &mut |_| {}).map_err(shown);
     let mut regions = read(Some(args.time_zone.as_deref().unwrap_or("UTC")))?;
-    let first = regions.drafts.first().and_then(|draft| draft.geometry.polygons.first()?.outer.first().copied());
+    let unnamed = regions.drafts.iter().find(|draft| draft.time_zone == "UTC");
+    let first = unnamed.and_then(|draft| draft.geometry.polygons.first()?.outer.first().copied());
     if let (None, Some(place)) = (&args.time_zone, first) {
         let guess = zone_at(place.lat(), place.lon());
         if guess != "UTC" {

@@ -18,7 +18,7 @@ impl Fatal {
         }))
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "faults"))]
     pub(super) fn hook(hook: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self(Arc::new(hook))
     }

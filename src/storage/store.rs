@@ -119,6 +119,22 @@ impl Store {
         Self::start(recovered, durability, Some(lock), Fatal::exit())
     }
 
+    /// Over another journal, which may misbehave; `fatal` is called where the process would end.
+    #[cfg(feature = "faults")]
+    pub fn open_over(
+        journal: Box<dyn super::journal::Journal>,
+        options: &StoreOptions,
+        fatal: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Result<Self, Fault> {
+        let lock = DataLock::take(&options.data)?;
+        let create = journal.head().next_seq == 1;
+        let keys = super::KeyFile::open(&options.data, super::KeyOptions { seed: options.seed, create })?;
+        let dir = recovery::cell_dir(options);
+        std::fs::create_dir_all(&dir).map_err(|error| io_fault(&dir, "make the folder", &error))?;
+        let recovered = recovery::recover_with(journal, None, &dir, options.cache_bytes, super::Sealer::new(keys))?;
+        Self::start(recovered, options.durability, Some(lock), Fatal::hook(fatal))
+    }
+
     pub(super) fn start(
         recovered: Recovered,
         durability: Durability,

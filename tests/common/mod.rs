@@ -1,10 +1,11 @@
 //! What several test binaries need: a real server process, a small HTTP client, a generated town.
 
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part, and is a crate of its own")]
 
 pub mod client;
 pub mod process;
 pub mod town;
+pub mod tree;
 
 /// xorshift64*: small, seeded, good enough to choose moments (Vigna 2016).
 pub struct Dice(pub u64);

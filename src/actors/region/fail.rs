@@ -1,6 +1,6 @@
 //! Nobody can come now: ask the neighbours, wait with a reason, or hand it to a person.
 
-use super::{Address, Contest, Dispatcher, Msg, Round, Scope, WINDOW_LEAD_S, escalation, queue::Failed};
+use super::{Address, Contest, Dispatcher, Msg, Round, Scope, WINDOW_LEAD_S, World, escalation, queue::Failed};
 use crate::{
     domain::{
         decision::{Decision, EscalationReason, Rule},
@@ -134,10 +134,16 @@ impl Dispatcher {
     }
 
     fn rounds_used_up(&self, number: TicketNumber) -> bool {
-        let Some(world) = &self.world else { return false };
-        let refused = |ticket: std::sync::Arc<crate::domain::ticket::Ticket>| ticket.visit.refused_by.len();
-        let times = self.tree.store.ticket(number).ok().flatten().map_or(0, refused);
-        times >= usize::from(world.region.settings.max_rounds)
+        self.world.as_ref().is_some_and(|world| world.rounds_used_up(number))
+    }
+
+    /// Refused too often: a person is told, and the search goes on.
+    pub(super) fn escalate_refused(&mut self, me: &Address<Msg>, number: TicketNumber) {
+        let Some(mut round) = self.round.take() else { return };
+        let escalation = escalation(EscalationReason::RoundsExhausted, &BTreeMap::new(), self.tree.clock.now());
+        self.tree.meters.escalations.add(1);
+        self.settle(me, &mut round, number, Command::Escalate { decision: None, escalation });
+        self.round = Some(round);
     }
 
     /// Too early to tell anybody: tried again shortly before the window opens.
@@ -163,5 +169,12 @@ impl Dispatcher {
             self.settle(me, &mut round, number, Command::Escalate { decision: None, escalation });
         }
         self.round = Some(round);
+    }
+}
+
+impl World {
+    pub(super) fn rounds_used_up(&self, number: TicketNumber) -> bool {
+        let max = u16::from(self.region.settings.max_rounds);
+        self.queue.peek(number).is_some_and(|entry| entry.rounds >= max)
     }
 }

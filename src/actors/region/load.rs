@@ -1,6 +1,6 @@
 //! What a dispatcher starts from: the store's open tickets, the roster and its routes.
 
-use super::{LATE_GRACE_S, Msg, Queue, World};
+use super::{Msg, Queue, World, lateness::LATE_GRACE_S};
 use crate::{
     actors::{shell::Address, tree::Tree},
     domain::{expert::Expert, ids::RegionId, region::Region, route::Route},

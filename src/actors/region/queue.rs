@@ -24,8 +24,12 @@ pub(super) struct Entry {
     pub(super) spec: VisitSpec,
     pub(super) version: Version,
     pub(super) ready: bool,
+    /// When the ticket itself says that it is to be tried again.
+    waits_until: Option<Timestamp>,
     pub(super) handovers: u16,
     pub(super) escalated: bool,
+    /// Offers made that came to nothing.
+    pub(super) rounds: u16,
     /// Whom to ask next.
     pub(super) scope: Scope,
     pub(super) second_round: bool,
@@ -56,6 +60,12 @@ pub(super) struct Queue {
     pub(super) unplaced: BTreeMap<TicketNumber, Version>,
 }
 
+/// Offers so far, less those that led to a visit.
+fn rounds(ticket: &Ticket) -> u16 {
+    let visits = u16::try_from(ticket.visits.len()).unwrap_or(u16::MAX);
+    ticket.next_offer.saturating_sub(1).saturating_sub(visits)
+}
+
 fn key(spec: &VisitSpec) -> Key {
     (Reverse(spec.urgency), spec.due, spec.ticket)
 }
@@ -69,6 +79,10 @@ impl Queue {
         !self.ready.is_empty() || !self.unplaced.is_empty()
     }
 
+    pub(super) fn peek(&self, number: TicketNumber) -> Option<&Entry> {
+        self.entries.get(&number)
+    }
+
     pub(super) fn entry(&mut self, number: TicketNumber) -> Option<&mut Entry> {
         self.entries.get_mut(&number)
     }
@@ -79,8 +93,7 @@ impl Queue {
         if self.entries.get(&number).is_some_and(|entry| entry.version >= ticket.version) {
             return;
         }
-        let neighbours_asked = self.entries.get(&number).and_then(|entry| entry.neighbours_asked);
-        self.remove(number);
+        let before = self.remove(number);
         let spec =
             if ticket.dispatchable() && ticket.region.as_str() != "unlocated" { VisitSpec::of(ticket) } else { None };
         let Some(spec) = spec else {
@@ -93,30 +106,45 @@ impl Queue {
             }
             return;
         };
-        let ready = ticket.waiting.as_ref().is_none_or(|waiting| waiting.next_try_at <= now);
-        let key = key(&spec);
-        self.by_needs.entry(spec.skills.clone()).or_default().insert(key);
-        if ready {
-            self.ready.insert(key);
-        }
-        let entry = Entry {
+        let waits_until = ticket.waiting.as_ref().map(|waiting| waiting.next_try_at);
+        let fresh = Entry {
             spec,
             version: ticket.version,
-            ready,
+            ready: waits_until.is_none_or(|at| at <= now),
+            waits_until,
             handovers: ticket.handovers,
             escalated: ticket.escalation.is_some(),
+            rounds: rounds(ticket),
             scope: Scope::Home,
             second_round: false,
             failed: None,
-            neighbours_asked,
+            neighbours_asked: before.as_ref().and_then(|entry| entry.neighbours_asked),
             stale: 0,
         };
+        // News that do not concern the search (a message was delivered) leave it where it was.
+        let entry = match before {
+            Some(before) if before.spec == fresh.spec && before.waits_until == fresh.waits_until => Entry {
+                ready: before.ready,
+                scope: before.scope,
+                second_round: before.second_round,
+                failed: before.failed,
+                stale: before.stale,
+                ..fresh
+            },
+            Some(_) | None => fresh,
+        };
+        let key = key(&entry.spec);
+        self.by_needs.entry(entry.spec.skills.clone()).or_default().insert(key);
+        if entry.ready {
+            self.ready.insert(key);
+        }
         self.entries.insert(number, entry);
     }
 
-    pub(super) fn remove(&mut self, number: TicketNumber) {
+    /// Forgets a ticket; what was known of it.
+    pub(super) fn remove(&mut self, number: TicketNumber) -> Option<Entry> {
         self.unplaced.remove(&number);
-        let Some(entry) = self.entries.remove(&number) else { return };
+        let entry = self.entries.remove(&number)?;
         let key = key(&entry.spec);
         self.ready.remove(&key);
         if let Some(keys) = self.by_needs.get_mut(&entry.spec.skills) {
@@ -125,6 +153,7 @@ impl Queue {
                 self.by_needs.remove(&entry.spec.skills);
             }
         }
+        Some(entry)
     }
 
     pub(super) fn set_ready(&mut self, number: TicketNumber, ready: bool) {

@@ -22,7 +22,7 @@ use std::{
 
 pub(super) struct Round {
     pub(super) id: u64,
-    /// The moment it is judged at.
+    /// What `now` was in its requests: bids, plans and records are all as of this moment (P8).
     pub(super) at: Timestamp,
     pub(super) scope: Scope,
     pub(super) contests: Vec<Contest>,

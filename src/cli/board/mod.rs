@@ -3,9 +3,11 @@
 
 mod draw;
 mod live;
+mod remote;
 
 pub use draw::draw;
 pub use live::LiveBoard;
+pub use remote::RemoteBoard;
 
 use crate::domain::time::Timestamp;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};

@@ -138,6 +138,7 @@ impl Ticket {
             }
             TicketEvent::Resumed => {
                 self.quarantined = None;
+                self.waiting = None;
                 self.flags.set(Flag::Quarantined, false);
             }
             TicketEvent::HandedOver { to, .. } => self.handed_over(to),

@@ -142,8 +142,11 @@ struct Before {
 struct Life {
     ticket: Ticket,
     started: bool,
+    /// The last offer was the router's own, not a person's.
+    by_router: bool,
     automatic: bool,
     escalated: bool,
+    waited: bool,
 }
 
 /// Events read at a time.
@@ -268,7 +271,10 @@ impl Ledger {
                 *self.externals.entry(id.clone()).or_default() += 1;
             }
             let ticket = Ticket::opened(opened);
-            self.tickets.insert(number, Life { ticket, started: false, automatic: false, escalated: false });
+            self.tickets.insert(
+                number,
+                Life { ticket, started: false, by_router: false, automatic: false, escalated: false, waited: false },
+            );
             return;
         }
         let Some(life) = self.tickets.get_mut(&number) else {
@@ -276,8 +282,12 @@ impl Ledger {
             return;
         };
         self.counts.count(event);
-        life.automatic |= matches!(event, TicketEvent::Accepted { .. });
+        if let TicketEvent::Offered { reason, .. } = event {
+            life.by_router = reason.is_none();
+        }
+        life.automatic |= life.by_router && matches!(event, TicketEvent::Accepted { .. });
         life.escalated |= matches!(event, TicketEvent::Escalated(_));
+        life.waited |= life.ticket.next_offer <= 1 && matches!(event, TicketEvent::Waited(_));
         if let TicketEvent::Completed { .. } = event {
             self.served += 1;
             let begun = life.ticket.visit.arrived_at;
@@ -321,7 +331,7 @@ impl Ledger {
                 .filter(|life| life.ticket.priority == Priority::Urgent && served(life.ticket.phase))
                 .count() as u64,
             response_s: Spread::of(&self.responses_s),
-            assign_ms: Middle::of(&played.assign_ms),
+            assign_ms: Middle::of(&self.assigned_at_once(played)),
             travel_m_per_visit: per_visit(travel_m),
             travel_s_per_visit: per_visit(travel_s),
             late_share: if self.served == 0 { 0.0 } else { self.late as f64 / self.served as f64 },
@@ -338,6 +348,12 @@ impl Ledger {
             simulated_s: self.first.map_or(0, |first| self.last.since_s(first)),
             ..Kpis::default()
         }
+    }
+
+    /// How long the router took over tickets that it did not have to let wait for anybody, milliseconds.
+    fn assigned_at_once(&self, played: &Played) -> Vec<f64> {
+        let at_once = |number: &TicketNumber| self.tickets.get(number).is_some_and(|life| !life.waited);
+        played.assign_ms.iter().filter(|(number, _)| at_once(number)).map(|(_, ms)| *ms).collect()
     }
 
     fn at_end(&self) -> AtEnd {
@@ -452,24 +468,4 @@ impl Middle {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quantiles_are_values_that_occurred() {
-        let values: Vec<f64> = (1..=100).rev().map(f64::from).collect();
-        assert_eq!(Spread::of(&values), Spread { mean: 50.5, p50: 50.0, p90: 90.0, p99: 99.0 });
-        assert_eq!(Middle::of(&[3.0]), Middle { p50: 3.0, p99: 3.0 });
-        assert_eq!(Middle::of(&[]), Middle::default());
-    }
-
-    #[test]
-    fn a_day_of_driving_ends_where_the_next_shift_begins() {
-        let hour = |h: i64| Timestamp(h * 3_600_000);
-        let place = Place { lat_e6: 0, lon_e6: 0 };
-        let shifts = [Interval { from: hour(8), to: hour(16) }, Interval { from: hour(32), to: hour(40) }];
-        let stops = [hour(9), hour(15), hour(17), hour(33)].map(|at| (at, place));
-        let days: Vec<usize> = days(&stops, &shifts).map(<[_]>::len).collect();
-        assert_eq!(days, [3, 1], "overtime belongs to the shift before it");
-    }
-}
+mod tests;

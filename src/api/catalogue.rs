@@ -1,0 +1,96 @@
+//! The catalogue's rules and calendars, as lists that are read and written whole.
+
+use super::{
+    expert::{DAYS, ShiftView, shift},
+    fields::{Fields, read_object},
+    json::Json,
+    problem::FieldProblem,
+    show::ShownAll,
+    words,
+};
+use crate::{
+    domain::{
+        calendar::Calendar,
+        catalogue::{Catalogue, CatalogueRule},
+        skill::Skill,
+    },
+    settings::limits,
+};
+use serde_json::{Value, json};
+
+#[must_use]
+pub fn rules_view(catalogue: &Catalogue) -> Value {
+    let rule = |rule: &CatalogueRule| {
+        let mut view = json!({ "product": rule.product, "skills": ShownAll(&rule.skills) });
+        if let (Some(seconds), Value::Object(view)) = (rule.service_s, &mut view) {
+            view.insert("duration_s".into(), seconds.into());
+        }
+        view
+    };
+    json!({ "items": catalogue.rules.iter().map(rule).collect::<Vec<_>>(), "version": catalogue.version })
+}
+
+#[must_use]
+pub fn calendars_view(catalogue: &Catalogue) -> Value {
+    let calendar = |calendar: &Calendar| {
+        let holidays =
+            calendar.holidays.iter().map(|d| format!("{:04}-{:02}-{:02}", d / 10_000, d / 100 % 100, d % 100));
+        json!({
+            "name": calendar.name,
+            "time_zone": calendar.zone,
+            "hours": calendar.hours.iter().map(ShiftView::from).collect::<Vec<_>>(),
+            "holidays": holidays.collect::<Vec<_>>(),
+        })
+    };
+    json!({ "items": catalogue.calendars.iter().map(calendar).collect::<Vec<_>>(), "version": catalogue.version })
+}
+
+/// `{ "items": [{ "product", "skills", "duration_s"? }] }`.
+pub fn rules_body<'j>(body: &'j Json<'j>) -> Result<Vec<CatalogueRule>, Vec<FieldProblem>> {
+    items(body, |f| {
+        let product = f.parsed("product", |text| Skill::parse(text).map(|slug| slug.as_str().to_owned()));
+        let product = f.required("product", product);
+        let skills = f.texts("skills", limits::SKILLS, words::skill);
+        let skills = f.required("skills", skills);
+        let service_s = f.whole("duration_s", limits::SERVICE_S).and_then(|s| u32::try_from(s).ok());
+        if skills.as_ref().is_some_and(Vec::is_empty) {
+            f.wrong("skills", "missing", "a rule names at least one skill");
+        }
+        Some(CatalogueRule { product: product?, skills: skills?, service_s })
+    })
+}
+
+/// `{ "items": [{ "name", "time_zone", "hours": [shift], "holidays": ["2026-12-25"] }] }`.
+pub fn calendars_body<'j>(body: &'j Json<'j>) -> Result<Vec<Calendar>, Vec<FieldProblem>> {
+    items(body, |f| {
+        let name = f.text("name", limits::NAME_CHARS);
+        let name = f.required("name", name);
+        let zone = f.parsed("time_zone", words::time_zone);
+        let zone = f.required("time_zone", zone);
+        let hours = f.objects("hours", limits::SHIFTS, shift);
+        let hours = f.required("hours", hours);
+        let holidays = f.texts("holidays", 1_000, date).unwrap_or_default();
+        if hours.as_ref().is_some_and(Vec::is_empty) {
+            f.wrong("hours", "missing", format!("hours name days ({}) and times", DAYS.join(", ")));
+        }
+        Some(Calendar { name: name?, zone: zone?, hours: hours?, holidays })
+    })
+}
+
+fn items<'j, T>(
+    body: &'j Json<'j>,
+    read: impl FnMut(&mut Fields<'_, 'j>) -> Option<T>,
+) -> Result<Vec<T>, Vec<FieldProblem>> {
+    read_object(body, |f| {
+        let items = f.objects("items", limits::CATALOGUE_ENTRIES, read);
+        let _version = f.value("version");
+        f.required("items", items)
+    })
+}
+
+/// `2026-12-25` as 20261225.
+fn date(text: &str) -> Result<u32, &'static str> {
+    let date: jiff::civil::Date = text.trim().parse().map_err(|_| "a date looks like 2026-12-25")?;
+    let part = |number: i8| u32::from(number.unsigned_abs());
+    Ok(u32::from(date.year().unsigned_abs()) * 10_000 + part(date.month()) * 100 + part(date.day()))
+}

@@ -1,0 +1,334 @@
+//! Experts as the contract shows them, their routes, and the bodies that write them.
+
+use super::{
+    fields::{Fields, read_object},
+    json::Json,
+    new_ticket::place,
+    problem::FieldProblem,
+    show::{ERASED, PlaceView, Shown},
+    words,
+};
+use crate::{
+    domain::{
+        expert::{Absence, AbsenceKind, Expert, ExpertPersonal},
+        ids::{ExpertId, RegionId, TicketNumber},
+        place::Place,
+        route::{Route, StopState},
+        shift::Shift,
+        skill::{Level, Skill, Skills},
+        time::Timestamp,
+    },
+    settings::limits,
+};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+pub const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+#[derive(Serialize)]
+pub struct ExpertView<'a> {
+    id: Shown<&'a ExpertId>,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    region: Shown<&'a RegionId>,
+    skills: BTreeMap<&'a str, u8>,
+    home: Option<PlaceView>,
+    shifts: Vec<ShiftView>,
+    time_zone: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_visits_ahead: Option<u8>,
+    status: &'static str,
+    absences: Vec<AbsenceView>,
+    presence: PresenceView,
+    version: u64,
+}
+
+/// Whether a device is connected, and where the expert last was.
+#[derive(Clone, Copy, Default, Serialize)]
+pub struct PresenceView {
+    pub online: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<PlaceView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Shown<Timestamp>>,
+}
+
+#[derive(Serialize)]
+pub struct ShiftView {
+    days: Vec<&'static str>,
+    from: String,
+    to: String,
+}
+
+#[derive(Serialize)]
+pub struct AbsenceView {
+    id: u32,
+    kind: &'static str,
+    from: Shown<Timestamp>,
+    to: Shown<Timestamp>,
+}
+
+impl<'a> ExpertView<'a> {
+    #[must_use]
+    pub fn new(expert: &'a Expert, presence: PresenceView) -> Self {
+        let personal = expert.personal.known();
+        Self {
+            id: Shown(&expert.id),
+            name: personal.map_or(ERASED, |p| p.name.as_str()),
+            phone: personal.and_then(|p| p.phone.as_deref()),
+            email: personal.and_then(|p| p.email.as_deref()),
+            region: Shown(&expert.region),
+            skills: expert.skills.iter().map(|(skill, level)| (skill.as_str(), level.number())).collect(),
+            home: personal.map(|p| p.home.into()),
+            shifts: expert.shifts.iter().map(ShiftView::from).collect(),
+            time_zone: &expert.zone,
+            max_visits_ahead: expert.max_visits_ahead,
+            status: if expert.retired { "retired" } else { "active" },
+            absences: expert.absences.iter().map(AbsenceView::from).collect(),
+            presence,
+            version: expert.version,
+        }
+    }
+}
+
+impl From<&Shift> for ShiftView {
+    fn from(shift: &Shift) -> Self {
+        let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+        let days = (0..7).filter(|day| shift.days & (1 << day) != 0).map(|day| DAYS[day]);
+        Self { days: days.collect(), from: clock(shift.from_min), to: clock(shift.to_min) }
+    }
+}
+
+impl From<&Absence> for AbsenceView {
+    fn from(absence: &Absence) -> Self {
+        let kind = match absence.kind {
+            AbsenceKind::Sick => "sick",
+            AbsenceKind::Leave => "leave",
+        };
+        Self { id: absence.id, kind, from: Shown(absence.from), to: Shown(absence.to) }
+    }
+}
+
+#[derive(Serialize)]
+pub struct RouteView<'a> {
+    expert: Shown<&'a ExpertId>,
+    region: Shown<&'a RegionId>,
+    stops: Vec<StopView>,
+    served: u32,
+    version: u64,
+}
+
+#[derive(Serialize)]
+struct StopView {
+    ticket: Shown<TicketNumber>,
+    visit: u16,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<PlaceView>,
+    planned_depart: Shown<Timestamp>,
+    planned_start: Shown<Timestamp>,
+    planned_end: Shown<Timestamp>,
+    pinned: bool,
+    forced: bool,
+}
+
+impl<'a> RouteView<'a> {
+    #[must_use]
+    pub fn new(route: &'a Route) -> Self {
+        let stop = |stop: &crate::domain::route::Stop| StopView {
+            ticket: Shown(stop.ticket),
+            visit: stop.visit,
+            state: match stop.state {
+                StopState::Offered => "offered",
+                StopState::Assigned => "assigned",
+                StopState::EnRoute => "en_route",
+                StopState::OnSite => "on_site",
+            },
+            place: stop.place.known().map(|place| PlaceView::from(*place)),
+            planned_depart: Shown(stop.planned_depart),
+            planned_start: Shown(stop.planned_start),
+            planned_end: Shown(stop.planned_end),
+            pinned: stop.pinned,
+            forced: stop.forced,
+        };
+        Self {
+            expert: Shown(&route.expert),
+            region: Shown(&route.region),
+            stops: route.stops.iter().map(stop).collect(),
+            served: route.served,
+            version: route.version,
+        }
+    }
+}
+
+/// A profile as a body gives it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExpertBody {
+    pub id: ExpertId,
+    pub personal: ExpertPersonal,
+    pub region: Option<RegionId>,
+    pub skills: Skills,
+    pub shifts: Vec<Shift>,
+    pub max_visits_ahead: Option<u8>,
+}
+
+/// A whole profile (`POST`), or an edit of `present` (`PATCH`): what is not sent stays, `null` removes.
+pub fn expert_body<'j>(body: &'j Json<'j>, present: Option<&Expert>) -> Result<ExpertBody, Vec<FieldProblem>> {
+    let known = present.and_then(|expert| expert.personal.known());
+    read_object(body, |f| {
+        let id = if let Some(expert) = present {
+            Some(expert.id.clone())
+        } else {
+            let id = f.parsed("id", words::id(ExpertId::parse));
+            f.required("id", id)
+        };
+        let name = f.text("name", limits::NAME_CHARS).or_else(|| known.map(|p| p.name.clone()));
+        let name = f.required("name", name);
+        let home = place(f, "home").or_else(|| known.map(|p| p.home));
+        let home = f.required("home", home);
+        let phone = kept(f, "phone", known.and_then(|p| p.phone.clone()), |f| f.parsed("phone", words::phone));
+        let email = kept(f, "email", known.and_then(|p| p.email.clone()), |f| f.parsed("email", words::email));
+        let region = f.parsed("region", words::id(RegionId::parse)).or_else(|| present.map(|e| e.region.clone()));
+        let skills = skills(f).or_else(|| present.map(|e| e.skills.clone())).unwrap_or_default();
+        let shifts = f.objects("shifts", limits::SHIFTS, shift).or_else(|| present.map(|e| e.shifts.clone()));
+        let ahead = kept(f, "max_visits_ahead", present.and_then(|e| e.max_visits_ahead), |f| {
+            f.whole("max_visits_ahead", 1..=50).and_then(|n| u8::try_from(n).ok())
+        });
+        Some(ExpertBody {
+            id: id?,
+            personal: ExpertPersonal { name: name?, phone, email, home: home? },
+            region,
+            skills,
+            shifts: shifts.unwrap_or_default(),
+            max_visits_ahead: ahead,
+        })
+    })
+}
+
+/// What was sent, `null` included; else what is there.
+fn kept<'j, T>(
+    f: &mut Fields<'_, 'j>,
+    name: &'static str,
+    present: Option<T>,
+    read: impl FnOnce(&mut Fields<'_, 'j>) -> Option<T>,
+) -> Option<T> {
+    let sent = f.sent(name);
+    let value = read(f);
+    if sent { value } else { present }
+}
+
+/// `{ "tv": 2 }` or `["tv:2"]`.
+fn skills(f: &mut Fields<'_, '_>) -> Option<Skills> {
+    if matches!(f.value("skills"), Some(Json::List(_))) {
+        let list = f.texts("skills", limits::SKILLS, words::skill)?;
+        return Some(list.into_iter().map(|skill| (skill.skill, skill.level)).collect());
+    }
+    let members = f.map("skills")?;
+    let mut skills = Skills::new();
+    for (name, level) in members.iter().take(limits::SKILLS) {
+        let level = match level {
+            Json::Whole(level) => u8::try_from(*level).ok().and_then(|level| Level::new(level).ok()),
+            _ => None,
+        };
+        match (Skill::parse(name), level) {
+            (Ok(skill), Some(level)) => drop(skills.insert(skill, level)),
+            (Err(error), _) => f.wrong(&format!("skills/{name}"), "invalid", error.to_string()),
+            (_, None) => f.wrong(&format!("skills/{name}"), "out_of_range", "a skill level is 1, 2 or 3"),
+        }
+    }
+    Some(skills)
+}
+
+/// `{ "days": ["mon"], "from": "08:00", "to": "16:00" }`; an end at or before the start is next day.
+pub(super) fn shift(f: &mut Fields<'_, '_>) -> Option<Shift> {
+    let day = |text: &str| {
+        let day = DAYS.iter().position(|day| day.eq_ignore_ascii_case(text.trim()));
+        day.ok_or_else(|| format!("a day is one of {}", DAYS.join(", ")))
+    };
+    let days = f.texts("days", 7, day);
+    let days = f.required("days", days);
+    let minute = |text: &str| words::minute_of_day(text).ok_or("a time of day looks like 08:00");
+    let from = f.parsed("from", minute);
+    let from = f.required("from", from);
+    let to = f.parsed("to", minute);
+    let to = f.required("to", to);
+    let days = days?.into_iter().fold(0, |days, day| days | (1 << day));
+    if days == 0 {
+        f.wrong("days", "missing", "a shift needs a day");
+    }
+    if from == Some(1_440) {
+        f.wrong("from", "out_of_range", "a shift begins before 24:00");
+    }
+    Some(Shift { days, from_min: from? % 1_440, to_min: to? % 1_440 })
+}
+
+/// `{ "kind": "sick|leave", "from", "to" }`.
+pub fn absence_body<'j>(body: &'j Json<'j>) -> Result<(AbsenceKind, Timestamp, Timestamp), Vec<FieldProblem>> {
+    read_object(body, |f| {
+        let kind = f.one_of("kind", &[("sick", AbsenceKind::Sick), ("leave", AbsenceKind::Leave)]);
+        let kind = f.required("kind", kind);
+        let from = f.time("from");
+        let from = f.required("from", from);
+        let to = f.time("to");
+        let to = f.required("to", to);
+        let (from, to) = (from?, to?);
+        if from >= to {
+            f.wrong("to", "window_backwards", "an absence has to end after it begins");
+        }
+        Some((kind?, from, to))
+    })
+}
+
+/// `{ "lat", "lon", "accuracy_m"?, "at" }`.
+pub fn position_body<'j>(body: &'j Json<'j>) -> Result<(Place, Timestamp), Vec<FieldProblem>> {
+    read_object(body, |f| {
+        let lat = f.number("lat", -90.0..=90.0);
+        let lat = f.required("lat", lat);
+        let lon = f.number("lon", -180.0..=180.0);
+        let lon = f.required("lon", lon);
+        let _accuracy = f.number("accuracy_m", 0.0..=1e7);
+        let at = f.time("at");
+        let at = f.required("at", at);
+        Some((Place::new(lat?, lon?).ok()?, at?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edit_keeps_what_is_not_sent_and_null_removes() {
+        let body = br#"{"id":"e-1","name":"Expert 1","phone":"617 555 0100","home":{"lat":42,"lon":-71},
+            "skills":{"TV":2},"shifts":[{"days":["mon","fri"],"from":"22:00","to":"06:00"}]}"#;
+        let json = Json::parse(body).unwrap();
+        let made = expert_body(&json, None).unwrap();
+        assert_eq!(made.skills.iter().map(|(s, l)| (s.as_str(), l.number())).collect::<Vec<_>>(), [("tv", 2)]);
+        assert_eq!(made.shifts, [Shift { days: 0b1_0001, from_min: 1_320, to_min: 360 }]);
+        let present = Expert {
+            id: made.id.clone(),
+            version: 1,
+            region: RegionId::parse("north").unwrap(),
+            skills: made.skills.clone(),
+            personal: crate::domain::person::Private::new(crate::domain::ids::PersonId(1), made.personal.clone()),
+            shifts: made.shifts.clone(),
+            zone: "UTC".into(),
+            max_visits_ahead: None,
+            retired: false,
+            absences: Vec::new(),
+            next_absence: 1,
+        };
+        let edit = Json::parse(br#"{"phone":null,"max_visits_ahead":5}"#).unwrap();
+        let edited = expert_body(&edit, Some(&present)).unwrap();
+        let expected = ExpertBody {
+            personal: ExpertPersonal { phone: None, ..made.personal.clone() },
+            region: Some(present.region.clone()),
+            max_visits_ahead: Some(5),
+            ..made
+        };
+        assert_eq!(edited, expected);
+    }
+}

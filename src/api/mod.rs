@@ -1,0 +1,21 @@
+//! Wire types, shared by the doors: what JSON comes in, checked; what JSON goes out. Not the domain's
+//! types, so that either can change without the other. Knows neither HTTP nor the command line.
+
+pub mod catalogue;
+pub mod commands;
+pub mod decision;
+pub mod expert;
+pub mod fields;
+pub mod json;
+pub mod new_ticket;
+pub mod problem;
+pub mod region;
+pub mod show;
+pub mod ticket;
+pub mod timeline;
+pub mod words;
+
+pub use fields::{Fields, read_object};
+pub use json::Json;
+pub use problem::{FieldProblem, Problem};
+pub use ticket::{TicketView, Viewer};

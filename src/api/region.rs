@@ -1,0 +1,167 @@
+//! Regions as the contract shows them, and the bodies that write them. Whether an outline is sound is
+//! for `import/` to say; here it is only carried.
+
+use super::{
+    fields::read_object,
+    json::Json,
+    problem::FieldProblem,
+    show::{GeometryView, Shown},
+    words,
+};
+use crate::{
+    domain::{
+        ids::RegionId,
+        region::Region,
+        settings::{RegionSettings, Weights},
+    },
+    settings::limits,
+};
+use serde::Serialize;
+use serde_json::Value;
+
+#[derive(Serialize)]
+pub struct RegionView<'a> {
+    id: Shown<&'a RegionId>,
+    name: &'a str,
+    /// Left out of lists: an outline may be megabytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    geometry: Option<GeometryView<'a>>,
+    time_zone: &'a str,
+    zips: &'a [String],
+    settings: &'a RegionSettings,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parked: Option<&'a str>,
+    version: u64,
+}
+
+impl<'a> RegionView<'a> {
+    #[must_use]
+    pub fn new(region: &'a Region, with_geometry: bool) -> Self {
+        Self {
+            id: Shown(&region.id),
+            name: &region.name,
+            geometry: with_geometry.then_some(GeometryView(&region.geometry)),
+            time_zone: &region.time_zone,
+            zips: &region.zips,
+            settings: &region.settings,
+            parked: region.parked.as_deref(),
+            version: region.version,
+        }
+    }
+}
+
+/// A region as a body gives it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RegionBody {
+    pub id: RegionId,
+    pub name: String,
+    pub time_zone: String,
+    /// GeoJSON geometry as sent; None: not sent (an edit keeps the outline).
+    pub geometry: Option<Value>,
+    pub zips: Vec<String>,
+    pub settings: Option<RegionSettings>,
+}
+
+/// A whole region (`POST`), or an edit of `present` (`PATCH`): what is not sent stays.
+pub fn region_body<'j>(body: &'j Json<'j>, present: Option<&Region>) -> Result<RegionBody, Vec<FieldProblem>> {
+    read_object(body, |f| {
+        let id = if let Some(region) = present {
+            Some(region.id.clone())
+        } else {
+            let id = f.parsed("id", words::id(RegionId::parse));
+            f.required("id", id)
+        };
+        if present.is_none() && id.as_ref().is_some_and(RegionId::is_reserved) {
+            f.wrong("id", "reserved", "this id is reserved");
+        }
+        let name = f.text("name", limits::NAME_CHARS).or_else(|| present.map(|r| r.name.clone()));
+        let name = f.required("name", name);
+        let zone = f.parsed("time_zone", words::time_zone).or_else(|| present.map(|r| r.time_zone.clone()));
+        let zone = f.required("time_zone", zone);
+        let geometry = f.value("geometry").map(Json::to_value);
+        let geometry = if present.is_some() { geometry } else { f.required("geometry", geometry) };
+        let zips = f.texts("zips", limits::ZIPS, zip).or_else(|| present.map(|r| r.zips.clone()));
+        let settings = f.value("settings").map(|sent| settings(sent, present.map(|r| &r.settings)));
+        let settings = match settings {
+            Some(Ok(settings)) => Some(settings),
+            Some(Err(detail)) => {
+                f.wrong("settings", "invalid", detail);
+                None
+            }
+            None => None,
+        };
+        Some(RegionBody { id: id?, name: name?, time_zone: zone?, geometry, zips: zips.unwrap_or_default(), settings })
+    })
+}
+
+/// A ZIP or the beginning of one.
+fn zip(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    let sound = !text.is_empty() && text.len() <= limits::ZIP_CHARS;
+    let sound = sound && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b' ');
+    if sound { Ok(text.to_owned()) } else { Err("a ZIP mask is the beginning of a ZIP code") }
+}
+
+/// The settings sent, laid over the present ones (or the defaults).
+fn settings(sent: &Json<'_>, present: Option<&RegionSettings>) -> Result<RegionSettings, String> {
+    let base = present.cloned().unwrap_or_default();
+    let mut whole = serde_json::to_value(&base).map_err(|error| error.to_string())?;
+    lay_over(&mut whole, sent.to_value());
+    let settings: RegionSettings = serde_json::from_value(whole).map_err(|error| error.to_string())?;
+    check(&settings)?;
+    Ok(settings)
+}
+
+fn lay_over(base: &mut Value, sent: Value) {
+    match (base, sent) {
+        (Value::Object(base), Value::Object(sent)) => {
+            for (key, value) in sent {
+                lay_over(base.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (base, sent) => *base = sent,
+    }
+}
+
+/// Settings under which routing can still compute.
+fn check(settings: &RegionSettings) -> Result<(), String> {
+    let within = |name: &str, value: f64, least: f64, most: f64| {
+        let told = || format!("{name} must be {least} to {most}");
+        if (least..=most).contains(&value) { Ok(()) } else { Err(told()) }
+    };
+    within("travel.detour", settings.travel.detour, 1.0, 10.0)?;
+    within("travel.speed_kmh", settings.travel.speed_kmh, 1.0, 300.0)?;
+    within("offer_ttl_s", f64::from(settings.offer_ttl_s), 5.0, 86_400.0)?;
+    within("receipt_s", f64::from(settings.receipt_s), 1.0, 86_400.0)?;
+    within("max_rounds", f64::from(settings.max_rounds), 1.0, 100.0)?;
+    within("max_visits_ahead", f64::from(settings.max_visits_ahead), 1.0, 50.0)?;
+    within("service_s", f64::from(settings.service_s), 60.0, 86_400.0)?;
+    let Weights { travel, response, sla_lateness, window_lateness, overtime, over_qualification, load, instability } =
+        settings.weights;
+    let small = [travel, response, sla_lateness, window_lateness, overtime, instability];
+    small.into_iter().try_for_each(|weight| within("a weight", weight, 0.0, 1_000.0))?;
+    [over_qualification, load].into_iter().try_for_each(|weight| within("a weight", weight, 0.0, 100_000.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_laid_over_and_bad_ones_named() {
+        let sent = Json::parse(br#"{"offer_ttl_s":60,"travel":{"speed_kmh":20}}"#).unwrap();
+        let laid = settings(&sent, None).unwrap();
+        assert_eq!((laid.offer_ttl_s, laid.travel.speed_kmh, laid.travel.detour), (60, 20.0, 1.35));
+        for (wrong, named) in [(&br#"{"offer":1}"#[..], "offer"), (br#"{"travel":{"speed_kmh":0}}"#, "speed_kmh")] {
+            let sent = Json::parse(wrong).unwrap();
+            assert!(settings(&sent, None).unwrap_err().contains(named));
+        }
+    }
+
+    #[test]
+    fn the_unlocated_region_cannot_be_made_by_hand() {
+        let body = br#"{"id":"unlocated","name":"x","time_zone":"UTC","geometry":{}}"#;
+        let json = Json::parse(body).unwrap();
+        assert_eq!(region_body(&json, None).unwrap_err()[0].code, "reserved");
+    }
+}

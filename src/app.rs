@@ -1,0 +1,101 @@
+//! Wiring: settings to a core, doors around it, an orderly end. Decides nothing.
+
+use crate::{
+    actors::{Clock, Heartbeat, watchdog},
+    domain::{ticket::Role, time::Timestamp},
+    http::{Door, DoorOptions, serve},
+    load::{Core, StartError},
+    settings::Settings,
+    tokens::Grant,
+};
+use std::{net::SocketAddr, time::Duration};
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    task::JoinHandle,
+};
+
+/// A core with an open HTTP door.
+pub struct App {
+    pub core: Core,
+    pub address: SocketAddr,
+    edge: Runtime,
+    serving: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+}
+
+impl App {
+    /// Opens the data, starts the tree, and the door once the core is ready.
+    pub fn start(settings: &Settings, clock: impl FnOnce(Timestamp) -> Clock) -> Result<Self, StartError> {
+        let edge = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(settings.server.edge_threads)
+            .thread_name("edge")
+            .enable_all()
+            .build()?;
+        // Bound first: a taken port is found out before the data are touched.
+        let door = edge.block_on(Door::bind(settings.server.listen))?;
+        let address = door.address()?;
+        let core = Core::start(settings, clock)?;
+        let options = DoorOptions {
+            service: core.service.clone(),
+            tokens: core.tokens.clone(),
+            zips: core.zips.clone(),
+            data: core.data.clone(),
+        };
+        let (stop, stopped) = watch::channel(false);
+        let serving = edge.spawn(serve(door, options, stopped));
+        let hearts = vec![Heartbeat::on("core", core.handle()), Heartbeat::on("edge", edge.handle())];
+        watchdog(&core.service, hearts)?;
+        let app = Self { core, address, edge, serving, stop };
+        app.edge.block_on(until_ready(&app.core));
+        Ok(app)
+    }
+
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Waits for SIGTERM or SIGINT.
+    pub fn wait(&self) -> std::io::Result<()> {
+        self.edge.block_on(async {
+            let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
+            }
+            Ok(())
+        })
+    }
+
+    /// A token for this process's own use; not on the list, gone within the hour.
+    #[must_use]
+    pub fn own_token(&self, role: Role) -> String {
+        let grant = Grant { role, subject: Some("local".into()), regions: Vec::new(), ttl_s: 3_600 };
+        self.core.tokens.sign_unlisted(grant, real_now())
+    }
+
+    /// No new connections, calls under way finished, the store flushed and closed.
+    pub fn stop(self) {
+        let _ = self.stop.send(true);
+        if let Err(error) = self.edge.block_on(self.serving) {
+            tracing::error!(%error, "the door did not close in order");
+        }
+        self.core.stop();
+        self.edge.shutdown_timeout(Duration::from_secs(1));
+    }
+}
+
+/// The machine's time, whatever a tree's clock says.
+#[must_use]
+pub fn real_now() -> Timestamp {
+    Clock::machine(Timestamp::ZERO).now()
+}
+
+#[allow(clippy::disallowed_methods, reason = "start-up waits in real time")]
+async fn until_ready(core: &Core) {
+    while !core.service.readiness().ready {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

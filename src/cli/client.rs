@@ -1,0 +1,209 @@
+//! A small HTTP client for `--server`: one keep-alive connection, JSON in and out, files streamed.
+
+use http_body_util::{BodyExt, Full, combinators::BoxBody};
+use hyper::{
+    Method, Request, Uri,
+    body::{Body, Bytes, Frame, SizeHint},
+    client::conn::http1,
+    header,
+};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use std::{
+    convert::Infallible,
+    fs::File,
+    io::{self, Read},
+    path::Path,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+};
+use tokio::{net::TcpStream, runtime::Runtime};
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ClientError {
+    #[error("{0} is no server's address; it looks like http://127.0.0.1:8080")]
+    BadServer(String),
+    #[error("{server} is not reachable: {why}")]
+    Unreachable { server: String, why: String },
+    /// The server said no: in its words, every wrong field named.
+    #[error("{0}")]
+    Refused(String),
+    #[error("the connection broke: {0}")]
+    Broken(String),
+}
+
+/// A server and a token for it.
+pub(super) struct Client {
+    server: String,
+    authority: String,
+    bearer: String,
+    runtime: Runtime,
+}
+
+type AnyBody = BoxBody<Bytes, io::Error>;
+
+impl Client {
+    pub(super) fn new(server: &str, token: &str) -> Result<Self, ClientError> {
+        let bad = || ClientError::BadServer(server.to_owned());
+        let uri: Uri = server.parse().map_err(|_| bad())?;
+        let authority = uri.authority().ok_or_else(bad)?;
+        if uri.scheme_str() != Some("http") {
+            return Err(bad());
+        }
+        let authority = format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(80));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| ClientError::Broken(error.to_string()))?;
+        Ok(Self {
+            server: server.trim_end_matches('/').to_owned(),
+            authority,
+            bearer: format!("Bearer {token}"),
+            runtime,
+        })
+    }
+
+    pub(super) fn get(&self, path: &str) -> Result<Value, ClientError> {
+        self.call(Method::GET, path, None)
+    }
+
+    /// All items of a list, page by page.
+    pub(super) fn all(&self, path: &str, most: usize) -> Result<Vec<Value>, ClientError> {
+        let mut items = Vec::new();
+        let mut cursor = String::new();
+        let joint = if path.contains('?') { '&' } else { '?' };
+        loop {
+            let limit = (most - items.len()).min(500);
+            let next = if cursor.is_empty() { String::new() } else { format!("&cursor={}", encode(&cursor)) };
+            let mut page = self.get(&format!("{path}{joint}limit={limit}{next}"))?;
+            if let Some(Value::Array(more)) = page.get_mut("items").map(Value::take) {
+                items.extend(more);
+            }
+            match page.get("next_cursor").and_then(Value::as_str) {
+                Some(more) if items.len() < most => more.clone_into(&mut cursor),
+                _ => return Ok(items),
+            }
+        }
+    }
+
+    pub(super) fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ClientError> {
+        let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
+        let body = Full::new(bytes).map_err(|never: Infallible| match never {}).boxed();
+        self.send(method, path, "application/json", body)
+    }
+
+    /// Sends a file as it is. `sent` counts its bytes as they go.
+    pub(super) fn upload(&self, path: &str, file: &Path, sent: Arc<AtomicU64>) -> Result<Value, ClientError> {
+        let opened = File::open(file).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let (left, opened) = opened.map_err(|error| ClientError::Refused(format!("{}: {error}", file.display())))?;
+        self.send(Method::POST, path, "application/octet-stream", FileBody { file: opened, left, sent }.boxed())
+    }
+
+    fn send(&self, method: Method, path: &str, kind: &str, body: AnyBody) -> Result<Value, ClientError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, &self.authority)
+            .header(header::AUTHORIZATION, &self.bearer)
+            .header(header::CONTENT_TYPE, kind)
+            .body(body)
+            .map_err(|error| ClientError::Broken(error.to_string()))?;
+        let (status, bytes) = self.runtime.block_on(self.exchange(request))?;
+        let answer = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        if status < 400 { Ok(answer) } else { Err(ClientError::Refused(in_words(status, &answer))) }
+    }
+
+    async fn exchange(&self, request: Request<AnyBody>) -> Result<(u16, Bytes), ClientError> {
+        let unreachable =
+            |error: io::Error| ClientError::Unreachable { server: self.server.clone(), why: error.to_string() };
+        let broken = |error: hyper::Error| ClientError::Broken(error.to_string());
+        let stream = TcpStream::connect(&self.authority).await.map_err(unreachable)?;
+        stream.set_nodelay(true).map_err(unreachable)?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        // Its errors arrive at the request that is under way.
+        let driving = tokio::spawn(connection);
+        let answer = sender.send_request(request).await.map_err(broken)?;
+        let status = answer.status().as_u16();
+        let bytes = answer.into_body().collect().await.map_err(broken)?.to_bytes();
+        driving.abort();
+        Ok((status, bytes))
+    }
+}
+
+/// A problem document for people.
+fn in_words(status: u16, problem: &Value) -> String {
+    let text = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default();
+    let head = match (text("detail"), text("code")) {
+        ("", _) => format!("the server answered {status}"),
+        (detail, code) => format!("{detail} ({code})"),
+    };
+    let fields = problem.get("errors").and_then(Value::as_array).into_iter().flatten().map(|field| {
+        let text = |name: &str| field.get(name).and_then(Value::as_str).unwrap_or_default();
+        format!("  {}: {}", text("pointer"), text("detail"))
+    });
+    std::iter::once(head).chain(fields).collect::<Vec<_>>().join("\n")
+}
+
+/// A path with the parameters that are given.
+pub(super) fn query(path: &str, parameters: &[(&str, Option<&str>)]) -> String {
+    let given = parameters.iter().filter_map(|(name, value)| Some(format!("{name}={}", encode((*value)?))));
+    let given = given.collect::<Vec<_>>().join("&");
+    if given.is_empty() { path.to_owned() } else { format!("{path}?{given}") }
+}
+
+/// Percent-encodes a path segment or a query value.
+pub(super) fn encode(text: &str) -> String {
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
+    text.bytes().map(|b| if plain(&b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+/// A file, read piece by piece as the connection takes it.
+struct FileBody {
+    file: File,
+    left: u64,
+    sent: Arc<AtomicU64>,
+}
+
+impl Body for FileBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let mut piece = vec![0; usize::try_from(self.left.min(64 * 1_024)).unwrap_or(0)];
+        if piece.is_empty() {
+            return Poll::Ready(None);
+        }
+        // Read here and now: this thread has nothing else to do.
+        if let Err(error) = self.file.read_exact(&mut piece) {
+            return Poll::Ready(Some(Err(error)));
+        }
+        self.left -= piece.len() as u64;
+        self.sent.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        Poll::Ready(Some(Ok(Frame::data(piece.into()))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_told_with_every_field() {
+        let problem = serde_json::json!({
+            "detail": "2 fields are not right", "code": "invalid",
+            "errors": [{ "pointer": "/title", "detail": "missing" }, { "pointer": "/channel", "detail": "missing" }]
+        });
+        assert_eq!(in_words(422, &problem), "2 fields are not right (invalid)\n  /title: missing\n  /channel: missing");
+        assert_eq!(encode("a b&c"), "a%20b%26c");
+    }
+}

@@ -1,0 +1,129 @@
+//! `callout ticket`: look at tickets; `trace` tells a ticket's whole story with its decisions.
+
+use super::{
+    Connection,
+    client::{encode, query},
+    output::{Done, at, plain, print_json, print_table},
+    target::TargetArgs,
+};
+use crate::settings::Settings;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TicketCommand {
+    /// Tickets, newest first
+    #[command(after_help = "Example:\n  callout ticket list --phase new --region north --limit 20")]
+    List(ListArgs),
+    /// One ticket
+    Show(ShowArgs),
+    /// One ticket's story: events, deliveries, decisions with every candidate
+    Trace(ShowArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    #[arg(long)]
+    phase: Option<String>,
+    #[arg(long)]
+    region: Option<String>,
+    #[arg(long)]
+    customer: Option<String>,
+    #[arg(long)]
+    expert: Option<String>,
+    /// RFC 3339
+    #[arg(long, value_name = "TIME")]
+    opened_after: Option<String>,
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+    #[command(flatten)]
+    target: TargetArgs,
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// Like 0A1-000142-K
+    number: String,
+    #[command(flatten)]
+    target: TargetArgs,
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(command: &TicketCommand, settings: &Settings) -> Done {
+    match command {
+        TicketCommand::List(args) => list(args, settings),
+        TicketCommand::Show(args) => show(args, settings),
+        TicketCommand::Trace(args) => trace(args, settings),
+    }
+}
+
+fn list(args: &ListArgs, settings: &Settings) -> Done {
+    let filters = [
+        ("phase", args.phase.as_deref()),
+        ("region", args.region.as_deref()),
+        ("customer", args.customer.as_deref()),
+        ("expert", args.expert.as_deref()),
+        ("opened_after", args.opened_after.as_deref()),
+    ];
+    let path = query("/v1/tickets", &filters);
+    let connection = Connection::open(&args.target, settings)?;
+    let tickets = connection.client.all(&path, args.limit.max(1))?;
+    if args.json {
+        print_json(&json!({ "items": tickets }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let columns = ["number", "phase", "region", "priority", "opened_at", "visit.expert", "flags", "title"];
+    let rows: Vec<_> = tickets.iter().map(|ticket| columns.map(|column| at(ticket, column)).to_vec()).collect();
+    print_table(&["NUMBER", "PHASE", "REGION", "PRIORITY", "OPENED", "EXPERT", "FLAGS", "TITLE"], &rows);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(args: &ShowArgs, settings: &Settings) -> Done {
+    let connection = Connection::open(&args.target, settings)?;
+    let ticket = connection.client.get(&format!("/v1/tickets/{}", encode(&args.number)))?;
+    if args.json {
+        print_json(&ticket);
+        return Ok(ExitCode::SUCCESS);
+    }
+    for (name, value) in ticket.as_object().into_iter().flatten() {
+        println!("{name:<20}{}", plain(value));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn trace(args: &ShowArgs, settings: &Settings) -> Done {
+    let connection = Connection::open(&args.target, settings)?;
+    let number = encode(&args.number);
+    let timeline = connection.client.get(&format!("/v1/tickets/{number}/timeline"))?;
+    let decisions = connection.client.get(&format!("/v1/tickets/{number}/decisions"))?;
+    if args.json {
+        print_json(&json!({ "timeline": timeline["items"], "decisions": decisions["items"] }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    for entry in timeline["items"].as_array().into_iter().flatten() {
+        let who = format!("{} {}", at(entry, "who.role"), at(entry, "who.id"));
+        println!("{:<25}{:<26}{:<24}{}", at(entry, "at"), at(entry, "kind"), who, plain(&entry["data"]));
+        let made = decisions["items"].as_array().into_iter().flatten().find(|d| d["seq"] == entry["seq"]);
+        made.into_iter().for_each(candidates);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The decision's candidates, the cheapest first, the excluded ones by rule.
+fn candidates(decision: &Value) {
+    let cost = |candidate: &Value| candidate["cost_s"].as_f64();
+    let mut all: Vec<&Value> = decision["candidates"].as_array().into_iter().flatten().collect();
+    all.sort_by(|a, b| cost(a).unwrap_or(f64::MAX).total_cmp(&cost(b).unwrap_or(f64::MAX)));
+    for candidate in all {
+        let verdict = match cost(candidate) {
+            Some(cost) => format!("cost {cost:.1} s ({})", plain(&candidate["cost_terms_s"])),
+            None => format!("not possible: {}", at(candidate, "ruled_out")),
+        };
+        let mark = if candidate["expert"] == decision["winner"] { "*" } else { " " };
+        println!("    {mark} {:<20}{verdict}", at(candidate, "expert"));
+    }
+}

@@ -1,0 +1,87 @@
+//! Which role may call which route: the one table. A route that is not here is closed; a row without
+//! roles is open to everybody.
+
+use crate::domain::ticket::Role::{self, Admin, Clerk, Customer, Dispatcher, Expert, Manager, Portal};
+use axum::http::Method;
+use std::{collections::HashMap, sync::LazyLock};
+
+pub(super) struct Row {
+    pub(super) method: Method,
+    pub(super) path: &'static str,
+    /// Empty: no token needed.
+    pub(super) roles: &'static [Role],
+}
+
+const OPEN: &[Role] = &[];
+const STAFF: &[Role] = &[Clerk, Dispatcher, Manager, Admin];
+const OWNER_AND_STAFF: &[Role] = &[Customer, Portal, Clerk, Dispatcher, Manager, Admin];
+const ALL: &[Role] = &[Customer, Portal, Expert, Clerk, Dispatcher, Manager, Admin];
+const EXPERT_AND_STAFF: &[Role] = &[Expert, Clerk, Dispatcher, Manager, Admin];
+const ADMIN: &[Role] = &[Admin];
+const DISPATCHER: &[Role] = &[Dispatcher];
+/// An expert, or a clerk who speaks for them.
+const EXPERT_OR_CLERK: &[Role] = &[Expert, Clerk];
+
+const fn row(method: Method, path: &'static str, roles: &'static [Role]) -> Row {
+    Row { method, path, roles }
+}
+
+pub(super) const TABLE: &[Row] = &[
+    row(Method::GET, "/healthz", OPEN),
+    row(Method::GET, "/readyz", OPEN),
+    row(Method::GET, "/metrics", OPEN),
+    row(Method::POST, "/v1/tickets", &[Customer, Clerk, Portal]),
+    row(Method::GET, "/v1/tickets", ALL),
+    row(Method::GET, "/v1/tickets/{number}", ALL),
+    row(Method::GET, "/v1/tickets/{number}/timeline", OWNER_AND_STAFF),
+    row(Method::GET, "/v1/tickets/{number}/decisions", STAFF),
+    row(Method::POST, "/v1/tickets/{number}/cancel", OWNER_AND_STAFF),
+    row(Method::POST, "/v1/tickets/{number}/reopen", OWNER_AND_STAFF),
+    row(Method::POST, "/v1/tickets/{number}/reschedule", OWNER_AND_STAFF),
+    row(Method::POST, "/v1/tickets/{number}/hold", OWNER_AND_STAFF),
+    row(Method::POST, "/v1/tickets/{number}/release", OWNER_AND_STAFF),
+    row(Method::POST, "/v1/tickets/{number}/assign", DISPATCHER),
+    row(Method::POST, "/v1/tickets/{number}/unassign", DISPATCHER),
+    row(Method::POST, "/v1/tickets/{number}/accept", EXPERT_OR_CLERK),
+    row(Method::POST, "/v1/tickets/{number}/decline", EXPERT_OR_CLERK),
+    row(Method::POST, "/v1/tickets/{number}/depart", EXPERT_OR_CLERK),
+    row(Method::POST, "/v1/tickets/{number}/arrive", EXPERT_OR_CLERK),
+    row(Method::POST, "/v1/tickets/{number}/complete", EXPERT_OR_CLERK),
+    row(Method::POST, "/v1/tickets/{number}/cannot_fix", EXPERT_OR_CLERK),
+    row(Method::POST, "/v1/tickets/{number}/no_access", EXPERT_OR_CLERK),
+    row(Method::POST, "/v1/tickets/{number}/notes", STAFF),
+    row(Method::POST, "/v1/tickets/{number}/resume", DISPATCHER),
+    row(Method::POST, "/v1/surveys/{token}", OPEN),
+    row(Method::GET, "/v1/experts", STAFF),
+    row(Method::POST, "/v1/experts", ADMIN),
+    row(Method::GET, "/v1/experts/{id}", EXPERT_AND_STAFF),
+    row(Method::PATCH, "/v1/experts/{id}", ADMIN),
+    row(Method::DELETE, "/v1/experts/{id}", ADMIN),
+    row(Method::GET, "/v1/experts/{id}/route", EXPERT_AND_STAFF),
+    row(Method::GET, "/v1/experts/{id}/absences", EXPERT_AND_STAFF),
+    row(Method::POST, "/v1/experts/{id}/absences", &[Expert, Clerk, Dispatcher, Admin]),
+    row(Method::DELETE, "/v1/experts/{id}/absences/{absence}", &[Expert, Clerk, Dispatcher, Admin]),
+    row(Method::POST, "/v1/experts/{id}/position", &[Expert]),
+    row(Method::GET, "/v1/regions", EXPERT_AND_STAFF),
+    row(Method::POST, "/v1/regions", ADMIN),
+    row(Method::GET, "/v1/regions/{id}", EXPERT_AND_STAFF),
+    row(Method::PATCH, "/v1/regions/{id}", ADMIN),
+    row(Method::POST, "/v1/regions/{id}/unpark", DISPATCHER),
+    row(Method::GET, "/v1/regions/{id}/board", STAFF),
+    row(Method::GET, "/v1/skills", EXPERT_AND_STAFF),
+    row(Method::GET, "/v1/catalogue-rules", STAFF),
+    row(Method::PUT, "/v1/catalogue-rules", ADMIN),
+    row(Method::GET, "/v1/calendars", STAFF),
+    row(Method::PUT, "/v1/calendars", ADMIN),
+    row(Method::POST, "/v1/imports/{kind}", &[Clerk, Admin]),
+    row(Method::POST, "/v1/audits", ADMIN),
+    row(Method::POST, "/v1/backups", ADMIN),
+];
+
+pub(super) fn row_of(method: &Method, path: &str) -> Option<&'static Row> {
+    static INDEX: LazyLock<HashMap<(&'static Method, &'static str), &'static Row>> =
+        LazyLock::new(|| TABLE.iter().map(|row| ((&row.method, row.path), row)).collect());
+    // A HEAD is a GET without its body.
+    let method = if *method == Method::HEAD { &Method::GET } else { method };
+    INDEX.get(&(method, path)).copied()
+}

@@ -1,0 +1,73 @@
+//! A call's body: of the right type, within its limit, in time.
+
+use super::{Context, answer::Refused, session::Session};
+use crate::{
+    actors::Caller,
+    api::{Json, Problem},
+    settings::limits,
+};
+use axum::{
+    body::{Body, Bytes},
+    extract::{FromRequest, Request},
+    http::{HeaderMap, header},
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+/// A write by somebody known: who, and what they sent. `BYTES` bounds the body.
+pub(super) struct Input<const BYTES: usize = { limits::BODY_BYTES }> {
+    pub(super) session: Session,
+    /// With idempotency key and `If-Match`.
+    pub(super) caller: Caller,
+    pub(super) bytes: Bytes,
+}
+
+impl<const BYTES: usize> FromRequest<Context> for Input<BYTES> {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, _: &Context) -> Result<Self, Refused> {
+        let (parts, body) = request.into_parts();
+        let session = parts.extensions.get::<Session>().cloned();
+        let session = session.ok_or_else(|| Problem::new(500, "internal", "a route is open that should not be"))?;
+        let bytes = read_json_body(&parts.headers, body, BYTES).await?;
+        let mut caller = session.writer(&parts.method, parts.uri.path(), &parts.headers, &bytes)?;
+        caller.patience = limits::PATIENCE;
+        Ok(Self { session, caller, bytes })
+    }
+}
+
+impl<const BYTES: usize> Input<BYTES> {
+    /// The body, which has to be there.
+    pub(super) fn json(&self) -> Result<Json<'_>, Refused> {
+        parse(&self.bytes)
+    }
+
+    /// The body; none counts as `{}`.
+    pub(super) fn json_or_empty(&self) -> Result<Json<'_>, Refused> {
+        if self.bytes.is_empty() { Ok(Json::Object(Vec::new())) } else { self.json() }
+    }
+}
+
+pub(super) fn parse(bytes: &[u8]) -> Result<Json<'_>, Refused> {
+    Json::parse(bytes).map_err(|why| Problem::new(400, "malformed_json", why).into())
+}
+
+/// Reads a JSON body: 415 for another type, 413 beyond `limit`, 408 when it comes too slowly.
+pub(super) async fn read_json_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Refused> {
+    if let Some(kind) = headers.get(header::CONTENT_TYPE) {
+        let kind = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/json") {
+            return Err(Problem::new(415, "unsupported_media_type", "send application/json").into());
+        }
+    }
+    let too_large = || Problem::new(413, "too_large", format!("the body may have at most {limit} bytes"));
+    let said: Option<usize> = headers.get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse().ok());
+    if said.is_some_and(|length| length > limit) {
+        return Err(too_large().into());
+    }
+    match tokio::time::timeout(limits::BODY, Limited::new(body, limit).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large().into()),
+        Ok(Err(_)) => Err(Problem::new(400, "unreadable", "the body broke off").into()),
+        Err(_) => Err(Problem::new(408, "too_slow", "the body did not arrive in time").into()),
+    }
+}

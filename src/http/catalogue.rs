@@ -1,0 +1,77 @@
+//! `/v1/skills`, `/v1/catalogue-rules`, `/v1/calendars`: lists that administrators write whole.
+
+use super::{
+    Context, Reply,
+    answer::{ok, versioned},
+    body::Input,
+};
+use crate::{
+    api::catalogue as wire,
+    domain::{
+        catalogue::Catalogue,
+        skill::{Level, Skill},
+    },
+    settings::limits,
+};
+use axum::extract::State;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// Ten thousand rules need room.
+type WideInput = Input<{ limits::GEOMETRY_BODY_BYTES }>;
+
+/// Every skill that an expert has or a rule asks for, with how many have it.
+pub(super) async fn skills(State(shared): State<Context>) -> Reply {
+    let store = shared.service.store();
+    let mut known: BTreeMap<Skill, (u32, Option<Level>)> = BTreeMap::new();
+    for rule in &store.catalogue().rules {
+        for need in &rule.skills {
+            known.entry(need.skill.clone()).or_default();
+        }
+    }
+    for expert in store.experts(None).iter().filter(|expert| !expert.retired) {
+        for (skill, level) in &expert.skills {
+            let entry = known.entry(skill.clone()).or_default();
+            *entry = (entry.0 + 1, entry.1.max(Some(*level)));
+        }
+    }
+    let item = |(skill, (experts, best)): (Skill, (u32, Option<Level>))| json!({ "skill": skill.as_str(), "experts": experts, "best_level": best.map(Level::number) });
+    Ok(ok(&json!({ "items": known.into_iter().map(item).collect::<Vec<_>>(), "next_cursor": null })))
+}
+
+pub(super) async fn rules(State(shared): State<Context>) -> Reply {
+    let catalogue = shared.service.store().catalogue();
+    Ok(versioned(ok(&wire::rules_view(&catalogue)), catalogue.version))
+}
+
+pub(super) async fn calendars(State(shared): State<Context>) -> Reply {
+    let catalogue = shared.service.store().catalogue();
+    Ok(versioned(ok(&wire::calendars_view(&catalogue)), catalogue.version))
+}
+
+pub(super) async fn write_rules(State(shared): State<Context>, input: WideInput) -> Reply {
+    let rules = wire::rules_body(&input.json()?)?;
+    let written = write(&shared, input, |catalogue| catalogue.rules = rules).await?;
+    Ok(versioned(ok(&wire::rules_view(&written)), written.version))
+}
+
+pub(super) async fn write_calendars(State(shared): State<Context>, input: WideInput) -> Reply {
+    let calendars = wire::calendars_body(&input.json()?)?;
+    let written = write(&shared, input, |catalogue| catalogue.calendars = calendars).await?;
+    Ok(versioned(ok(&wire::calendars_view(&written)), written.version))
+}
+
+/// Writes the catalogue with one part replaced; an edit in between is not undone but 412.
+async fn write(
+    shared: &Context,
+    input: WideInput,
+    change: impl FnOnce(&mut Catalogue),
+) -> Result<std::sync::Arc<Catalogue>, super::answer::Refused> {
+    let present = shared.service.store().catalogue();
+    let mut catalogue = Catalogue::clone(&present);
+    change(&mut catalogue);
+    let mut caller = input.caller;
+    caller.if_match = caller.if_match.or(Some(present.version));
+    let written = shared.service.write_catalogue(catalogue, &caller).await;
+    written.map_err(|failure| super::failure::refuse(failure, true))
+}

@@ -1,0 +1,169 @@
+//! The outermost layer: gives each request its id, takes the permit, sets the deadline, catches
+//! panics, and writes every error as a problem document.
+
+use super::{Context, answer::Carried, failure::outcome_unknown, session::RequestId};
+use crate::{api::Problem, settings::limits};
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::Response,
+};
+use rand::{TryRng, rngs::SysRng};
+use std::{
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::Poll,
+};
+
+/// Makes request ids: unlike any other process's, and cheap.
+pub(super) struct RequestIds {
+    process: u64,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    pub(super) fn new() -> Self {
+        let mut bytes = [0; 8];
+        // Without randomness ids of two runs may be alike: a nuisance, no harm.
+        if SysRng.try_fill_bytes(&mut bytes).is_err() {
+            bytes = u64::from(std::process::id()).to_le_bytes();
+        }
+        Self { process: u64::from_le_bytes(bytes) >> 16, next: AtomicU64::new(1) }
+    }
+
+    /// The caller's own id when it is fit to be one, else a new one.
+    fn of(&self, headers: &HeaderMap) -> Arc<str> {
+        let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
+        let fit = |id: &&str| (1..=limits::KEY_BYTES).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
+        match given.filter(fit) {
+            Some(id) => id.into(),
+            None => format!("{:012x}-{:x}", self.process, self.next.fetch_add(1, Ordering::Relaxed)).into(),
+        }
+    }
+}
+
+pub(super) async fn edge(State(shared): State<Context>, mut request: Request, next: Next) -> Response {
+    let id = shared.ids.of(request.headers());
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let path = request.uri().path();
+    // Probes get through when nothing else does.
+    let probe = matches!(path, "/healthz" | "/readyz" | "/metrics");
+    let long = path.starts_with("/v1/imports/") || matches!(path, "/v1/audits" | "/v1/backups");
+    let deadline = if long { limits::IMPORT } else { limits::CALL };
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let permit = if probe { None } else { shared.permits.try_acquire().ok() };
+    if permit.is_none() && !probe {
+        shared.meters.shed();
+        return finish(overloaded(), &id);
+    }
+    let answer = tokio::time::timeout(deadline, contained(next.run(request))).await;
+    let response = match answer {
+        Ok(Some(response)) => response,
+        Ok(None) => {
+            tracing::error!(request_id = %id, "a handler panicked");
+            refused(Problem::new(500, "internal", "a bug on our side; it was noted under this request's id"))
+        }
+        Err(_) if reads => {
+            refused(Problem { retry_after_s: Some(1), ..Problem::new(503, "too_slow", "no answer in time") })
+        }
+        Err(_) => refused(outcome_unknown()),
+    };
+    drop(permit);
+    let response = finish(response, &id);
+    shared.meters.answered(response.status());
+    response
+}
+
+/// Runs a handler; None when it panicked.
+async fn contained<T>(handler: impl Future<Output = T>) -> Option<T> {
+    let mut handler = pin!(handler);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(context))) {
+        Ok(Poll::Ready(value)) => Poll::Ready(Some(value)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(_) => Poll::Ready(None),
+    })
+    .await
+}
+
+fn overloaded() -> Response {
+    let problem = Problem::new(503, "overloaded", "too many calls at once; nothing was done");
+    refused(Problem { retry_after_s: Some(limits::RETRY_AFTER_S), ..problem })
+}
+
+fn refused(problem: Problem) -> Response {
+    axum::response::IntoResponse::into_response(super::answer::Refused::from(problem))
+}
+
+/// Writes the problem that a response carries (or that its bare error status means), and the id.
+fn finish(mut response: Response, id: &str) -> Response {
+    if let Some(Carried(problem)) = response.extensions_mut().remove::<Carried>() {
+        write(&mut response, &problem, id);
+    } else if (response.status().is_client_error() || response.status().is_server_error()) && !is_json(&response) {
+        let problem = bare(response.status());
+        write(&mut response, &problem, id);
+    }
+    if let Ok(id) = HeaderValue::from_str(id) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    response
+}
+
+fn write(response: &mut Response, problem: &Problem, id: &str) {
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if let Some(seconds) = problem.retry_after_s {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if problem.status == 401 {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    *response.body_mut() = Body::from(problem.to_json(id));
+}
+
+fn is_json(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.ends_with("json"))
+}
+
+/// What a status without a word means: the router's own refusals.
+fn bare(status: StatusCode) -> Problem {
+    let (code, detail) = match status.as_u16() {
+        404 => ("not_found", "there is nothing at this path"),
+        405 => ("method_not_allowed", "this method is not offered here"),
+        413 => ("too_large", "the body is too large"),
+        _ => ("unreadable", "the request cannot be read"),
+    };
+    Problem::new(status.as_u16(), code, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_its_call_and_nothing_else() {
+        assert_eq!(contained(async { 7 }).await, Some(7));
+        assert_eq!(contained(async { panic!("on purpose") }).await, None::<()>);
+    }
+
+    #[test]
+    fn a_fit_request_id_is_kept_and_another_replaced() {
+        let ids = RequestIds::new();
+        let of = |id: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-request-id", id.parse().unwrap());
+            ids.of(&headers)
+        };
+        assert_eq!(&*of("mine-1"), "mine-1");
+        assert_ne!(&*of("with blanks"), "with blanks");
+        assert_ne!(of(""), of(""));
+    }
+}

@@ -1,0 +1,174 @@
+//! `/v1/experts`: the roster, routes, absences, positions.
+
+use super::{
+    Context, Reply, Shared,
+    answer::{Refused, json, located, not_found, ok, replayed, versioned},
+    body::Input,
+    idempotency::{earlier, keep},
+    query::Query,
+    session::Session,
+};
+use crate::{
+    actors::ExpertDraft,
+    api::{
+        Problem,
+        expert::{self, AbsenceView, ExpertBody, ExpertView, PresenceView, RouteView},
+    },
+    domain::{
+        expert::{Absence, Expert},
+        ids::{ExpertId, RegionId, Thing},
+        skill::Skill,
+    },
+    storage::Outcome,
+};
+use axum::{
+    extract::{Path, State},
+    http::{StatusCode, Uri},
+    response::{IntoResponse, Response},
+};
+use serde_json::json as value;
+use std::sync::Arc;
+
+pub(super) fn presence(shared: &Shared, expert: &ExpertId) -> PresenceView {
+    PresenceView { online: shared.service.online(expert), ..PresenceView::default() }
+}
+
+/// An expert that the caller may know of.
+fn known(shared: &Shared, session: &Session, id: &str) -> Result<Arc<Expert>, Refused> {
+    let found = ExpertId::parse(id).ok().and_then(|id| shared.service.store().expert(&id));
+    found.filter(|expert| session.sees_expert(expert)).ok_or_else(|| not_found(format_args!("expert {id}")))
+}
+
+fn one(shared: &Shared, expert: &Expert, status: StatusCode) -> Response {
+    let response = json(status, &ExpertView::new(expert, presence(shared, &expert.id)));
+    let response = versioned(response, expert.version);
+    if status == StatusCode::CREATED { located(response, &format!("/v1/experts/{}", expert.id)) } else { response }
+}
+
+pub(super) async fn list(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
+    let mut query = Query::of(&uri);
+    let region = query.parsed("region", RegionId::parse);
+    let skill = query.parsed("skill", Skill::parse);
+    let retired = query.flag("retired");
+    let (limit, cursor) = (query.limit(), query.text("cursor"));
+    query.finish()?;
+    let mut experts = shared.service.store().experts(region.as_ref());
+    experts.sort_by(|a, b| a.id.cmp(&b.id));
+    let wanted = |expert: &&Arc<Expert>| {
+        session.sees_expert(expert)
+            && expert.retired == retired
+            && skill.as_ref().is_none_or(|skill| expert.skills.contains_key(skill))
+            && cursor.as_deref().is_none_or(|after| expert.id.as_str() > after)
+    };
+    let page: Vec<_> = experts.iter().filter(wanted).take(limit + 1).collect();
+    let next = (page.len() > limit).then(|| page[limit - 1].id.to_string());
+    let items: Vec<_> = page.iter().take(limit).map(|e| ExpertView::new(e, presence(&shared, &e.id))).collect();
+    Ok(ok(&value!({ "items": items, "next_cursor": next })))
+}
+
+pub(super) async fn show(State(shared): State<Context>, session: Session, Path(id): Path<String>) -> Reply {
+    let expert = known(&shared, &session, &id)?;
+    Ok(one(&shared, &expert, StatusCode::OK))
+}
+
+pub(super) async fn add(State(shared): State<Context>, input: Input) -> Reply {
+    let body = expert::expert_body(&input.json()?, None)?;
+    let _turn = shared.running.turn(&input.caller).await;
+    if let Some(before) = earlier(&shared, &input.session, &input.caller).await? {
+        return Ok(before);
+    }
+    let id = body.id.clone();
+    let there = shared.service.store().expert(&id);
+    let (written, new) = match &there {
+        // A repeat whose first answer was lost: the same profile stands already.
+        Some(there) if same(there, &body) => (there.clone(), false),
+        Some(_) => return Err(Problem::new(409, "already_exists", format!("expert {id} exists; edit it")).into()),
+        None => shared.service.write_expert(draft(body), &input.caller).await?,
+    };
+    let outcome =
+        Outcome::Version { thing: Thing::Expert(id), version: written.version, status: StatusCode::CREATED.as_u16() };
+    keep(&shared, &input.caller, outcome).await?;
+    let response = one(&shared, &written, StatusCode::CREATED);
+    Ok(if new { response } else { replayed(response) })
+}
+
+fn same(there: &Expert, body: &ExpertBody) -> bool {
+    there.personal.known() == Some(&body.personal)
+        && there.skills == body.skills
+        && there.shifts == body.shifts
+        && there.max_visits_ahead == body.max_visits_ahead
+        && !there.retired
+        && body.region.as_ref().is_none_or(|region| *region == there.region)
+}
+
+fn draft(body: ExpertBody) -> ExpertDraft {
+    let ExpertBody { id, personal, region, skills, shifts, max_visits_ahead } = body;
+    ExpertDraft { id, personal, region, skills, shifts, max_visits_ahead }
+}
+
+pub(super) async fn edit(State(shared): State<Context>, Path(id): Path<String>, input: Input) -> Reply {
+    let present = known(&shared, &input.session, &id)?;
+    let body = expert::expert_body(&input.json()?, Some(&present))?;
+    let mut caller = input.caller.clone();
+    // What was not sent came from this version: an edit in between must not be undone.
+    caller.if_match = caller.if_match.or(Some(present.version));
+    let written = shared.service.write_expert(draft(body), &caller).await;
+    let (written, _) = written.map_err(|failure| super::failure::refuse(failure, true))?;
+    Ok(one(&shared, &written, StatusCode::OK))
+}
+
+pub(super) async fn retire(State(shared): State<Context>, Path(id): Path<String>, input: Input) -> Reply {
+    let present = known(&shared, &input.session, &id)?;
+    let conditional = input.caller.if_match.is_some();
+    let retired = shared.service.retire_expert(&present.id, &input.caller).await;
+    let retired = retired.map_err(|failure| super::failure::refuse(failure, conditional))?;
+    Ok(one(&shared, &retired, StatusCode::OK))
+}
+
+pub(super) async fn route(State(shared): State<Context>, session: Session, Path(id): Path<String>) -> Reply {
+    let expert = known(&shared, &session, &id)?;
+    let route = shared.service.store().route(&expert.id).ok_or_else(|| not_found(format_args!("expert {id}")))?;
+    Ok(versioned(ok(&RouteView::new(&route)), route.version))
+}
+
+pub(super) async fn absences(State(shared): State<Context>, session: Session, Path(id): Path<String>) -> Reply {
+    let expert = known(&shared, &session, &id)?;
+    let items: Vec<_> = expert.absences.iter().map(AbsenceView::from).collect();
+    Ok(ok(&value!({ "items": items, "next_cursor": null })))
+}
+
+pub(super) async fn add_absence(State(shared): State<Context>, Path(id): Path<String>, input: Input) -> Reply {
+    let expert = known(&shared, &input.session, &id)?;
+    let (kind, from, to) = expert::absence_body(&input.json()?)?;
+    let _turn = shared.running.turn(&input.caller).await;
+    if let Some(before) = earlier(&shared, &input.session, &input.caller).await? {
+        return Ok(before);
+    }
+    let there = |absence: &&Absence| absence.kind == kind && absence.from == from && absence.to == to;
+    let absence = match expert.absences.iter().find(there) {
+        Some(there) => *there,
+        None => shared.service.add_absence(&expert.id, kind, from, to, &input.caller).await?,
+    };
+    let json = value!(AbsenceView::from(&absence));
+    let status = StatusCode::CREATED;
+    keep(&shared, &input.caller, Outcome::Body { status: status.as_u16(), json: json.to_string() }).await?;
+    let path = format!("/v1/experts/{}/absences/{}", expert.id, absence.id);
+    Ok(located(super::answer::json(status, &json), &path))
+}
+
+pub(super) async fn remove_absence(
+    State(shared): State<Context>,
+    Path((id, absence)): Path<(String, u32)>,
+    input: Input,
+) -> Reply {
+    let expert = known(&shared, &input.session, &id)?;
+    shared.service.remove_absence(&expert.id, absence, &input.caller).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(super) async fn position(State(shared): State<Context>, Path(id): Path<String>, input: Input) -> Reply {
+    let expert = known(&shared, &input.session, &id)?;
+    let (place, at) = expert::position_body(&input.json()?)?;
+    shared.service.position(&expert.id, place, at);
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

@@ -1,0 +1,81 @@
+//! What happened to a ticket and why: `/timeline` and `/decisions`, read from the journal.
+
+use super::{Context, Reply, Shared, answer::Refused, answer::ok, blocking, session::Session, tickets};
+use crate::{
+    api::{
+        decision::decision_view,
+        timeline::{Stamp, TimelineEntry},
+    },
+    domain::{
+        decision::Decision,
+        fact::{Fact, State},
+        ids::{RegionId, Thing, Version},
+        region::Region,
+        ticket::TicketEvent,
+    },
+    storage::{Recorded, Store},
+};
+use axum::extract::{Path, State as Shares};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, sync::Arc};
+
+pub(super) async fn timeline(Shares(shared): Shares<Context>, session: Session, Path(number): Path<String>) -> Reply {
+    let history = history(&shared, &session, &number).await?;
+    let entries = history.iter().filter_map(|recorded| {
+        let envelope = &recorded.envelope;
+        let stamp = Stamp {
+            seq: recorded.seq,
+            at: envelope.at,
+            who: &envelope.who,
+            request_id: envelope.request_id.as_deref(),
+            trace_id: envelope.trace_id.as_deref(),
+        };
+        TimelineEntry::new(&stamp, &recorded.fact, session.viewer())
+    });
+    Ok(ok(&json!({ "items": entries.collect::<Vec<_>>(), "next_cursor": null })))
+}
+
+pub(super) async fn decisions(Shares(shared): Shares<Context>, session: Session, Path(number): Path<String>) -> Reply {
+    let history = history(&shared, &session, &number).await?;
+    let store = shared.service.store().clone();
+    let items = blocking(move || decisions_of(&store, &history)).await?;
+    Ok(ok(&json!({ "items": items, "next_cursor": null })))
+}
+
+async fn history(shared: &Shared, session: &Session, number: &str) -> Result<Vec<Recorded>, Refused> {
+    let ticket = tickets::known(shared, session, number).await?;
+    let store = shared.service.store().clone();
+    Ok(blocking(move || store.history(&Thing::Ticket(ticket.number))).await??)
+}
+
+/// Each decision with the region as it was when it was made.
+fn decisions_of(store: &Store, history: &[Recorded]) -> Vec<Value> {
+    let mut regions = BTreeMap::new();
+    let decided = history.iter().filter_map(|recorded| match &recorded.fact {
+        Fact::Ticket(TicketEvent::Decided(decision)) => Some((recorded.seq, decision.as_ref())),
+        _ => None,
+    });
+    let view = |(seq, decision): (u64, &Decision)| {
+        let key = (decision.region.clone(), decision.region_version);
+        let region = regions.entry(key).or_insert_with_key(|(id, version)| region_at(store, id, *version));
+        decision_view(seq, decision, region.as_deref())
+    };
+    decided.map(view).collect()
+}
+
+/// A region at a version: the present one, else folded. None when it cannot be read.
+fn region_at(store: &Store, id: &RegionId, version: Version) -> Option<Arc<Region>> {
+    if let Some(present) = store.region(id).filter(|region| region.version == version) {
+        return Some(present);
+    }
+    let thing = Thing::Region(id.clone());
+    let history = store.history(&thing).ok()?;
+    let mut state = None;
+    for recorded in history.iter().take_while(|recorded| recorded.version <= version) {
+        state = State::after(state, &thing, &recorded.fact).ok();
+    }
+    match state {
+        Some(State::Region(region)) => Some(region),
+        _ => None,
+    }
+}

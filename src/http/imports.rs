@@ -1,0 +1,124 @@
+//! `POST /v1/imports/{kind}`: takes a file as its body, plain or gzip, and answers with the report.
+//! The body goes to a file beside the data first, so that its size is not in memory.
+
+use super::{
+    Context, Reply,
+    answer::{Refused, forbidden, not_found, ok},
+    query::Query,
+    session::Session,
+};
+use crate::{
+    api::Problem,
+    domain::ticket::Role,
+    import::{Renames, Source},
+    load::{Kind, LoadError, LoadOptions, Loader, Settled},
+    settings::limits,
+};
+use axum::{
+    body::Body,
+    extract::{Path, Request, State},
+    http::Uri,
+};
+use http_body_util::BodyExt;
+use std::path::{Path as FilePath, PathBuf};
+use tokio::{fs::File, io::AsyncWriteExt, io::BufWriter};
+
+pub(super) async fn import(
+    State(shared): State<Context>,
+    session: Session,
+    Path(kind): Path<String>,
+    uri: Uri,
+    request: Request,
+) -> Reply {
+    let kind = Kind::parse(&kind).ok_or_else(|| not_found(format_args!("an import of {kind}")))?;
+    if session.role() != Role::Admin && kind != Kind::Tickets {
+        return Err(forbidden("only an administrator imports regions, experts and places"));
+    }
+    let options = options(&uri)?;
+    let busy = || Problem { retry_after_s: Some(10), ..Problem::new(503, "overloaded", "other imports are running") };
+    let _permit = shared.imports.try_acquire().map_err(|_| busy())?;
+    let file = Upload::receive(&shared.data, &session.request_id, request.into_body()).await?;
+    let source = super::blocking({
+        let path = file.0.clone();
+        move || Source::file(&path)
+    });
+    let source = source.await?.map_err(|error| unreadable(&LoadError::Import(error)))?;
+    let loader = Loader {
+        service: shared.service.clone(),
+        zips: shared.zips.clone(),
+        caller: session.caller(),
+        settled: Settled::default(),
+    };
+    let loaded = loader.load(kind, source, options).await.map_err(|error| unreadable(&error))?;
+    Ok(ok(&loaded))
+}
+
+fn options(uri: &Uri) -> Result<LoadOptions, Refused> {
+    let mut query = Query::of(uri);
+    let options = LoadOptions {
+        columns: query.parsed("columns", Renames::parse).unwrap_or_default(),
+        time_zone: query.parsed("time_zone", crate::api::words::time_zone),
+        wishes: query.parsed("windows", windows).unwrap_or(false),
+        dry_run: query.flag("dry_run"),
+    };
+    query.finish()?;
+    Ok(options)
+}
+
+fn windows(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "wish" => Ok(true),
+        "promise" => Ok(false),
+        _ => Err("expected promise or wish"),
+    }
+}
+
+fn unreadable(error: &LoadError) -> Refused {
+    match error {
+        LoadError::Import(_) | LoadError::TimeZone(_) => Problem::new(422, "unreadable_file", error.to_string()),
+        LoadError::Broken(_) => Problem::new(500, "internal", error.to_string()),
+    }
+    .into()
+}
+
+/// The received file; gone when dropped.
+struct Upload(PathBuf);
+
+impl Upload {
+    async fn receive(data: &FilePath, id: &str, body: Body) -> Result<Self, Refused> {
+        // The id may be the caller's: only its hash goes into a path.
+        let name = format!("import-{}.tmp", &blake3::hash(id.as_bytes()).to_hex()[..16]);
+        let upload = Self(data.join(name));
+        upload.write(body).await?;
+        Ok(upload)
+    }
+
+    async fn write(&self, mut body: Body) -> Result<(), Refused> {
+        let failed = |error: std::io::Error| -> Refused {
+            tracing::error!(%error, "an upload could not be written");
+            Problem { retry_after_s: Some(10), ..Problem::new(503, "fault", "the file could not be kept") }.into()
+        };
+        let mut file = BufWriter::new(File::create(&self.0).await.map_err(failed)?);
+        let mut length = 0;
+        loop {
+            let frame = tokio::time::timeout(limits::IMPORT_PAUSE, body.frame()).await;
+            let frame = frame.map_err(|_| Problem::new(408, "too_slow", "the body did not arrive in time"))?;
+            let Some(frame) = frame else { break };
+            let frame = frame.map_err(|_| Problem::new(400, "unreadable", "the body broke off"))?;
+            let Ok(bytes) = frame.into_data() else { continue };
+            length += bytes.len();
+            if length > limits::IMPORT_BODY_BYTES {
+                let detail = format!("a file may have at most {} bytes", limits::IMPORT_BODY_BYTES);
+                return Err(Problem::new(413, "too_large", detail).into());
+            }
+            file.write_all(&bytes).await.map_err(failed)?;
+        }
+        file.flush().await.map_err(failed)
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}

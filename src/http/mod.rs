@@ -1,0 +1,75 @@
+//! The HTTP door: the only place that knows axum. Parses at the edge, asks the service, shows the
+//! answer; holds no state that a restart would lose.
+//!
+//! Must hold: every answer has an `x-request-id`, every error is a problem document (RFC 9457), no
+//! call waits without a deadline, and nothing is refused later than the permit in front (P9). Who may
+//! call what stands in one table (`access.rs`); a route without a row there is closed.
+
+mod access;
+mod answer;
+mod board;
+mod body;
+mod catalogue;
+mod edge;
+mod experts;
+mod failure;
+mod history;
+mod idempotency;
+mod imports;
+mod meters;
+mod ops;
+mod orders;
+mod query;
+mod regions;
+mod routes;
+mod serve;
+mod session;
+mod surveys;
+#[cfg(test)]
+mod tests;
+mod tickets;
+mod upkeep;
+
+pub use serve::{Door, serve};
+
+use crate::{
+    actors::{Clock, Service},
+    load::Zips,
+    tokens::Tokens,
+};
+use std::{path::PathBuf, sync::Arc};
+use tokio::sync::Semaphore;
+
+/// What the door is given.
+pub struct DoorOptions {
+    pub service: Service,
+    pub tokens: Arc<Tokens>,
+    /// ZIP centroids, replaced by an import.
+    pub zips: Zips,
+    /// The data directory, for the files that are no journal.
+    pub data: PathBuf,
+}
+
+/// What every call shares.
+struct Shared {
+    service: Service,
+    tokens: Arc<Tokens>,
+    zips: Zips,
+    data: PathBuf,
+    /// Real time, for tokens: the tree's clock may run faster.
+    clock: Clock,
+    permits: Semaphore,
+    imports: Semaphore,
+    running: idempotency::Running,
+    meters: meters::Meters,
+    ids: edge::RequestIds,
+}
+
+type Context = Arc<Shared>;
+type Reply = Result<axum::response::Response, answer::Refused>;
+
+/// Runs a read of the store off the runtime's threads (P9).
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, answer::Refused> {
+    let failed = |error: tokio::task::JoinError| crate::actors::Failure::Fault(error.to_string()).into();
+    tokio::task::spawn_blocking(work).await.map_err(failed)
+}

@@ -1,0 +1,80 @@
+//! `POST /v1/tickets/{number}/<command>`: what people ask of a ticket.
+
+use super::{
+    Context, Reply,
+    answer::{Refused, forbidden},
+    body::Input,
+    idempotency::{or_replay, show_ticket},
+    session::Session,
+    tickets,
+};
+use crate::{
+    actors::{Failure, Opened},
+    api::commands::{self, Order},
+    domain::{
+        ids::ExpertId,
+        ticket::{Refusal, Role, Ticket},
+    },
+};
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+};
+
+/// One handler for all commands; the route names it.
+pub(super) async fn order(
+    name: &'static str,
+    State(shared): State<Context>,
+    Path(number): Path<String>,
+    input: Input,
+) -> Reply {
+    let order = {
+        let json = input.json_or_empty()?;
+        let order = commands::order(name, &json).ok_or_else(|| super::answer::not_found(name))?;
+        order?
+    };
+    let ticket = match input.session.role() {
+        // What an expert did offline must reach a ticket that was taken from them meanwhile: it is
+        // refused with why, and their notes are kept.
+        Role::Expert => tickets::existing(&shared, &number).await?,
+        _ => tickets::known(&shared, &input.session, &number).await?,
+    };
+    let _turn = shared.running.turn(&input.caller).await;
+    let done = match order {
+        Order::Plain(command) => shared.service.command(ticket.number, command, &input.caller).await,
+        Order::Assign { expert, reason, pin, force } => {
+            shared.service.assign(ticket.number, &expert, reason, pin, force, &input.caller).await
+        }
+        Order::Expert { act, on_behalf_of } => match spoken_for(&input.session, on_behalf_of, &ticket)? {
+            Some(expert) => shared.service.command(ticket.number, act.by(expert), &input.caller).await,
+            None => Err(nobody(name, &ticket)),
+        },
+    };
+    match done {
+        Ok(opened) => Ok(show(&opened, &input.session)),
+        Err(failure) => or_replay(&shared, &input.session, &input.caller, failure).await,
+    }
+}
+
+fn show(opened: &Opened, session: &Session) -> axum::response::Response {
+    let response = show_ticket(&opened.ticket, StatusCode::OK, session);
+    if opened.replayed { super::answer::replayed(response) } else { response }
+}
+
+/// Whose command it is: the expert's own, or that of whom a clerk speaks for (by default, whoever
+/// holds the visit).
+fn spoken_for(session: &Session, on_behalf_of: Option<ExpertId>, ticket: &Ticket) -> Result<Option<ExpertId>, Refused> {
+    if session.role() != Role::Expert {
+        return Ok(on_behalf_of.or_else(|| ticket.visit.expert.clone()));
+    }
+    let own = ExpertId::parse(&session.claims.subject).map_err(|_| forbidden("this token names no expert"))?;
+    match on_behalf_of {
+        Some(other) if other != own => Err(forbidden("an expert speaks for themselves only")),
+        _ => Ok(Some(own)),
+    }
+}
+
+fn nobody(command: &'static str, ticket: &Ticket) -> Failure {
+    let refusal = Refusal::WrongPhase { command, phase: ticket.phase };
+    Failure::Refused { refusal, ticket: Some(std::sync::Arc::new(ticket.clone())) }
+}

@@ -1,0 +1,113 @@
+//! Query strings, read as strictly as bodies: unknown names are refused, all problems at once.
+
+use super::answer::Refused;
+use crate::{api::FieldProblem, settings::limits};
+use axum::http::Uri;
+use std::{collections::BTreeMap, fmt::Display};
+
+/// The parameters of one call, taken one by one.
+pub(super) struct Query {
+    left: BTreeMap<String, String>,
+    problems: Vec<FieldProblem>,
+}
+
+impl Query {
+    pub(super) fn of(uri: &Uri) -> Self {
+        let mut query = Self { left: BTreeMap::new(), problems: Vec::new() };
+        for pair in uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match (decode(name), decode(value)) {
+                (Some(name), Some(value)) => {
+                    if query.left.insert(name.clone(), value).is_some() {
+                        query.wrong(&name, "duplicate", "given twice");
+                    }
+                }
+                _ => query.wrong(name, "malformed", "not a percent-encoded UTF-8 text"),
+            }
+        }
+        query
+    }
+
+    fn wrong(&mut self, name: &str, code: &'static str, detail: impl Display) {
+        let pointer = format!("?{}", name.chars().take(limits::WORD_CHARS).collect::<String>());
+        self.problems.push(FieldProblem { pointer, code, detail: detail.to_string() });
+    }
+
+    /// Absent and empty are the same.
+    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+        self.left.remove(name).filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn parsed<T, E: Display>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
+        let text = self.text(name)?;
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.wrong(name, "invalid", error);
+                None
+            }
+        }
+    }
+
+    pub(super) fn flag(&mut self, name: &str) -> bool {
+        let parse = |text: &str| match text {
+            "true" | "1" => Ok(true),
+            "false" | "0" => Ok(false),
+            _ => Err("expected true or false"),
+        };
+        self.parsed(name, parse).unwrap_or(false)
+    }
+
+    /// `limit`, within the page's bound.
+    pub(super) fn limit(&mut self) -> usize {
+        let parse = |text: &str| match text.parse() {
+            Ok(limit) if (1..=limits::PAGE_ITEMS).contains(&limit) => Ok(limit),
+            _ => Err(format!("a whole number from 1 to {}", limits::PAGE_ITEMS)),
+        };
+        self.parsed("limit", parse).unwrap_or(limits::PAGE_ITEMS_DEFAULT)
+    }
+
+    /// Refuses what was wrong and what was not asked for.
+    pub(super) fn finish(mut self) -> Result<(), Refused> {
+        let unknown: Vec<String> = self.left.keys().cloned().collect();
+        for name in &unknown {
+            self.wrong(name, "unknown_field", "this parameter is not known");
+        }
+        if self.problems.is_empty() { Ok(()) } else { Err(self.problems.into()) }
+    }
+}
+
+/// Percent-decoding as forms do it (`+` is a blank).
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'+' => bytes.push(b' '),
+            b'%' => {
+                let digits = [rest.next()?, rest.next()?];
+                let digits = std::str::from_utf8(&digits).ok()?;
+                bytes.push(u8::from_str_radix(digits, 16).ok()?);
+            }
+            other => bytes.push(other),
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_decoded_and_strangers_named() {
+        let uri: Uri = "/v1/tickets?phone=%2B1%20617&phase=new&fase=x&limit=0".parse().unwrap();
+        let mut query = Query::of(&uri);
+        assert_eq!(query.text("phone").as_deref(), Some("+1 617"));
+        assert_eq!(query.text("phase").as_deref(), Some("new"));
+        query.limit();
+        let Refused(problem) = query.finish().unwrap_err();
+        let pointers: Vec<_> = problem.errors.iter().map(|e| e.pointer.as_str()).collect();
+        assert_eq!(pointers, ["?limit", "?fase"]);
+    }
+}

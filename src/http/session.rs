@@ -1,0 +1,214 @@
+//! Who calls and with what: the token's claims, the request's headers. Made by the guard before any
+//! handler runs.
+
+use super::{Context, Shared, access, answer::Refused};
+use crate::{
+    actors::Caller,
+    api::{Problem, Viewer},
+    domain::{
+        ids::{ExpertId, RegionId, Version},
+        ticket::{Role, Ticket, Who},
+    },
+    settings::limits,
+    storage::ClaimKey,
+    tokens::Claims,
+};
+use axum::{
+    extract::{FromRequestParts, MatchedPath, Request, State},
+    http::{HeaderMap, Method, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use std::sync::Arc;
+
+/// A caller whose token is genuine and whose role may make this call.
+#[derive(Clone)]
+pub(super) struct Session {
+    pub(super) claims: Arc<Claims>,
+    pub(super) request_id: Arc<str>,
+    trace_id: Option<Arc<str>>,
+}
+
+/// The id that the edge gave this request.
+#[derive(Clone)]
+pub(super) struct RequestId(pub(super) Arc<str>);
+
+/// Judges token and role before the handler; a route without a row in the table is closed.
+pub(super) async fn guard(State(shared): State<Context>, mut request: Request, next: Next) -> Response {
+    match admit(&shared, &request) {
+        Ok(None) => {}
+        Ok(Some(session)) => drop(request.extensions_mut().insert(session)),
+        Err(refused) => return refused.into_response(),
+    }
+    next.run(request).await
+}
+
+fn admit(shared: &Shared, request: &Request) -> Result<Option<Session>, Refused> {
+    let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let row = access::row_of(request.method(), path);
+    let row = row.ok_or_else(|| Problem::new(405, "method_not_allowed", "this method is not offered here"))?;
+    if row.roles.is_empty() {
+        return Ok(None);
+    }
+    let token = bearer(request.headers()).ok_or_else(|| unauthorized("a bearer token is needed"))?;
+    let claims = shared.tokens.verify(token, shared.clock.now()).map_err(|error| unauthorized(&error.to_string()))?;
+    if !row.roles.contains(&claims.role) {
+        return Err(Problem::new(403, "forbidden", format!("the role {} may not do this", claims.role.name())).into());
+    }
+    let request_id = request.extensions().get::<RequestId>().map_or_else(|| "".into(), |id| id.0.clone());
+    Ok(Some(Session { claims: Arc::new(claims), request_id, trace_id: trace_id(request.headers()) }))
+}
+
+fn unauthorized(why: &str) -> Refused {
+    Problem::new(401, "unauthorized", why).into()
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// W3C Trace Context, `00-<trace id>-<parent id>-<flags>`; anything else is ignored, as it says.
+fn trace_id(headers: &HeaderMap) -> Option<Arc<str>> {
+    let mut parts = headers.get("traceparent")?.to_str().ok()?.trim().split('-');
+    let (version, id, parent) = (parts.next()?, parts.next()?, parts.next()?);
+    let hex = |text: &str, n: usize| text.len() == n && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let sound = hex(version, 2) && version != "ff" && hex(id, 32) && hex(parent, 16) && id.bytes().any(|b| b != b'0');
+    sound.then(|| id.into())
+}
+
+impl FromRequestParts<Context> for Session {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Context) -> Result<Self, Refused> {
+        let session = parts.extensions.get::<Self>().cloned();
+        session.ok_or_else(|| Problem::new(500, "internal", "a route is open that should not be").into())
+    }
+}
+
+impl Session {
+    pub(super) fn role(&self) -> Role {
+        self.claims.role
+    }
+
+    pub(super) fn viewer(&self) -> Viewer {
+        match self.role() {
+            Role::Customer | Role::Portal => Viewer::Owner,
+            Role::Expert => Viewer::Expert,
+            Role::System | Role::Clerk | Role::Dispatcher | Role::Manager | Role::Admin => Viewer::Staff,
+        }
+    }
+
+    /// The caller of a read or of a write without a key.
+    pub(super) fn caller(&self) -> Caller {
+        let mut caller = Caller::of(Who { role: self.role(), id: self.claims.subject.clone() });
+        caller.request_id = Some(self.request_id.to_string());
+        caller.trace_id = self.trace_id.as_deref().map(str::to_owned);
+        caller
+    }
+
+    /// The caller of a write: with the idempotency key, scoped to subject, method and path, the
+    /// body's fingerprint, and the version they have seen.
+    pub(super) fn writer(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Caller, Refused> {
+        let mut caller = self.caller();
+        if let Some(key) = idempotency_key(headers)? {
+            let subject = format!("{}:{}", self.role().name(), self.claims.subject);
+            let key = ClaimKey::idempotency(&subject, method.as_str(), path, key);
+            caller.idempotency = Some((key, fingerprint(body)));
+        }
+        caller.if_match = if_match(headers)?;
+        Ok(caller)
+    }
+
+    /// Whether the caller may know of a ticket. If not, it does not exist for them (404).
+    pub(super) fn sees(&self, ticket: &Ticket) -> bool {
+        let subject = self.claims.subject.as_str();
+        match self.role() {
+            Role::Customer => ticket.customer.as_ref().is_some_and(|customer| customer.as_str() == subject),
+            Role::Expert => {
+                let same = |expert: &Option<ExpertId>| expert.as_ref().is_some_and(|e| e.as_str() == subject);
+                same(&ticket.visit.expert)
+                    || ticket.visits.iter().any(|visit| same(&visit.expert))
+                    || ticket.visit.refused_by.iter().any(|e| e.as_str() == subject)
+            }
+            Role::Portal => true,
+            Role::System | Role::Clerk | Role::Dispatcher | Role::Manager | Role::Admin => {
+                self.sees_region(&ticket.region)
+            }
+        }
+    }
+
+    /// A token may be bound to some regions.
+    pub(super) fn sees_region(&self, region: &RegionId) -> bool {
+        self.claims.regions.is_empty() || self.claims.regions.contains(region)
+    }
+
+    /// Experts know themselves; staff know all of their regions.
+    pub(super) fn sees_expert(&self, expert: &crate::domain::expert::Expert) -> bool {
+        match self.role() {
+            Role::Expert => self.claims.subject == expert.id.as_str(),
+            Role::Customer | Role::Portal => false,
+            Role::System | Role::Clerk | Role::Dispatcher | Role::Manager | Role::Admin => {
+                self.sees_region(&expert.region)
+            }
+        }
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refused> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().ok().map(str::trim).filter(|key| !key.is_empty() && key.len() <= limits::KEY_BYTES);
+    let wrong = || format!("an Idempotency-Key is 1 to {} visible ASCII characters", limits::KEY_BYTES);
+    key.map(Some).ok_or_else(|| Problem::new(400, "bad_idempotency_key", wrong()).into())
+}
+
+/// Never 0, which stands for "any body".
+fn fingerprint(body: &[u8]) -> u64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&blake3::hash(body).as_bytes()[..8]);
+    u64::from_le_bytes(first).max(1)
+}
+
+/// `"7"`, `W/"7"` or `*` (any).
+fn if_match(headers: &HeaderMap) -> Result<Option<Version>, Refused> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let version = text.trim_start_matches("W/").trim_matches('"').parse();
+    let stale = || Problem::new(412, "stale", "this If-Match is no version that was ever shown");
+    version.map(Some).map_err(|_| stale().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_sound_traceparent_is_carried() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let read = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("traceparent", text.parse().unwrap());
+            trace_id(&headers).map(|id| id.to_string())
+        };
+        assert_eq!(read(&format!("00-{id}-00f067aa0ba902b7-01")).as_deref(), Some(id));
+        for wrong in ["", "00-xyz-00f067aa0ba902b7-01", "00-00000000000000000000000000000000-00f067aa0ba902b7-01"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_tells_bodies_apart_and_is_never_zero() {
+        assert_ne!(fingerprint(b"a"), fingerprint(b"b"));
+        assert_ne!(fingerprint(b""), 0);
+    }
+}

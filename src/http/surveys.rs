@@ -1,0 +1,30 @@
+//! `POST /v1/surveys/{token}`: the customer says how it was, by the link they were sent. No login: the
+//! link is the permission, for one ticket.
+
+use super::{Context, Reply, answer::not_found, answer::ok, body};
+use crate::{
+    actors::Caller,
+    api::commands,
+    domain::ticket::{Role, Who},
+    settings::limits,
+};
+use axum::{
+    extract::{Path, Request, State},
+    http::HeaderMap,
+};
+use serde_json::json;
+
+pub(super) async fn answer(
+    State(shared): State<Context>,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+    request: Request,
+) -> Reply {
+    let number = shared.tokens.survey_ticket(&token).ok_or_else(|| not_found("this survey"))?;
+    let bytes = body::read_json_body(&headers, request.into_body(), limits::BODY_BYTES).await?;
+    let command = commands::survey(&body::parse(&bytes)?)?;
+    let mut caller = Caller::of(Who { role: Role::Customer, id: "survey".into() });
+    caller.patience = limits::PATIENCE;
+    shared.service.command(number, command, &caller).await?;
+    Ok(ok(&json!({ "thank_you": true })))
+}

@@ -1,0 +1,166 @@
+//! `POST /v1/tickets`, `GET /v1/tickets`, `GET /v1/tickets/{number}`.
+
+use super::{
+    Context, Reply, Shared,
+    answer::{Refused, forbidden, not_found, ok},
+    blocking,
+    body::Input,
+    idempotency::{or_replay, show_ticket},
+    query::Query,
+    session::Session,
+};
+use crate::{
+    api::{FieldProblem, Problem, TicketView, new_ticket, words},
+    domain::{
+        ids::{CustomerId, ExpertId, RegionId, TicketNumber},
+        intake::NewTicket,
+        ticket::{Phase, Role, Ticket},
+        time::Timestamp,
+    },
+    storage::{Fault, TicketPage, TicketQuery},
+};
+use axum::{
+    extract::{Path, State},
+    http::{StatusCode, Uri},
+};
+use serde_json::json;
+use std::sync::Arc;
+
+pub(super) async fn open(State(shared): State<Context>, input: Input) -> Reply {
+    let new = {
+        let json = input.json()?;
+        let new = new_ticket::new_ticket(&json)?;
+        owned_by_caller(new, &input.session)?
+    };
+    let _turn = shared.running.turn(&input.caller).await;
+    let opened = match shared.service.open(new, &input.caller).await {
+        Ok(opened) => opened,
+        Err(failure) => return or_replay(&shared, &input.session, &input.caller, failure).await,
+    };
+    // The external id named a ticket that was there already: it is theirs to see, or it is somebody else's.
+    if opened.replayed && !input.session.sees(&opened.ticket) {
+        return Err(Problem::new(409, "external_id_taken", "this external_id was used for another ticket").into());
+    }
+    let status = if opened.replayed { StatusCode::OK } else { StatusCode::CREATED };
+    let response = show_ticket(&opened.ticket, status, &input.session);
+    Ok(if opened.replayed { super::answer::replayed(response) } else { response })
+}
+
+/// A customer enters tickets for themselves.
+fn owned_by_caller(mut new: NewTicket, session: &Session) -> Result<NewTicket, Refused> {
+    if session.role() == Role::Customer {
+        let own = CustomerId::parse(&session.claims.subject);
+        let own = own.map_err(|_| forbidden("this token names no customer"))?;
+        if new.customer.as_ref().is_some_and(|customer| *customer != own) {
+            return Err(forbidden("a customer enters tickets for themselves only"));
+        }
+        new.customer = Some(own);
+    }
+    Ok(new)
+}
+
+pub(super) fn number(text: &str) -> Result<TicketNumber, Refused> {
+    text.parse().map_err(|error| Problem::new(404, "not_found", format!("no such ticket: {error}")).into())
+}
+
+/// A ticket, whoever asks.
+pub(super) async fn existing(shared: &Shared, text: &str) -> Result<Arc<Ticket>, Refused> {
+    let number = number(text)?;
+    let store = shared.service.store().clone();
+    let found = blocking(move || store.ticket(number)).await??;
+    found.ok_or_else(|| not_found(format_args!("ticket {number}")))
+}
+
+/// A ticket that the caller may know of; others do not exist for them.
+pub(super) async fn known(shared: &Shared, session: &Session, text: &str) -> Result<Arc<Ticket>, Refused> {
+    let ticket = existing(shared, text).await?;
+    if session.sees(&ticket) { Ok(ticket) } else { Err(not_found(format_args!("ticket {}", ticket.number))) }
+}
+
+pub(super) async fn show(State(shared): State<Context>, session: Session, Path(number): Path<String>) -> Reply {
+    let ticket = known(&shared, &session, &number).await?;
+    Ok(show_ticket(&ticket, StatusCode::OK, &session))
+}
+
+/// What to look for: a listing by index, or a search by what a caller says on the phone.
+enum Wanted {
+    Listing(TicketQuery),
+    Contact { phone: Option<String>, email: Option<String> },
+    External(String),
+}
+
+pub(super) async fn list(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
+    let wanted = wanted(&session, &uri)?;
+    let store = shared.service.store().clone();
+    let page = blocking(move || match wanted {
+        Wanted::Listing(query) => store.tickets(&query),
+        Wanted::Contact { phone, email } => {
+            let numbers = store.tickets_of_contact(phone.as_deref(), email.as_deref())?;
+            found(&store, numbers)
+        }
+        Wanted::External(id) => found(&store, store.ticket_by_external_id(&id)?.into_iter().collect()),
+    })
+    .await??;
+    let seen = page.items.iter().filter(|ticket| session.sees(ticket));
+    let items: Vec<_> = seen.map(|ticket| TicketView::new(ticket, session.viewer())).collect();
+    Ok(ok(&json!({ "items": items, "next_cursor": page.next_cursor })))
+}
+
+fn found(store: &crate::storage::Store, numbers: Vec<TicketNumber>) -> Result<TicketPage, Fault> {
+    let tickets: Result<Vec<_>, Fault> = numbers.into_iter().map(|number| store.ticket(number)).collect();
+    Ok(TicketPage { items: tickets?.into_iter().flatten().collect(), next_cursor: None })
+}
+
+fn wanted(session: &Session, uri: &Uri) -> Result<Wanted, Refused> {
+    let mut query = Query::of(uri);
+    let phone = query.parsed("phone", words::phone);
+    let email = query.parsed("email", words::email);
+    let external = query.text("external_id");
+    let searches = phone.is_some() || email.is_some() || external.is_some();
+    let phase = |name: &str| Phase::parse(name).ok_or("not a phase");
+    let mut listing = TicketQuery {
+        phase: query.parsed("phase", phase),
+        region: query.parsed("region", RegionId::parse),
+        customer: query.parsed("customer", CustomerId::parse),
+        expert: query.parsed("expert", ExpertId::parse),
+        opened_after: query.parsed("opened_after", Timestamp::parse),
+        cursor: query.text("cursor"),
+        limit: query.limit(),
+    };
+    query.finish()?;
+    if searches {
+        return match session.role() {
+            Role::Clerk | Role::Portal => Ok(match external {
+                Some(id) => Wanted::External(id),
+                None => Wanted::Contact { phone, email },
+            }),
+            _ => Err(forbidden("only clerks and the portal search by contact or external id")),
+        };
+    }
+    bound(&mut listing, session)?;
+    Ok(Wanted::Listing(listing))
+}
+
+/// Customers and experts list their own; a token for some regions lists those.
+fn bound(listing: &mut TicketQuery, session: &Session) -> Result<(), Refused> {
+    let subject = session.claims.subject.as_str();
+    match session.role() {
+        Role::Customer => {
+            let own = CustomerId::parse(subject).map_err(|_| forbidden("this token names no customer"))?;
+            listing.customer = Some(own);
+        }
+        Role::Expert => {
+            let own = ExpertId::parse(subject).map_err(|_| forbidden("this token names no expert"))?;
+            listing.expert = Some(own);
+        }
+        Role::Portal if listing.customer.is_none() => {
+            let detail = "the portal lists one customer's tickets at a time".to_owned();
+            return Err(vec![FieldProblem { pointer: "?customer".into(), code: "missing", detail }].into());
+        }
+        _ => {}
+    }
+    if let ([only], None) = (session.claims.regions.as_slice(), &listing.region) {
+        listing.region = Some(only.clone());
+    }
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! Every limit that a door enforces: name, unit in the name or type, reason. Change them here only.
+
+use std::time::Duration;
+
+/// Body of an ordinary call, bytes: the largest ticket allowed is a tenth of it.
+pub const BODY_BYTES: usize = 256 * 1024;
+/// Body of a call that carries a region's outline, bytes: a county's coast has 100,000 points.
+pub const GEOMETRY_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// Body of an import, bytes, packed as it is sent: a country's polygons, years of tickets.
+pub const IMPORT_BODY_BYTES: usize = 512 * 1024 * 1024;
+/// Members of one JSON object: none of ours has more than 40; skills and settings are objects too.
+pub const JSON_MEMBERS: usize = 256;
+/// Problems named in one answer: enough to mend a form, too few to make us work for an attacker.
+pub const PROBLEMS: usize = 100;
+
+/// A ticket's title, characters: one line on a phone, twice over.
+pub const TITLE_CHARS: usize = 200;
+/// A ticket's description, characters: two printed pages.
+pub const DESCRIPTION_CHARS: usize = 8_000;
+/// A reason, a note, a survey's comment, characters.
+pub const NOTE_CHARS: usize = 4_000;
+/// A person's or a region's name, a street, a city, characters.
+pub const NAME_CHARS: usize = 120;
+/// An e-mail address, characters (RFC 5321, 4.5.3.1.3 less the brackets).
+pub const EMAIL_CHARS: usize = 254;
+/// A ZIP code, characters; `02108-1234` has ten.
+pub const ZIP_CHARS: usize = 12;
+/// A product, a category, a resolution, a part, a time zone's name, characters.
+pub const WORD_CHARS: usize = 100;
+/// A customer's own id of a ticket, characters.
+pub const EXTERNAL_ID_CHARS: usize = 200;
+/// Digits of a phone number: E.164 allows 15; three are the shortest service numbers.
+pub const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 3..=15;
+/// Skills that one ticket needs or one expert has.
+pub const SKILLS: usize = 50;
+/// Parts named by one visit.
+pub const PARTS: usize = 50;
+/// Shifts of one expert: twice a day, each day apart.
+pub const SHIFTS: usize = 28;
+/// ZIP masks of one region.
+pub const ZIPS: usize = 10_000;
+/// Rules and calendars of the catalogue.
+pub const CATALOGUE_ENTRIES: usize = 10_000;
+/// Service time that a caller may give, seconds: a minute to a day.
+pub const SERVICE_S: std::ops::RangeInclusive<i64> = 60..=86_400;
+/// An `Idempotency-Key` or a request id, bytes: a UUID has 36.
+pub const KEY_BYTES: usize = 200;
+
+/// Items of one page of a list.
+pub const PAGE_ITEMS: usize = 500;
+/// Items of a page when nobody says.
+pub const PAGE_ITEMS_DEFAULT: usize = 50;
+/// Open tickets on one board: a console that shows more shows nothing.
+pub const BOARD_TICKETS: usize = 2_000;
+
+/// Calls under way at once; each holds at most a body and a ticket. More are refused at once.
+pub const CALLS: usize = 2_048;
+/// Imports, audits and backups under way at once: each may use a core.
+pub const IMPORTS: usize = 2;
+/// Open connections; each costs some 20 kB and a file descriptor.
+pub const CONNECTIONS: usize = 8_192;
+/// Rows of an import on their way to the journal at once: fills a group commit, starves nobody.
+pub const IMPORT_IN_FLIGHT: usize = 256;
+
+/// How long the service may take over a call before its outcome is called unknown; a group commit
+/// takes 10 ms, a restarted actor 3 s.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a call may take in all, its body included.
+pub const CALL: Duration = Duration::from_secs(30);
+/// How long an import, an audit or a backup may take: a country's polygons take a minute.
+pub const IMPORT: Duration = Duration::from_hours(1);
+/// How long a connection may be idle, or take over a request's head.
+pub const HEADER: Duration = Duration::from_mins(1);
+/// How long a caller may take to send an ordinary body.
+pub const BODY: Duration = Duration::from_secs(20);
+/// How long an import's caller may pause between two pieces.
+pub const IMPORT_PAUSE: Duration = Duration::from_secs(30);
+/// How long a graceful stop waits for calls under way.
+pub const STOP: Duration = Duration::from_secs(15);
+/// What `Retry-After` says when there is no permit, seconds: the smallest a header can say.
+pub const RETRY_AFTER_S: u32 = 1;
+
+/// How long an idempotency key is kept at least, seconds (the contract's 24 h and some slack).
+pub const IDEMPOTENCY_S: i64 = 26 * 3_600;
+/// The longest a token may live, seconds: a year.
+pub const TOKEN_TTL_S: i64 = 366 * 86_400;
+/// How old the revocation list may be when a token is judged, milliseconds.
+pub const REVOKED_AGE_MS: i64 = 1_000;

@@ -1,0 +1,208 @@
+//! Settings: one typed struct, defaults from `config/default.toml` in the binary, then a file, then
+//! the environment (`CALLOUT_*`), then flags. Unknown keys are refused; all is checked before
+//! anything starts.
+
+pub mod limits;
+
+use serde::Deserialize;
+use std::{net::SocketAddr, path::PathBuf};
+
+/// The commented defaults, for `callout serve --print-config` and for people.
+pub const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    pub server: ServerSettings,
+    pub storage: StorageSettings,
+    pub dispatch: DispatchSettings,
+    pub log: LogSettings,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerSettings {
+    /// Where to listen; port 0 picks one.
+    pub listen: SocketAddr,
+    /// Threads that serve HTTP.
+    pub edge_threads: usize,
+    /// Threads that run the actors.
+    pub core_threads: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StorageSettings {
+    pub data: PathBuf,
+    /// Names the cell whose journal this process writes.
+    pub cell: String,
+    /// Page caches of all files together.
+    pub cache_mb: usize,
+    /// Size at which a journal segment is closed.
+    pub segment_mb: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DispatchSettings {
+    pub policy: PolicyName,
+    /// Where messages to customers and experts are put; absent: they are only counted.
+    pub mailbox: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyName {
+    Nearest,
+    Insertion,
+    Full,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSettings {
+    pub format: LogFormat,
+    /// A filter like `info` or `callout=debug`.
+    pub level: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// A setting that does not hold; names where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{source_name}: {problem}")]
+pub struct SettingsError {
+    pub source_name: String,
+    pub problem: String,
+}
+
+/// (environment variable, table, key). Values are read as TOML, else as text.
+const ENVIRONMENT: [(&str, &str, &str); 10] = [
+    ("CALLOUT_LISTEN", "server", "listen"),
+    ("CALLOUT_EDGE_THREADS", "server", "edge_threads"),
+    ("CALLOUT_CORE_THREADS", "server", "core_threads"),
+    ("CALLOUT_DATA", "storage", "data"),
+    ("CALLOUT_CELL", "storage", "cell"),
+    ("CALLOUT_CACHE_MB", "storage", "cache_mb"),
+    ("CALLOUT_SEGMENT_MB", "storage", "segment_mb"),
+    ("CALLOUT_POLICY", "dispatch", "policy"),
+    ("CALLOUT_LOG_FORMAT", "log", "format"),
+    ("CALLOUT_LOG", "log", "level"),
+];
+
+impl Settings {
+    /// Defaults, then `file` (its name and text), then `environment`.
+    pub fn load(
+        file: Option<(&str, &str)>,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, SettingsError> {
+        let mut table = parse("config/default.toml", DEFAULTS)?;
+        if let Some((name, text)) = file {
+            merge(&mut table, parse(name, text)?);
+            // Checked apart, so that a mistake in the file is told with the file's name.
+            check(table.clone(), name)?;
+        }
+        for (variable, section, key) in ENVIRONMENT {
+            let Some(text) = environment(variable) else { continue };
+            let mut changed = table.clone();
+            set(&mut changed, section, key, value_of(key, &text));
+            check(changed.clone(), variable)?;
+            table = changed;
+        }
+        check(table, "settings")
+    }
+
+    /// The defaults alone.
+    pub fn defaults() -> Result<Self, SettingsError> {
+        Self::load(None, &|_| None)
+    }
+}
+
+fn parse(name: &str, text: &str) -> Result<toml::Table, SettingsError> {
+    text.parse().map_err(|error: toml::de::Error| wrong(name, error.to_string().trim_end()))
+}
+
+fn wrong(source_name: &str, problem: &str) -> SettingsError {
+    SettingsError { source_name: source_name.into(), problem: problem.into() }
+}
+
+fn merge(into: &mut toml::Table, from: toml::Table) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(toml::Value::Table(inner)), toml::Value::Table(more)) => merge(inner, more),
+            (_, value) => {
+                into.insert(key, value);
+            }
+        }
+    }
+}
+
+fn set(table: &mut toml::Table, section: &str, key: &str, value: toml::Value) {
+    if let Some(toml::Value::Table(section)) = table.get_mut(section) {
+        section.insert(key.into(), value);
+    }
+}
+
+/// Counts are numbers; all else is text.
+fn value_of(key: &str, text: &str) -> toml::Value {
+    let number = key.ends_with("_threads") || key.ends_with("_mb");
+    match text.parse() {
+        Ok(count) if number => toml::Value::Integer(count),
+        _ => toml::Value::String(text.into()),
+    }
+}
+
+fn check(table: toml::Table, name: &str) -> Result<Settings, SettingsError> {
+    let settings: Settings = table.try_into().map_err(|e: toml::de::Error| wrong(name, e.to_string().trim_end()))?;
+    let between = |what: &str, value: usize, least: usize, most: usize| {
+        let told = format!("{what} must be {least} to {most}, not {value}");
+        if (least..=most).contains(&value) { Ok(()) } else { Err(wrong(name, &told)) }
+    };
+    between("server.edge_threads", settings.server.edge_threads, 1, 256)?;
+    between("server.core_threads", settings.server.core_threads, 1, 256)?;
+    between("storage.cache_mb", settings.storage.cache_mb, 8, 1_000_000)?;
+    between("storage.segment_mb", usize::try_from(settings.storage.segment_mb).unwrap_or(usize::MAX), 1, 65_536)?;
+    let cell = &settings.storage.cell;
+    if cell.is_empty() || cell.len() > 64 || !cell.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+        return Err(wrong(name, "storage.cell must be 1 to 64 letters, digits or '-'"));
+    }
+    Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn none(_: &str) -> Option<String> {
+        None
+    }
+
+    #[test]
+    fn the_embedded_defaults_are_whole_and_hold() {
+        let settings = Settings::defaults().unwrap();
+        assert_eq!(settings.server.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(settings.storage.data, PathBuf::from("./callout-data"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_name_and_its_file() {
+        let error = Settings::load(Some(("my.toml", "[server]\nlisten_on = \"x\"")), &none).unwrap_err();
+        assert_eq!(error.source_name, "my.toml");
+        assert!(error.problem.contains("listen_on"), "{}", error.problem);
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file_and_its_mistakes_are_named() {
+        let file = Some(("my.toml", "[server]\nlisten = \"127.0.0.1:1\""));
+        let set = |name: &str| (name == "CALLOUT_LISTEN").then(|| "127.0.0.1:2".to_owned());
+        assert_eq!(Settings::load(file, &set).unwrap().server.listen.port(), 2);
+        let bad = |name: &str| (name == "CALLOUT_EDGE_THREADS").then(|| "0".to_owned());
+        let error = Settings::load(None, &bad).unwrap_err();
+        assert_eq!(error.source_name, "CALLOUT_EDGE_THREADS");
+    }
+}

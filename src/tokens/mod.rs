@@ -1,0 +1,257 @@
+//! Bearer tokens: who may knock at the doors. `callout_<claims>.<mac>`, both base64url; the mac is
+//! keyed BLAKE3 over the claims, so nothing needs to be looked up to trust one.
+//!
+//! Plain files beside the data, so that they work on a stopped and on a running server alike:
+//! `token.key` (32 bytes, made once, readable by its owner alone), `tokens.jsonl` (what was issued,
+//! never the tokens themselves) and `revoked` (ids, one a line). The lists only grow.
+//! Knows nobody but the domain's roles.
+
+mod files;
+mod revoked;
+
+pub use files::{Issued, TokenFileError};
+
+use crate::domain::{
+    ids::{RegionId, TicketNumber},
+    ticket::Role,
+    time::Timestamp,
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use revoked::Revoked;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+const PREFIX: &str = "callout_";
+
+/// What a token says about who carries it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// Names this token in the lists.
+    pub id: String,
+    pub role: Role,
+    /// The customer's or expert's id, or a name for the record. Never empty.
+    pub subject: String,
+    /// Empty: all regions.
+    pub regions: Vec<RegionId>,
+    pub issued: Timestamp,
+    pub expires: Timestamp,
+}
+
+/// Why a token is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    #[error("this is not a token of this server")]
+    Unknown,
+    #[error("the token has expired")]
+    Expired,
+    #[error("the token was revoked")]
+    Revoked,
+}
+
+/// What is asked for when a token is issued.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    pub role: Role,
+    /// None: the role's name.
+    pub subject: Option<String>,
+    pub regions: Vec<RegionId>,
+    pub ttl_s: i64,
+}
+
+/// Signs and checks. One per process; cheap to share behind an `Arc`.
+pub struct Tokens {
+    dir: PathBuf,
+    key: [u8; 32],
+    revoked: Revoked,
+}
+
+/// The claims as they are written: short names, seconds.
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    id: String,
+    role: String,
+    sub: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    regions: Vec<String>,
+    iat: i64,
+    exp: i64,
+}
+
+impl Tokens {
+    /// Reads the signing key in the data directory, or makes directory and key when there are none.
+    pub fn open(data: &Path) -> Result<Self, TokenFileError> {
+        let key = files::signing_key(data)?;
+        Ok(Self { dir: data.to_owned(), key, revoked: Revoked::new(data.join(files::REVOKED)) })
+    }
+
+    /// Makes a token and puts it on the list before it is handed out.
+    pub fn issue(&self, grant: Grant, now: Timestamp) -> Result<(String, Claims), TokenFileError> {
+        let claims = claims(files::random_id()?, grant, now);
+        files::append_issued(&self.dir, &Issued::of(&claims))?;
+        Ok((self.sign(&claims), claims))
+    }
+
+    /// A token for the process itself: short-lived, never handed out, so it cannot be revoked.
+    #[must_use]
+    pub fn sign_unlisted(&self, grant: Grant, now: Timestamp) -> String {
+        self.sign(&claims("unlisted".to_owned(), grant, now))
+    }
+
+    fn sign(&self, claims: &Claims) -> String {
+        let wire = Wire {
+            id: claims.id.clone(),
+            role: claims.role.name().to_owned(),
+            sub: claims.subject.clone(),
+            regions: claims.regions.iter().map(ToString::to_string).collect(),
+            iat: claims.issued.0.div_euclid(1_000),
+            exp: claims.expires.0.div_euclid(1_000),
+        };
+        // A struct of texts and numbers always encodes.
+        let body = BASE64.encode(serde_json::to_vec(&wire).unwrap_or_default());
+        let mac = BASE64.encode(self.mac("bearer", body.as_bytes()).as_bytes());
+        format!("{PREFIX}{body}.{mac}")
+    }
+
+    /// The keyed hash of a text for one purpose, so that a link never passes for a token.
+    fn mac(&self, purpose: &str, text: &[u8]) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(purpose.as_bytes()).update(&[0]).update(text);
+        hasher.finalize()
+    }
+
+    /// The claims of a genuine, live token. `now` is real time, also where the clock of the tree is not.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
+        let (body, mac) = token.strip_prefix(PREFIX).and_then(|t| t.split_once('.')).ok_or(TokenError::Unknown)?;
+        let mut said = [0; 32];
+        if BASE64.decode_slice(mac, &mut said) != Ok(32) || self.mac("bearer", body.as_bytes()) != said {
+            return Err(TokenError::Unknown);
+        }
+        let claims = parse(body).ok_or(TokenError::Unknown)?;
+        if claims.expires <= now {
+            return Err(TokenError::Expired);
+        }
+        if self.revoked.has(&claims.id, now) { Err(TokenError::Revoked) } else { Ok(claims) }
+    }
+
+    /// All that were issued, oldest first, and whether each was revoked.
+    pub fn list(&self, now: Timestamp) -> Result<Vec<(Issued, bool)>, TokenFileError> {
+        let issued = files::issued(&self.dir)?;
+        Ok(issued.into_iter().map(|token| (token.clone(), self.revoked.has(&token.id, now))).collect())
+    }
+
+    /// From a second after this at the latest, no server on these data accepts it. False: no such id.
+    pub fn revoke(&self, id: &str) -> Result<bool, TokenFileError> {
+        if !files::issued(&self.dir)?.iter().any(|token| token.id == id) {
+            return Ok(false);
+        }
+        files::append_revoked(&self.dir, id)?;
+        Ok(true)
+    }
+
+    /// The unguessable part of a link that needs no login: `0A1-000142-K.<mac>`.
+    #[must_use]
+    pub fn survey_link(&self, number: TicketNumber) -> String {
+        let text = number.to_string();
+        let mac = BASE64.encode(&self.mac("survey", text.as_bytes()).as_bytes()[..16]);
+        format!("{text}.{mac}")
+    }
+
+    /// The ticket of a survey link; None when it was not made here.
+    #[must_use]
+    pub fn survey_ticket(&self, link: &str) -> Option<TicketNumber> {
+        let number: TicketNumber = link.split_once('.')?.0.parse().ok()?;
+        // Compared as hashes, so that the time it takes tells nothing.
+        let same = blake3::hash(self.survey_link(number).as_bytes()) == blake3::hash(link.as_bytes());
+        same.then_some(number)
+    }
+}
+
+fn claims(id: String, grant: Grant, now: Timestamp) -> Claims {
+    let Grant { role, subject, regions, ttl_s } = grant;
+    let subject = subject.unwrap_or_else(|| role.name().to_owned());
+    Claims { id, role, subject, regions, issued: now, expires: now.plus_s(ttl_s) }
+}
+
+fn parse(body: &str) -> Option<Claims> {
+    let wire: Wire = serde_json::from_slice(&BASE64.decode(body).ok()?).ok()?;
+    let regions: Result<Vec<_>, _> = wire.regions.iter().map(|region| RegionId::parse(region)).collect();
+    Some(Claims {
+        id: wire.id,
+        role: Role::parse(&wire.role)?,
+        subject: wire.sub,
+        regions: regions.ok()?,
+        issued: Timestamp(wire.iat.checked_mul(1_000)?),
+        expires: Timestamp(wire.exp.checked_mul(1_000)?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    fn grant(role: Role) -> Grant {
+        Grant { role, subject: Some("c-1".into()), regions: vec![RegionId::parse("north").unwrap()], ttl_s: 60 }
+    }
+
+    #[test]
+    fn a_token_says_who_carries_it_until_it_expires() {
+        let dir = tempfile::tempdir().unwrap();
+        let tokens = Tokens::open(dir.path()).unwrap();
+        let (token, claims) = tokens.issue(grant(Role::Customer), NOW).unwrap();
+        // Another process on the same data (a server) reads the same key.
+        let server = Tokens::open(dir.path()).unwrap();
+        assert_eq!(server.verify(&token, NOW), Ok(claims));
+        assert_eq!(server.verify(&token, NOW.plus_s(60)), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn no_changed_character_and_no_other_key_passes() {
+        let dir = tempfile::tempdir().unwrap();
+        let tokens = Tokens::open(dir.path()).unwrap();
+        let (token, _) = tokens.issue(grant(Role::Customer), NOW).unwrap();
+        for at in 0..token.len() {
+            let mut forged = token.clone().into_bytes();
+            forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
+            let forged = String::from_utf8(forged).unwrap();
+            assert_eq!(tokens.verify(&forged, NOW), Err(TokenError::Unknown), "{at}");
+        }
+        let other = tempfile::tempdir().unwrap();
+        assert_eq!(Tokens::open(other.path()).unwrap().verify(&token, NOW), Err(TokenError::Unknown));
+    }
+
+    #[test]
+    fn a_running_server_learns_of_a_revocation_within_a_second() {
+        let dir = tempfile::tempdir().unwrap();
+        let server = Tokens::open(dir.path()).unwrap();
+        let (token, claims) = server.issue(grant(Role::Clerk), NOW).unwrap();
+        assert!(server.verify(&token, NOW).is_ok());
+        let shell = Tokens::open(dir.path()).unwrap();
+        assert!(shell.revoke(&claims.id).unwrap());
+        assert!(!shell.revoke("nobody").unwrap());
+        assert_eq!(server.verify(&token, NOW.plus_s(1)), Err(TokenError::Revoked));
+        assert!(server.list(NOW.plus_s(1)).unwrap()[0].1);
+    }
+
+    #[test]
+    fn a_survey_link_opens_its_ticket_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let tokens = Tokens::open(dir.path()).unwrap();
+        let number = TicketNumber::from_bits(7);
+        let link = tokens.survey_link(number);
+        assert_eq!(tokens.survey_ticket(&link), Some(number));
+        let mac = link.split_once('.').unwrap().1;
+        assert_eq!(tokens.survey_ticket(&format!("{}.{mac}", TicketNumber::from_bits(8))), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_can_read_the_key() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        Tokens::open(dir.path()).unwrap();
+        let mode = std::fs::metadata(dir.path().join("token.key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

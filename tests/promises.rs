@@ -1,0 +1,16 @@
+//! The promises (P1 to P10) on the real tree over a real store, in this process: dispatch on virtual
+//! and on the machine's time, frozen actors, the panic storm, and a test for each deliberate fault.
+
+#![cfg(feature = "faults")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod common;
+
+#[path = "promises/contained.rs"]
+mod contained;
+#[path = "promises/dispatch.rs"]
+mod dispatch;
+#[path = "promises/sabotage.rs"]
+mod sabotage;
+#[path = "promises/storm.rs"]
+mod storm;
