@@ -64,6 +64,12 @@ mod switches {
             self.0.owed[kind as usize].fetch_add(count, Ordering::Relaxed);
         }
 
+        /// Panics that no actor of this kind has met yet.
+        #[must_use]
+        pub fn owed(&self, kind: Kind) -> u64 {
+            self.0.owed[kind as usize].load(Ordering::Relaxed)
+        }
+
         /// Forgives the panics that were not due yet.
         pub fn calm(&self) {
             self.0.owed.iter().for_each(|owed| owed.store(0, Ordering::Relaxed));

@@ -9,6 +9,7 @@ mod backup;
 mod bench;
 pub mod board;
 mod client;
+mod customers;
 mod decide;
 pub mod demo;
 mod expert;
@@ -20,6 +21,7 @@ mod serve;
 mod target;
 mod ticket;
 mod token;
+mod top;
 
 use crate::{
     actors::Clock,
@@ -82,6 +84,8 @@ enum Command {
     Decide(decide::DecideArgs),
     /// A whole city, alive in seconds
     Demo(demo::DemoArgs),
+    /// The demo's board, of any running server
+    Top(top::TopArgs),
     /// Days of requests through the real router; prints the figures
     Replay(replay::ReplayArgs),
     /// The load generator
@@ -100,7 +104,7 @@ pub fn run() -> ExitCode {
     telemetry::start(&settings.log.level, settings.log.format == LogFormat::Json);
     let done = match cli.command {
         Command::Serve(args) => return serve::run(&args, settings),
-        Command::Demo(args) => return demo::run(&args),
+        Command::Demo(args) => return demo::run(&args, settings),
         Command::Replay(args) => return replay::run(&args),
         Command::Import(args) => import::run(&args, &settings),
         Command::Expert(command) => expert::run(&command, &settings),
@@ -112,6 +116,7 @@ pub fn run() -> ExitCode {
         Command::Restore(args) => backup::restore(&args, &settings),
         Command::Verify(args) => backup::verify(&args, &settings),
         Command::Decide(args) => decide::run(&args, &settings),
+        Command::Top(args) => top::run(&args),
         Command::Bench(command) => bench::run(&command),
     };
     done.unwrap_or_else(Trouble::exit)
