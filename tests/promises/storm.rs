@@ -23,8 +23,9 @@ use std::{
     time::Duration,
 };
 
-const REGIONS: u64 = 4;
-const EXPERTS: u64 = 16;
+/// So many that a dispatcher seldom crashes often enough to be parked.
+const REGIONS: u64 = 12;
+const EXPERTS: u64 = 24;
 const CLIENTS: u64 = 4;
 /// Each client opens a ticket so often.
 const PACE_MS: i64 = 80;
