@@ -5,7 +5,7 @@
 
 use crate::common::{
     Dice, seed,
-    tree::{ALWAYS, Time, Tree, at, by, expert, play, quiet_storms, tv},
+    tree::{ALWAYS, Time, Tree, at, by, expert, play, quiet_storms, tv, violations},
 };
 use callout::{
     actors::{Failure, Kind, Service},
@@ -89,6 +89,8 @@ async fn rage(tree: &Tree, seconds: i64, seed: u64) {
         storm_ms / calm_ms,
         ends(tree, &acked),
     );
+    let wrong = violations(tree.service.store(), &acked);
+    assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(struck >= u64::try_from(seconds).unwrap() * PANICS_PER_S * 8 / 10, "{struck} panics");
     let ours = |failure: &Failure| matches!(failure, Failure::Overloaded { .. } | Failure::OutcomeUnknown);
     assert!(calm.failed.is_empty() && storm.failed.iter().all(ours), "{:?}", storm.failed);
