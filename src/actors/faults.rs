@@ -5,7 +5,7 @@ use super::pulse::Role;
 
 #[cfg(not(feature = "faults"))]
 #[derive(Clone, Default)]
-pub(super) struct Faults;
+pub(super) struct Faults(());
 
 #[cfg(not(feature = "faults"))]
 impl Faults {

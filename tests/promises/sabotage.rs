@@ -124,7 +124,7 @@ fn crash_between<T>(
     runtime(Time::Virtual).block_on(async {
         let tree = Tree::over(store, Clock::virtual_from(crashed_at), mailboxes.1.map(Into::into)).await;
         after(&tree, handed_on).await;
-        let wrong = violations(tree.service.store());
+        let wrong = violations(tree.service.store(), &[]);
         assert!(wrong.is_empty(), "{wrong:#?}");
     });
 }
