@@ -271,7 +271,10 @@ impl Writer {
         self.core.set_head(self.journal.head());
         if let Some(hear) = &*read(&self.core.hear) {
             let states: Vec<State> = group.moved.iter().map(|moved| moved.state.clone()).collect();
-            hear(&states);
+            // Whoever listens must not be able to stop the journal.
+            if catch_unwind(AssertUnwindSafe(|| hear(&states))).is_err() {
+                tracing::error!("a listener panicked over a commit");
+            }
         }
         // Waits when the snapshots are far behind. Without them the fatal hook is at work already.
         let _ = self.snapshots.send(Message::Group(group));
