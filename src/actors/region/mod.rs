@@ -55,6 +55,8 @@ pub(super) struct Handle {
     parked: Mutex<Option<String>>,
     /// For the metrics.
     pub(super) queued: AtomicU64,
+    /// Auction rounds ever: a restarted dispatcher must not take bids for its predecessor's.
+    rounds: AtomicU64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +76,7 @@ impl Handle {
             timing: AtomicBool::new(false),
             parked: Mutex::new(None),
             queued: AtomicU64::new(0),
+            rounds: AtomicU64::new(0),
         }
     }
 
@@ -126,7 +129,6 @@ pub(super) struct Dispatcher {
     world: Option<World>,
     early: Vec<Msg>,
     round: Option<Round>,
-    next_round: u64,
     /// When the next route may be late, and the alarm set for it.
     alarm: Option<(Timestamp, tokio::task::AbortHandle)>,
 }
@@ -178,16 +180,7 @@ impl Drop for Dispatcher {
 
 impl Dispatcher {
     pub(super) fn new(tree: Arc<Tree>, handle: Arc<Handle>) -> Self {
-        Self {
-            id: handle.id.clone(),
-            tree,
-            handle,
-            world: None,
-            early: Vec::new(),
-            round: None,
-            next_round: 1,
-            alarm: None,
-        }
+        Self { id: handle.id.clone(), tree, handle, world: None, early: Vec::new(), round: None, alarm: None }
     }
 
     async fn loaded(&mut self, me: &Address<Msg>, loaded: Loaded) {
