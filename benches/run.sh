@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # The speed table: each figure beside its ceiling, measured in the same run (protocol: benches/README.md).
 #   BENCH_SECONDS=20 BENCH_RUNS=3 BENCH_CLIENTS=64 BENCH_DIR=/tmp benches/run.sh
+# BENCH_COUNTRY="--open 10000 --closed 100000" makes a smaller country for restart, passivated and memory;
+# BENCH_JSON=FILE keeps every detail of those rows.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -16,7 +18,9 @@ stop() { [ -z "$server" ] || { kill "$server" 2>/dev/null && wait "$server" 2>/d
 trap 'stop; rm -rf "$folder"' EXIT
 
 $cargo build --release --locked
-ceiling=$($cargo bench --locked --bench ceiling --no-run 2>&1 | sed -n 's/.*(\(.*ceiling-[0-9a-f]*\)).*/\1/p' | tail -1)
+built() { $cargo bench --locked --bench "$1" --no-run 2>&1 | sed -n "s/.*(\(.*$1-[0-9a-f]*\)).*/\1/p" | tail -1; }
+ceiling=$(built ceiling)
+spine=$(built spine)
 callout=target/release/callout
 # The generator has the last core to itself; the server has what is left of all of them.
 pin=()
@@ -97,6 +101,13 @@ echo "| durable intake, $clients clients, 26 regions, tickets/s | $many | $bare 
 echo "| its p99, ms | $many_p99 | $bare_p99 (bare axum + redb) | $(ratio "$many_p99" "$bare_p99") | ≤ 3 |"
 echo "| 26 regions, tickets/s | $many | $one (1 region) | $(ratio "$many" "$one") | ≥ 0.9 |"
 echo "| 26 regions, CPU µs per ticket | $many_cpu | $one_cpu (1 region) | $(ratio "$many_cpu" "$one_cpu") | ≤ 1.3 |"
+
+for row in offer restart passivated memory recut; do
+    # shellcheck disable=SC2086 # flags, several
+    "$spine" "$row" --dir "$folder" ${BENCH_COUNTRY:-} >"$folder/row" || echo "| $row | it did not end, see above | – | – | – |"
+    cat "$folder/row" >>"${BENCH_JSON:-/dev/null}"
+    grep '^|' "$folder/row" || true
+done
 
 if [ -f "$boston/requests_boston.csv.gz" ]; then
     report=$("$callout" replay "$boston/requests_boston.csv.gz" --regions "$boston/regions_boston_neighborhoods.geojson" \

@@ -102,11 +102,11 @@ impl House {
     fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(self.app().address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: callout\r\nconnection: close\r\n");
-        for (name, value) in headers {
-            head += &format!("{name}: {value}\r\n");
-        }
-        head += &format!("content-length: {}\r\n\r\n", body.len());
+        let headers: String = headers.iter().flat_map(|(name, value)| [name, ": ", value, "\r\n"]).collect();
+        let length = body.len();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: callout\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n"
+        );
         stream.write_all(head.as_bytes()).unwrap();
         // A server that refuses early may not read on.
         let _ = stream.write_all(body);
@@ -429,6 +429,11 @@ fn an_edit_of_what_changed_meanwhile_is_412() {
     assert_eq!(edit("617 555 0101").is(200).text("/phone"), "6175550101");
     assert_eq!(edit("617 555 0102").is(412).code(), "stale");
     assert_eq!(house.get(&admin, "/v1/experts/west-1").text("/phone"), "6175550101");
+    let clerk = house.token(Role::Clerk);
+    let made = house.post(&clerk, "/v1/tickets", &json!({ "title": "x", "channel": "web" })).is(201);
+    let path = format!("/v1/tickets/{}/cancel", made.text("/number"));
+    house.post(&clerk, &format!("/v1/tickets/{}/notes", made.text("/number")), &json!({ "text": "n" })).is(200);
+    house.send("POST", &clerk, &path, &[("if-match", "\"1\"")], &json!({ "reason": "r" })).is(412);
 }
 
 #[test]

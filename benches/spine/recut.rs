@@ -5,7 +5,7 @@ use crate::{
     Options,
     client::Client,
     row::{Row, Samples},
-    server::{Server, callout, json, token},
+    server::{Server, audit, callout, token},
 };
 use callout::bench::{Bounds, IntakeOptions, IntakeReport, intake};
 use serde_json::{Value, json};
@@ -57,8 +57,7 @@ pub(crate) fn measure(options: &Options) {
     let in_new = tickets_of_region(&mut staff, "annexe").len();
     let stayed = server.running();
     let ended_well = server.stop();
-    let audit =
-        json(&callout(&["audit", "--json", "--acks", acks.to_str().unwrap(), "--data", data.to_str().unwrap()]));
+    let audit = audit(&data, &acks);
     for file in [&regions, &acks] {
         drop(fs::remove_file(file));
     }

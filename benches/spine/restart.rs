@@ -4,6 +4,7 @@
 
 use crate::{
     Options,
+    client::Client,
     country::{Size, place_in, ready},
     row::{Row, Samples, rounded},
     server::{Memory, Server, all_dispatching, json, token},
@@ -72,6 +73,7 @@ pub(crate) fn measure_memory(options: &Options) {
     let mut server = Server::start(&data);
     let run = settle(&mut server, &clerk);
     let after = server.memory();
+    let queued = queued(&mut server.client(&clerk));
     server.stop();
     let Size { regions, experts, open, closed } = options.size;
     Row {
@@ -80,13 +82,20 @@ pub(crate) fn measure_memory(options: &Options) {
         against: None,
         to_reach: "≤ 600 MB (572 MiB)",
         detail: json!({
-            "regions": regions, "experts": experts, "open": open, "closed": closed,
+            "regions": regions, "experts": experts, "open": open, "closed": closed, "waiting_in_queues": queued,
             "resident_mib": after.resident_mib, "peak_mib": after.peak_mib,
             "when_all_ready_mib": run.memory.resident_mib,
             "bytes_per_open_ticket": rounded(after.resident_mib * 1_048_576.0 / open.max(1) as f64),
         }),
     }
     .print();
+}
+
+/// Tickets that the dispatchers hold, by the server's own count.
+fn queued(client: &mut Client) -> Option<f64> {
+    let metrics = client.get("/metrics").unwrap().body;
+    let metrics = String::from_utf8_lossy(&metrics);
+    metrics.lines().find_map(|line| line.strip_prefix("callout_tickets_queued ")?.trim().parse().ok())
 }
 
 fn settle(server: &mut Server, clerk: &str) -> Run {

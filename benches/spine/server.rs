@@ -121,6 +121,12 @@ pub(crate) fn callout(arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// `audit --json` of stopped data; null when there was none.
+pub(crate) fn audit(data: &Path, acks: &Path) -> Value {
+    let output = Command::new(BINARY).args(["audit", "--json", "--data"]).arg(data).arg("--acks").arg(acks).output();
+    json(&String::from_utf8_lossy(&output.unwrap().stdout))
+}
+
 pub(crate) fn token(data: &Path, role: &str) -> String {
     let data = data.to_str().unwrap();
     callout(&["token", "issue", "--role", role, "--subject", "bench", "--data", data]).trim().to_owned()

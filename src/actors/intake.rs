@@ -21,7 +21,7 @@ use crate::{
 };
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 /// Idempotency keys are kept this long (the contract says at least 24 h).
@@ -38,6 +38,8 @@ pub(super) struct Sheet {
     zips: BTreeMap<String, RegionId>,
     pub(super) regions: BTreeMap<RegionId, Arc<Region>>,
     reach_m: f64,
+    /// Found once for each region that asks.
+    neighbours: Mutex<BTreeMap<RegionId, Arc<[RegionId]>>>,
 }
 
 impl Atlas {
@@ -66,7 +68,13 @@ impl Sheet {
         }
         let areas = regions.values().filter(|r| !r.id.is_reserved()).map(|r| (&r.id, &r.geometry));
         let reach_m = regions.values().map(|r| r.settings.reach_m).max().unwrap_or_default();
-        Self { index: RegionIndex::new(areas), zips, reach_m: f64::from(reach_m), regions }
+        Self {
+            index: RegionIndex::new(areas),
+            zips,
+            reach_m: f64::from(reach_m),
+            neighbours: Mutex::default(),
+            regions,
+        }
     }
 
     pub(super) fn locate(&self, place: Place) -> Option<RegionId> {
@@ -202,8 +210,16 @@ pub(super) fn answer_of(tree: &Tree, claim: Claim, caller: &Caller) -> Result<Op
 }
 
 impl Sheet {
-    /// The regions nearest to a place, other than `home`, whose area is within reach; nearest first.
-    pub(super) fn neighbours(&self, home: &RegionId, place: Place, reach_m: f64, limit: usize) -> Vec<RegionId> {
-        self.index.nearest_regions(place, reach_m, limit + 1).into_iter().filter(|id| id != home).take(limit).collect()
+    /// The regions nearest to the middle of `home` whose area is within reach of it; nearest first.
+    pub(super) fn neighbours(&self, home: &RegionId, reach_m: f64, limit: usize) -> Arc<[RegionId]> {
+        let mut known = self.neighbours.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(home) {
+            return found.clone();
+        }
+        let middle = self.regions.get(home).and_then(|region| region.geometry.middle());
+        let near = middle.map(|place| self.index.nearest_regions(place, reach_m, limit + 1)).unwrap_or_default();
+        let others: Arc<[RegionId]> = near.into_iter().filter(|id| id != home).take(limit).collect();
+        known.insert(home.clone(), others.clone());
+        others
     }
 }

@@ -21,6 +21,7 @@ mod herald;
 mod intake;
 mod meters;
 mod outbox;
+mod pace;
 mod pulse;
 mod region;
 mod regions;

@@ -7,6 +7,7 @@ use super::{
     intake::{self, Atlas},
     meters::Meters,
     outbox,
+    pace::Pace,
     pulse::Pulses,
     region, regions,
     reply::{Answer, Reply},
@@ -14,7 +15,7 @@ use super::{
     shell::Crash,
     supervise::supervisor,
     ticket, tickets,
-    tree::{Group, Slot, Tree},
+    tree::{FRUITLESS, Group, NOTICES, Slot, Tree},
     {Clock, Device, device::Devices},
 };
 use crate::{
@@ -37,8 +38,8 @@ use crate::{
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, OnceLock, RwLock,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, OnceLock, RwLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -192,6 +193,9 @@ impl Service {
             regions: RwLock::default(),
             region_supervisor: OnceLock::new(),
             outbox: Slot::default(),
+            behind: AtomicUsize::new(0),
+            fruitless: Mutex::new(Pace::new(FRUITLESS.0, FRUITLESS.1)),
+            notices: Mutex::new(Pace::new(NOTICES.0, NOTICES.1)),
             outbox_supervisor: OnceLock::new(),
             stopping: AtomicBool::new(false),
             faults: Faults::default(),
@@ -238,13 +242,18 @@ impl Service {
             }));
             return Ok(());
         }
+        let counted = told.clone();
         let (sender, heard) = std::sync::mpsc::channel::<Vec<State>>();
         self.tree.store.on_commit(Box::new(move |states| {
+            if let Some(tree) = counted.upgrade() {
+                tree.behind.fetch_add(states.len(), Ordering::Relaxed);
+            }
             let _ = sender.send(states.to_vec());
         }));
         let carry = move || {
             while let Ok(states) = heard.recv() {
                 let Some(tree) = told.upgrade() else { return };
+                tree.behind.fetch_sub(states.len(), Ordering::Relaxed);
                 let told =
                     catch_unwind(AssertUnwindSafe(|| states.iter().for_each(|state| herald::tell(&tree, state))));
                 if told.is_err() {
@@ -432,7 +441,8 @@ impl Service {
             return Ok(None);
         }
         let permit = self.tree.permits.clone().try_acquire_owned();
-        permit.map(Some).map_err(|_| {
+        let behind = self.tree.behind.load(Ordering::Relaxed) > BEHIND;
+        permit.ok().filter(|_| !behind).map(Some).ok_or_else(|| {
             self.tree.meters.shed.add(1);
             Failure::Overloaded { retry_after_s: 1 }
         })
@@ -446,6 +456,8 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Crash>
 
 /// Calls of doors under way at the same time; more are refused at once.
 const PERMITS: usize = 4_096;
+/// Committed states that dispatchers and timers have not heard of yet; with more, doors are closed.
+const BEHIND: usize = 50_000;
 
 /// Sends a command to its ticket's actor until it was begun, within the caller's patience.
 pub(super) async fn ask(

@@ -33,6 +33,10 @@ pub(super) enum Msg {
 const PER_TURN: usize = 256;
 /// A deadline whose command did not take effect is fired again after this.
 const AGAIN_S: i64 = 5;
+/// The outbox may lose a delivery with its actor: it is told again after this.
+const OUTBOX_AGAIN_S: i64 = 60;
+/// A message to a customer for which there is no turn now comes after this.
+const NO_TURN_S: i64 = 30;
 
 pub(super) struct Timers {
     id: RegionId,
@@ -133,9 +137,10 @@ impl Timers {
                 TimerKind::NextTry => {
                     self.handle.dispatcher.send(region::Msg::Try(number));
                 }
-                TimerKind::Delivery(delivery) => {
+                TimerKind::Notice(_) if !self.tree.notice() => self.again_later(number, kind, NO_TURN_S),
+                TimerKind::Delivery(delivery) | TimerKind::Notice(delivery) => {
                     self.tree.outbox.send(outbox::Msg::Due { number, delivery });
-                    self.again_later(number, kind);
+                    self.again_later(number, kind, OUTBOX_AGAIN_S);
                 }
                 TimerKind::OfferExpiry
                 | TimerKind::RespondBreach
@@ -157,10 +162,9 @@ impl Timers {
         region::send(&self.tree, number, Command::Timer(kind), reply);
     }
 
-    /// The outbox may lose it with its actor: look again, if it is still due, in a while.
-    fn again_later(&mut self, number: TicketNumber, kind: TimerKind) {
-        const OUTBOX_AGAIN_S: i64 = 60;
-        let at = self.tree.clock.now().plus_s(OUTBOX_AGAIN_S);
+    /// Looks again, if it is still due, in a while.
+    fn again_later(&mut self, number: TicketNumber, kind: TimerKind, after_s: i64) {
+        let at = self.tree.clock.now().plus_s(after_s);
         if let Some((_, timers)) = self.of.get_mut(&number)
             && let Some(timer) = timers.iter_mut().find(|timer| timer.kind == kind)
         {

@@ -8,6 +8,7 @@ use super::{
     intake::Atlas,
     meters::Meters,
     outbox,
+    pace::Pace,
     pulse::Pulses,
     region,
     service::ServiceOptions,
@@ -23,7 +24,10 @@ use ractor::{ActorCell, ActorId};
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     hash::Hash,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicUsize},
+    },
 };
 use tokio::{runtime::Handle, sync::Semaphore};
 
@@ -44,12 +48,31 @@ pub(super) struct Tree {
     pub(super) regions: RwLock<BTreeMap<RegionId, Arc<region::Handle>>>,
     pub(super) region_supervisor: OnceLock<ActorCell>,
     pub(super) outbox: Slot<outbox::Msg>,
+    /// Committed states that are still on their way to dispatchers and timers.
+    pub(super) behind: AtomicUsize,
+    /// Auction rounds that lead nowhere, all regions together.
+    pub(super) fruitless: Mutex<Pace>,
+    /// Messages to customers: what a gateway takes, and a flood must not crowd out intake.
+    pub(super) notices: Mutex<Pace>,
     pub(super) outbox_supervisor: OnceLock<ActorCell>,
     pub(super) stopping: AtomicBool,
     pub(super) faults: Faults,
 }
 
+/// Rounds that lead nowhere: at once, and a second.
+pub(super) const FRUITLESS: (i64, i64) = (100, 40);
+/// Messages to customers: at once, and a second.
+pub(super) const NOTICES: (i64, i64) = (400, 200);
+
 impl Tree {
+    pub(super) fn fruitless<T>(&self, turn: impl FnOnce(&mut Pace) -> T) -> T {
+        turn(&mut self.fruitless.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn notice(&self) -> bool {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).take(self.clock.now())
+    }
+
     pub(super) fn region(&self, region: &RegionId) -> Option<Arc<region::Handle>> {
         self.regions.read().unwrap_or_else(PoisonError::into_inner).get(region).cloned()
     }

@@ -75,6 +75,7 @@ pub const NAMES: [&str; 16] = [
 ];
 
 /// The order of a name and a body. None: there is no such command.
+#[must_use]
 pub fn order<'j>(name: &str, body: &'j Json<'j>) -> Option<Result<Order, Vec<FieldProblem>>> {
     let read: fn(&mut Fields<'_, 'j>) -> Option<Order> = match name {
         "accept" => |f| expert(f, |_| Some(Action::Accept)),
@@ -88,7 +89,7 @@ pub fn order<'j>(name: &str, body: &'j Json<'j>) -> Option<Result<Order, Vec<Fie
         "unassign" => |f| Some(Order::Plain(Command::Unassign { reason: optional_reason(f) })),
         "hold" => |f| hold(f),
         "release" => |_| Some(Order::Plain(Command::Release)),
-        "reschedule" => |f| reschedule(f),
+        "reschedule" => |f| Some(reschedule(f)),
         "cancel" => |f| Some(Order::Plain(Command::Cancel { reason: reason(f)? })),
         "reopen" => |f| Some(Order::Plain(Command::Reopen { reason: reason(f)? })),
         "notes" => |f| note(f),
@@ -165,12 +166,12 @@ fn hold(f: &mut Fields<'_, '_>) -> Option<Order> {
 }
 
 /// `{ "window": {..} }`; null takes the window away.
-fn reschedule(f: &mut Fields<'_, '_>) -> Option<Order> {
+fn reschedule(f: &mut Fields<'_, '_>) -> Order {
     if !f.sent("window") {
         f.wrong("window", "missing", "give a window, or null for any time");
     }
     let window = window(f, "window");
-    Some(Order::Plain(Command::Reschedule { window }))
+    Order::Plain(Command::Reschedule { window })
 }
 
 fn note(f: &mut Fields<'_, '_>) -> Option<Order> {

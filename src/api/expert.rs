@@ -179,12 +179,11 @@ pub struct ExpertBody {
 pub fn expert_body<'j>(body: &'j Json<'j>, present: Option<&Expert>) -> Result<ExpertBody, Vec<FieldProblem>> {
     let known = present.and_then(|expert| expert.personal.known());
     read_object(body, |f| {
-        let id = match present {
-            Some(expert) => Some(expert.id.clone()),
-            None => {
-                let id = f.parsed("id", words::id(ExpertId::parse));
-                f.required("id", id)
-            }
+        let id = if let Some(expert) = present {
+            Some(expert.id.clone())
+        } else {
+            let id = f.parsed("id", words::id(ExpertId::parse));
+            f.required("id", id)
         };
         let name = f.text("name", limits::NAME_CHARS).or_else(|| known.map(|p| p.name.clone()));
         let name = f.required("name", name);

@@ -91,7 +91,9 @@ impl<'j> Fields<'_, 'j> {
         match text::check_text(text, chars) {
             Ok(text) => (!text.is_empty()).then_some(text),
             Err(flaws) => {
-                flaws.iter().for_each(|flaw| self.wrong(name, flaw.code(), flaw.to_string()));
+                for flaw in flaws {
+                    self.wrong(name, flaw.code(), flaw.to_string());
+                }
                 None
             }
         }

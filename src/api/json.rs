@@ -173,4 +173,22 @@ mod tests {
     fn escaped_duplicates_are_duplicates() {
         assert!(Json::parse(br#"{"a":1,"\u0061":2}"#).unwrap_err().contains("duplicate"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic_and_what_serde_reads_it_reads_alike(bytes in proptest::collection::vec(0_u8..=255, 0..64)) {
+            let plain: Result<serde_json::Value, _> = serde_json::from_slice(&bytes);
+            if let (Ok(ours), Ok(plain)) = (Json::parse(&bytes), plain) {
+                proptest::prop_assert_eq!(ours.to_value(), plain);
+            }
+        }
+
+        #[test]
+        fn texts_survive(text in ".*") {
+            let sent = serde_json::to_vec(&serde_json::json!({ "text": text })).unwrap();
+            let read = Json::parse(&sent).unwrap();
+            let Json::Object(members) = &read else { panic!("{read:?}") };
+            proptest::prop_assert_eq!(&members[0].1, &Json::Text(text.into()));
+        }
+    }
 }

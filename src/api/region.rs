@@ -65,12 +65,11 @@ pub struct RegionBody {
 /// A whole region (`POST`), or an edit of `present` (`PATCH`): what is not sent stays.
 pub fn region_body<'j>(body: &'j Json<'j>, present: Option<&Region>) -> Result<RegionBody, Vec<FieldProblem>> {
     read_object(body, |f| {
-        let id = match present {
-            Some(region) => Some(region.id.clone()),
-            None => {
-                let id = f.parsed("id", words::id(RegionId::parse));
-                f.required("id", id)
-            }
+        let id = if let Some(region) = present {
+            Some(region.id.clone())
+        } else {
+            let id = f.parsed("id", words::id(RegionId::parse));
+            f.required("id", id)
         };
         if present.is_none() && id.as_ref().is_some_and(RegionId::is_reserved) {
             f.wrong("id", "reserved", "this id is reserved");
@@ -85,8 +84,8 @@ pub fn region_body<'j>(body: &'j Json<'j>, present: Option<&Region>) -> Result<R
         let settings = f.value("settings").map(|sent| settings(sent, present.map(|r| &r.settings)));
         let settings = match settings {
             Some(Ok(settings)) => Some(settings),
-            Some(Err(detail)) => {
-                f.wrong("settings", "invalid", detail);
+            Some(Err(Unfit { field, detail })) => {
+                f.wrong(&format!("settings{field}"), "invalid", detail);
                 None
             }
             None => None,
@@ -103,12 +102,20 @@ fn zip(text: &str) -> Result<String, &'static str> {
     if sound { Ok(text.to_owned()) } else { Err("a ZIP mask is the beginning of a ZIP code") }
 }
 
+/// A setting that does not hold. `field`: a pointer below `/settings`, empty when nobody can tell.
+#[derive(Debug)]
+struct Unfit {
+    field: String,
+    detail: String,
+}
+
 /// The settings sent, laid over the present ones (or the defaults).
-fn settings(sent: &Json<'_>, present: Option<&RegionSettings>) -> Result<RegionSettings, String> {
+fn settings(sent: &Json<'_>, present: Option<&RegionSettings>) -> Result<RegionSettings, Unfit> {
+    let unreadable = |error: serde_json::Error| Unfit { field: String::new(), detail: error.to_string() };
     let base = present.cloned().unwrap_or_default();
-    let mut whole = serde_json::to_value(&base).map_err(|error| error.to_string())?;
+    let mut whole = serde_json::to_value(&base).map_err(unreadable)?;
     lay_over(&mut whole, sent.to_value());
-    let settings: RegionSettings = serde_json::from_value(whole).map_err(|error| error.to_string())?;
+    let settings: RegionSettings = serde_json::from_value(whole).map_err(unreadable)?;
     check(&settings)?;
     Ok(settings)
 }
@@ -125,14 +132,14 @@ fn lay_over(base: &mut Value, sent: Value) {
 }
 
 /// Settings under which routing can still compute.
-fn check(settings: &RegionSettings) -> Result<(), String> {
+fn check(settings: &RegionSettings) -> Result<(), Unfit> {
     let within = |name: &str, value: f64, least: f64, most: f64| {
-        let told = || format!("{name} must be {least} to {most}");
-        if (least..=most).contains(&value) { Ok(()) } else { Err(told()) }
+        let unfit = || Unfit { field: format!("/{name}"), detail: format!("a number from {least} to {most}") };
+        if (least..=most).contains(&value) { Ok(()) } else { Err(unfit()) }
     };
-    within("travel.detour", settings.travel.detour, 1.0, 10.0)?;
-    within("travel.speed_kmh", settings.travel.speed_kmh, 1.0, 300.0)?;
-    within("offer_ttl_s", f64::from(settings.offer_ttl_s), 5.0, 86_400.0)?;
+    within("travel/detour", settings.travel.detour, 1.0, 10.0)?;
+    within("travel/speed_kmh", settings.travel.speed_kmh, 1.0, 300.0)?;
+    within("offer_ttl_s", f64::from(settings.offer_ttl_s), 1.0, 86_400.0)?;
     within("receipt_s", f64::from(settings.receipt_s), 1.0, 86_400.0)?;
     within("max_rounds", f64::from(settings.max_rounds), 1.0, 100.0)?;
     within("max_visits_ahead", f64::from(settings.max_visits_ahead), 1.0, 50.0)?;
@@ -140,8 +147,8 @@ fn check(settings: &RegionSettings) -> Result<(), String> {
     let Weights { travel, response, sla_lateness, window_lateness, overtime, over_qualification, load, instability } =
         settings.weights;
     let small = [travel, response, sla_lateness, window_lateness, overtime, instability];
-    small.into_iter().try_for_each(|weight| within("a weight", weight, 0.0, 1_000.0))?;
-    [over_qualification, load].into_iter().try_for_each(|weight| within("a weight", weight, 0.0, 100_000.0))
+    small.into_iter().try_for_each(|weight| within("weights", weight, 0.0, 1_000.0))?;
+    [over_qualification, load].into_iter().try_for_each(|weight| within("weights", weight, 0.0, 100_000.0))
 }
 
 #[cfg(test)]
@@ -155,7 +162,8 @@ mod tests {
         assert_eq!((laid.offer_ttl_s, laid.travel.speed_kmh, laid.travel.detour), (60, 20.0, 1.35));
         for (wrong, named) in [(&br#"{"offer":1}"#[..], "offer"), (br#"{"travel":{"speed_kmh":0}}"#, "speed_kmh")] {
             let sent = Json::parse(wrong).unwrap();
-            assert!(settings(&sent, None).unwrap_err().contains(named));
+            let Unfit { field, detail } = settings(&sent, None).unwrap_err();
+            assert!(format!("{field} {detail}").contains(named), "{field} {detail}");
         }
     }
 

@@ -179,7 +179,7 @@ impl<'a> TicketView<'a> {
 fn contact(contact: &Contact) -> Option<ContactView<'_>> {
     let Contact { name, phone, email } = contact;
     let any = name.is_some() || phone.is_some() || email.is_some();
-    any.then(|| ContactView { name: name.as_deref(), phone: phone.as_deref(), email: email.as_deref() })
+    any.then_some(ContactView { name: name.as_deref(), phone: phone.as_deref(), email: email.as_deref() })
 }
 
 fn address(personal: &TicketPersonal) -> Option<AddressView<'_>> {

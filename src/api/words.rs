@@ -57,6 +57,7 @@ pub fn time_zone(text: &str) -> Result<String, String> {
 }
 
 /// `08:00` as minutes after midnight; `24:00` only as an end.
+#[must_use]
 pub fn minute_of_day(text: &str) -> Option<u16> {
     let (hour, minute) = text.trim().split_once(':')?;
     let two = |part: &str| if part.len() == 2 { part.parse::<u16>().ok() } else { None };

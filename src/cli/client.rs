@@ -82,7 +82,7 @@ impl Client {
                 items.extend(more);
             }
             match page.get("next_cursor").and_then(Value::as_str) {
-                Some(more) if items.len() < most => cursor = more.to_owned(),
+                Some(more) if items.len() < most => more.clone_into(&mut cursor),
                 _ => return Ok(items),
             }
         }
@@ -135,15 +135,22 @@ impl Client {
 /// A problem document for people.
 fn in_words(status: u16, problem: &Value) -> String {
     let text = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default();
-    let mut words = match (text("detail"), text("code")) {
+    let head = match (text("detail"), text("code")) {
         ("", _) => format!("the server answered {status}"),
         (detail, code) => format!("{detail} ({code})"),
     };
-    for field in problem.get("errors").and_then(Value::as_array).into_iter().flatten() {
+    let fields = problem.get("errors").and_then(Value::as_array).into_iter().flatten().map(|field| {
         let text = |name: &str| field.get(name).and_then(Value::as_str).unwrap_or_default();
-        words += &format!("\n  {}: {}", text("pointer"), text("detail"));
-    }
-    words
+        format!("  {}: {}", text("pointer"), text("detail"))
+    });
+    std::iter::once(head).chain(fields).collect::<Vec<_>>().join("\n")
+}
+
+/// A path with the parameters that are given.
+pub(super) fn query(path: &str, parameters: &[(&str, Option<&str>)]) -> String {
+    let given = parameters.iter().filter_map(|(name, value)| Some(format!("{name}={}", encode((*value)?))));
+    let given = given.collect::<Vec<_>>().join("&");
+    if given.is_empty() { path.to_owned() } else { format!("{path}?{given}") }
 }
 
 /// Percent-encodes a path segment or a query value.

@@ -3,23 +3,26 @@
 
 use super::{
     board::{self, BoardView, LiveBoard},
+    customers::Customers,
     replay::{print_json, print_table},
 };
 use crate::{
-    actors::{Clock, Service, ServiceOptions},
-    domain::{decision::Policy, time::Timestamp},
-    sim::{Arrival, Behaviour, City, Conductor, Kpis, Ledger, Played, furnish, phones},
-    storage::{Durability, Store, StoreOptions},
+    actors::Clock,
+    app::{App, real_now as machine_now},
+    domain::{ticket::Role, time::Timestamp},
+    load::StartError,
+    settings::Settings,
+    sim::{Arrival, Behaviour, City, Conductor, Kpis, Ledger, Played, Scratch, furnish, phones},
+    storage::Store,
+    tokens::Grant,
 };
 use clap::Args;
 use std::{
-    io::IsTerminal,
+    io::{ErrorKind, IsTerminal, Write},
+    net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -31,9 +34,12 @@ pub struct DemoArgs {
     seconds: Option<u64>,
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Keeps the data there; else in a directory that is removed afterwards
-    #[arg(long, value_name = "DIR", env = "CALLOUT_DATA")]
+    /// Keeps the data there (a new directory); else in one that is removed afterwards
+    #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Address to listen on; port 0 picks one [default: 127.0.0.1:8080, or a free port when it is taken]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
     /// Prints the figures as JSON at the end, and shows no board
     #[arg(long)]
     json: bool,
@@ -49,8 +55,9 @@ const PER_HOUR: f64 = 36.0;
 const ENDLESS_S: i64 = 10 * 86_400;
 /// The demo opens with these waiting, so that there is something to see at once.
 const WAITING_AT_START: usize = 12;
-const CACHE_BYTES: usize = 64 << 20;
-const SEGMENT_BYTES: u64 = 64 << 20;
+/// The printed tokens are good for so long.
+const TOKEN_TTL_S: i64 = 12 * 3_600;
+const ROLES: [Role; 6] = [Role::Admin, Role::Dispatcher, Role::Manager, Role::Clerk, Role::Portal, Role::Expert];
 /// How often figures are printed where there is no terminal.
 const TELL: Duration = Duration::from_secs(5);
 
@@ -61,8 +68,8 @@ fn real_now() -> Instant {
 
 /// Runs it; the exit code is the contract's.
 #[must_use]
-pub fn run(args: &DemoArgs) -> ExitCode {
-    match play(args) {
+pub fn run(args: &DemoArgs, settings: Settings) -> ExitCode {
+    match play(args, settings) {
         Ok(kpis) if args.json => print_json(&kpis),
         Ok(kpis) => {
             print_table(&kpis);
@@ -75,45 +82,77 @@ pub fn run(args: &DemoArgs) -> ExitCode {
     }
 }
 
-fn play(args: &DemoArgs) -> Result<Kpis, String> {
-    let scratch = crate::sim::Scratch::new(args.data.as_deref()).map_err(shown)?;
+fn play(args: &DemoArgs, mut settings: Settings) -> Result<Kpis, String> {
     let began = real_now();
-    let store = Store::open(StoreOptions {
-        data: scratch.path.clone(),
-        cell: "main".into(),
-        durability: Durability::Fsync,
-        cache_bytes: CACHE_BYTES,
-        segment_bytes: SEGMENT_BYTES,
-        seed: None,
-    })
-    .map_err(shown)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(shown)?;
+    let scratch = Scratch::new(args.data.as_deref()).map_err(shown)?;
+    settings.storage.data.clone_from(&scratch.path);
+    let start = machine_now();
+    let app = open(args, &mut settings, start).map_err(shown)?;
+    println!("listening on {}", app.url());
     let city = City::generate(args.seed);
-    let start = Clock::machine(Timestamp::ZERO).now();
     let arrivals = arrivals(&city, start, args.seconds);
     let ids: Vec<String> = arrivals.iter().filter_map(|arrival| arrival.new.external_id.clone()).collect();
-    let service = runtime.block_on(raise(&store, city, start, args.seed))?;
+    let service = app.core.service.clone();
+    let City { regions, experts, catalogue, .. } = city;
+    app.core.handle().block_on(furnish(&service, Some(catalogue), regions, experts)).map_err(shown)?;
+    greet(&app, args.json);
     let crew = phones(&service, Behaviour::Lifelike, args.seed);
-    let conductor = Conductor::new(service.clone(), crew, arrivals);
-    let board = LiveBoard::new(service.clone(), format!("callout demo, seed {}", args.seed), hints());
-    let stop = Stop { asked: Arc::default(), at: args.seconds.map(|s| began + Duration::from_secs(s)) };
+    let customers = Customers::new(app.address, token(&app, Role::Portal), token(&app, Role::Clerk));
+    let conductor = Conductor::new(service.clone(), crew, arrivals).entering_at(Box::new(customers));
+    let board = LiveBoard::new(service.clone(), format!("callout demo, seed {}", args.seed), hints(&app));
+    let stop = Stop { asked: AtomicBool::new(false), at: args.seconds.map(|s| began + Duration::from_secs(s)) };
     let played = std::thread::scope(|scope| {
         let watching = scope.spawn(|| watch(board, args.json, &stop));
-        let played = runtime.block_on(accompany(conductor, &stop));
+        let played = app.core.handle().block_on(accompany(conductor, &stop));
         stop.asked.store(true, Ordering::Release);
         match watching.join() {
             Ok(watched) => watched.and(played),
             Err(_) => Err("the board broke".into()),
         }
     })?;
-    let kpis = figures(&store, &ids, &played, began)?;
-    runtime.block_on(service.stop());
+    let kpis = figures(service.store(), &ids, &played, began)?;
+    drop(service);
+    app.stop();
     Ok(kpis)
+}
+
+/// The real server, on a faster clock. The default port gives way when it is taken.
+fn open(args: &DemoArgs, settings: &mut Settings, start: Timestamp) -> Result<App, StartError> {
+    let clock = |last: Timestamp| Clock::scaled(start.max(last), SCALE);
+    if let Some(listen) = args.listen {
+        settings.server.listen = listen;
+        return App::start(settings, clock);
+    }
+    match App::start(settings, clock) {
+        Err(StartError::System(error)) if error.kind() == ErrorKind::AddrInUse => {
+            settings.server.listen.set_port(0);
+            App::start(settings, clock)
+        }
+        started => started,
+    }
+}
+
+fn token(app: &App, role: Role) -> String {
+    // An expert's token speaks for one of them.
+    let subject = if role == Role::Expert { "e0001" } else { role.name() };
+    let grant = Grant { role, subject: Some(subject.into()), regions: Vec::new(), ttl_s: TOKEN_TTL_S };
+    app.core.tokens.sign_unlisted(grant, machine_now())
+}
+
+/// A token for each role: beside JSON they go where logs go.
+fn greet(app: &App, json: bool) {
+    let lines = ROLES.map(|role| format!("{:<11}{}", role.name(), token(app, role)));
+    if json {
+        eprintln!("{}", lines.join("\n"));
+    } else {
+        println!("{}", lines.join("\n"));
+    }
+    let _ = std::io::stdout().flush();
 }
 
 /// When the demo ends: somebody asked, or its time is over.
 struct Stop {
-    asked: Arc<AtomicBool>,
+    asked: AtomicBool,
     at: Option<Instant>,
 }
 
@@ -138,26 +177,21 @@ fn arrivals(city: &City, start: Timestamp, seconds: Option<u64>) -> Vec<Arrival>
     arrivals
 }
 
-async fn raise(store: &Store, city: City, start: Timestamp, seed: u64) -> Result<Service, String> {
-    let options = ServiceOptions {
-        clock: Clock::scaled(start, SCALE),
-        seed,
-        policy: Policy::Insertion,
-        zip: Arc::new(|_| None),
-        mailbox: None,
-    };
-    let service = Service::start(store.clone(), options).await.map_err(shown)?;
-    furnish(&service, Some(city.catalogue), city.regions, city.experts).await.map_err(shown)?;
-    Ok(service)
-}
-
 async fn accompany(mut conductor: Conductor, stop: &Stop) -> Result<Played, String> {
     let mut done = |_: &Conductor| stop.now();
     tokio::select! {
         played = conductor.accompany(POLL_MS, &mut done) => played.map_err(shown)?,
         _ = tokio::signal::ctrl_c() => {}
+        () = told_to_stop() => {}
     }
     Ok(conductor.finish())
+}
+
+async fn told_to_stop() {
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut term) => drop(term.recv().await),
+        Err(_) => std::future::pending().await,
+    }
 }
 
 /// The board on a terminal, a line now and then elsewhere, nothing beside JSON.
@@ -199,8 +233,13 @@ fn line(view: &BoardView) -> String {
     format!("{}  {open} open, {served} served, {escalated} escalated, {} experts at work", view.now, view.experts.busy)
 }
 
-fn hints() -> Vec<String> {
-    vec![format!("{SCALE} times as fast as life"), "q quits".into()]
+fn hints(app: &App) -> Vec<String> {
+    vec![
+        app.url(),
+        format!("{SCALE} times as fast as life"),
+        "tokens are printed above the board".into(),
+        "q quits".into(),
+    ]
 }
 
 fn figures(store: &Store, ids: &[String], played: &Played, began: Instant) -> Result<Kpis, String> {

@@ -2,7 +2,7 @@
 
 use super::{
     Connection,
-    client::encode,
+    client::{encode, query},
     output::{Done, Trouble, at, print_json, print_table},
     target::TargetArgs,
 };
@@ -149,15 +149,15 @@ pub(super) fn run(command: &ExpertCommand, settings: &Settings) -> Done {
         ExpertCommand::Add(args) => {
             let mut body = profile(args)?;
             body.insert("id".into(), args.id.clone().into());
-            call(&args.common, settings, Method::POST, "/v1/experts", Some(Value::Object(body)))
+            call(&args.common, settings, Method::POST, "/v1/experts", Some(&Value::Object(body)))
         }
         ExpertCommand::Edit(args) => {
             let body = Value::Object(profile(args)?);
-            call(&args.common, settings, Method::PATCH, &path(&args.id), Some(body))
+            call(&args.common, settings, Method::PATCH, &path(&args.id), Some(&body))
         }
         ExpertCommand::Shift(args) => {
             let body = json!({ "shifts": shifts(&args.shift)? });
-            call(&args.common, settings, Method::PATCH, &path(&args.id), Some(body))
+            call(&args.common, settings, Method::PATCH, &path(&args.id), Some(&body))
         }
         ExpertCommand::Skill(args) => skill(args, settings),
         ExpertCommand::Absence(args) => absence(args, settings),
@@ -168,9 +168,9 @@ fn path(id: &str) -> String {
     format!("/v1/experts/{}", encode(id))
 }
 
-fn call(common: &Common, settings: &Settings, method: Method, path: &str, body: Option<Value>) -> Done {
+fn call(common: &Common, settings: &Settings, method: Method, path: &str, body: Option<&Value>) -> Done {
     let connection = Connection::open(&common.target, settings)?;
-    let answer = connection.client.call(method, path, body.as_ref())?;
+    let answer = connection.client.call(method, path, body)?;
     show(&answer, common.json);
     Ok(ExitCode::SUCCESS)
 }
@@ -186,12 +186,9 @@ fn show(expert: &Value, json: bool) {
 
 fn list(args: &ListArgs, settings: &Settings) -> Done {
     let connection = Connection::open(&args.common.target, settings)?;
-    let mut path = format!("/v1/experts?retired={}", args.retired);
-    for (name, value) in [("region", &args.region), ("skill", &args.skill)] {
-        if let Some(value) = value {
-            path += &format!("&{name}={}", encode(value));
-        }
-    }
+    let retired = if args.retired { "true" } else { "false" };
+    let parameters = [("retired", Some(retired)), ("region", args.region.as_deref()), ("skill", args.skill.as_deref())];
+    let path = query("/v1/experts", &parameters);
     let experts = connection.client.all(&path, usize::MAX)?;
     if args.common.json {
         print_json(&json!({ "items": experts }));
@@ -261,7 +258,7 @@ fn absence(args: &AbsenceArgs, settings: &Settings) -> Done {
     match (&args.from, &args.to, args.remove) {
         (Some(from), Some(to), _) => {
             let body = json!({ "kind": kind, "from": from, "to": to });
-            call(&args.common, settings, Method::POST, &path, Some(body))
+            call(&args.common, settings, Method::POST, &path, Some(&body))
         }
         (_, _, Some(number)) => call(&args.common, settings, Method::DELETE, &format!("{path}/{number}"), None),
         _ => {

@@ -2,7 +2,7 @@
 //! stderr and the same report either way.
 
 use super::{
-    client::encode,
+    client::query,
     output::{Done, Trouble, print_json},
     target::TargetArgs,
 };
@@ -132,16 +132,13 @@ fn upload(args: &ImportArgs) -> Result<Shown, Trouble> {
     let Some(client) = args.target.remote()? else {
         return Err(Trouble::Usage("--server is missing".into()));
     };
-    let mut path = format!("/v1/imports/{}?dry_run={}", Kind::from(args.kind).name(), args.dry_run);
-    if !args.columns.is_empty() {
-        path += &format!("&columns={}", encode(&args.columns));
-    }
-    if let Some(zone) = &args.time_zone {
-        path += &format!("&time_zone={}", encode(zone));
-    }
-    if args.windows == Windows::Wish {
-        path += "&windows=wish";
-    }
+    let parameters = [
+        ("dry_run", args.dry_run.then_some("true")),
+        ("columns", Some(args.columns.as_str()).filter(|columns| !columns.is_empty())),
+        ("time_zone", args.time_zone.as_deref()),
+        ("windows", (args.windows == Windows::Wish).then_some("wish")),
+    ];
+    let path = query(&format!("/v1/imports/{}", Kind::from(args.kind).name()), &parameters);
     let sent = Arc::new(AtomicU64::new(0));
     let bar = bar(length(&args.file));
     let counted = sent.clone();
@@ -168,17 +165,17 @@ fn summary(what: &str, written: u64, already_there: u64, dry_run: bool) -> Strin
 fn told(report: &Value, dry_run: bool) -> String {
     let number = |name: &str| report.get(name).and_then(Value::as_u64).unwrap_or(0);
     let what = report.get("what").and_then(Value::as_str).unwrap_or("rows");
-    let mut text = format!("{what}: {} rows, {} accepted", number("rows"), number("accepted"));
+    let mut lines = vec![format!("{what}: {} rows, {} accepted", number("rows"), number("accepted"))];
     for side in ["refused", "mended", "noted"] {
-        for (kind, count) in report.get(side).and_then(Value::as_object).into_iter().flatten() {
-            text += &format!("\n  {side} {kind}: {count}");
-        }
+        let counts = report.get(side).and_then(Value::as_object).into_iter().flatten();
+        lines.extend(counts.map(|(kind, count)| format!("  {side} {kind}: {count}")));
     }
     for problem in report.get("problems").and_then(Value::as_array).into_iter().flatten() {
         let part = |name: &str| problem.get(name).map(super::output::plain).unwrap_or_default();
-        text += &format!("\n  {} {}: {} {}", part("line"), part("outcome"), part("field"), part("detail"));
+        lines.push(format!("  {} {}: {} {}", part("line"), part("outcome"), part("field"), part("detail")));
     }
-    format!("{text}\n{}", summary(what, number("written"), number("already_there"), dry_run))
+    lines.push(summary(what, number("written"), number("already_there"), dry_run));
+    lines.join("\n")
 }
 
 fn bar(total: u64) -> ProgressBar {

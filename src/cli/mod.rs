@@ -4,9 +4,12 @@
 //! A command works on a running server (`--server`, `--token`) or on the data of a stopped one
 //! (`--data`), which it then opens with a door on the loopback: one path, the same rules and reports.
 
+mod audit;
+mod backup;
 mod bench;
 pub mod board;
 mod client;
+mod customers;
 mod decide;
 pub mod demo;
 mod expert;
@@ -18,6 +21,7 @@ mod serve;
 mod target;
 mod ticket;
 mod token;
+mod top;
 
 use crate::{
     actors::Clock,
@@ -68,10 +72,20 @@ enum Command {
     /// Tokens: issue, list, revoke
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Prove the promises over the data: counts, and every violation
+    Audit(audit::AuditArgs),
+    /// Copy the data at one consistent moment
+    Backup(backup::BackupArgs),
+    /// Make a data directory of a backup
+    Restore(backup::RestoreArgs),
+    /// Walk the whole chain of the data or of a backup
+    Verify(backup::VerifyArgs),
     /// Recompute stored decisions from the journal
     Decide(decide::DecideArgs),
     /// A whole city, alive in seconds
     Demo(demo::DemoArgs),
+    /// The demo's board, of any running server
+    Top(top::TopArgs),
     /// Days of requests through the real router; prints the figures
     Replay(replay::ReplayArgs),
     /// The load generator
@@ -90,14 +104,19 @@ pub fn run() -> ExitCode {
     telemetry::start(&settings.log.level, settings.log.format == LogFormat::Json);
     let done = match cli.command {
         Command::Serve(args) => return serve::run(&args, settings),
-        Command::Demo(args) => return demo::run(&args),
+        Command::Demo(args) => return demo::run(&args, settings),
         Command::Replay(args) => return replay::run(&args),
         Command::Import(args) => import::run(&args, &settings),
         Command::Expert(command) => expert::run(&command, &settings),
         Command::Region(command) => region::run(&command, &settings),
         Command::Ticket(command) => ticket::run(&command, &settings),
         Command::Token(command) => token::run(&command, &settings),
+        Command::Audit(args) => audit::run(&args, &settings),
+        Command::Backup(args) => backup::run(&args, &settings),
+        Command::Restore(args) => backup::restore(&args, &settings),
+        Command::Verify(args) => backup::verify(&args, &settings),
         Command::Decide(args) => decide::run(&args, &settings),
+        Command::Top(args) => top::run(&args),
         Command::Bench(command) => bench::run(&command),
     };
     done.unwrap_or_else(Trouble::exit)

@@ -33,6 +33,7 @@ impl Trouble {
     }
 
     /// For `map_err`.
+    #[allow(clippy::needless_pass_by_value, reason = "`map_err` gives it away")]
     pub(super) fn refused(error: impl ToString) -> Self {
         Self::Refused(error.to_string())
     }

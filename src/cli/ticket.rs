@@ -2,7 +2,7 @@
 
 use super::{
     Connection,
-    client::encode,
+    client::{encode, query},
     output::{Done, at, plain, print_json, print_table},
     target::TargetArgs,
 };
@@ -63,15 +63,13 @@ pub(super) fn run(command: &TicketCommand, settings: &Settings) -> Done {
 
 fn list(args: &ListArgs, settings: &Settings) -> Done {
     let filters = [
-        ("phase", &args.phase),
-        ("region", &args.region),
-        ("customer", &args.customer),
-        ("expert", &args.expert),
-        ("opened_after", &args.opened_after),
+        ("phase", args.phase.as_deref()),
+        ("region", args.region.as_deref()),
+        ("customer", args.customer.as_deref()),
+        ("expert", args.expert.as_deref()),
+        ("opened_after", args.opened_after.as_deref()),
     ];
-    let given = filters.iter().filter_map(|(name, value)| Some(format!("{name}={}", encode(value.as_ref()?))));
-    let query = given.collect::<Vec<_>>().join("&");
-    let path = if query.is_empty() { "/v1/tickets".to_owned() } else { format!("/v1/tickets?{query}") };
+    let path = query("/v1/tickets", &filters);
     let connection = Connection::open(&args.target, settings)?;
     let tickets = connection.client.all(&path, args.limit.max(1))?;
     if args.json {

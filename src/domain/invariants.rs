@@ -12,7 +12,7 @@ use super::{
     time::Timestamp,
 };
 use serde::Serialize;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +28,7 @@ pub struct Violation {
 
 impl Violation {
     #[must_use]
-    pub fn new(promise: &'static str, thing: impl ToString, detail: impl Into<String>) -> Self {
+    pub fn new(promise: &'static str, thing: &(impl fmt::Display + ?Sized), detail: impl Into<String>) -> Self {
         Self { promise, thing: thing.to_string(), detail: detail.into() }
     }
 }
@@ -69,7 +69,7 @@ pub fn conserved(ticket: &Ticket, region_exists: impl Fn(&RegionId) -> bool) -> 
     let broken = checks.into_iter().filter(|(fits, _)| !fits);
     broken
         .map(|(_, what)| {
-            Violation::new("P2", ticket.number, format!("{what} ({}, {})", ticket.phase.name(), ticket.region))
+            Violation::new("P2", &ticket.number, format!("{what} ({}, {})", ticket.phase.name(), ticket.region))
         })
         .collect()
 }
@@ -94,7 +94,7 @@ pub fn held_once<'a>(ticket: &Ticket, route: impl FnOnce(&ExpertId) -> Option<&'
     let here = |stop: &&Stop| stop.ticket == ticket.number;
     let stops: Vec<&Stop> = route(expert).map(|route| route.stops.iter().filter(here).collect()).unwrap_or_default();
     let wrong =
-        |what: &str| Some(Violation::new("P3", ticket.number, format!("visit {} of {expert}: {what}", visit.no)));
+        |what: &str| Some(Violation::new("P3", &ticket.number, format!("visit {} of {expert}: {what}", visit.no)));
     match stops.as_slice() {
         [] => wrong("no stop in the route"),
         [stop] if stop.visit != visit.no => wrong("the route's stop is of another visit"),
@@ -141,7 +141,7 @@ pub fn qualified(number: TicketNumber, events: &[&TicketEvent]) -> Vec<Violation
         } else if let TicketEvent::Offered { expert, reason: None, .. } = event
             && let Some(what) = unfounded(expert, decision)
         {
-            found.push(Violation::new("P4", number, format!("offered to {expert} {what}")));
+            found.push(Violation::new("P4", &number, format!("offered to {expert} {what}")));
         }
     }
     found
@@ -165,7 +165,7 @@ fn unfounded(expert: &ExpertId, decision: Option<&Decision>) -> Option<String> {
 pub fn unhurried(route: &Route, overlap: impl FnOnce(&Route) -> Option<(Stop, Stop)>) -> Vec<Violation> {
     let mut found = Vec::new();
     let mut wrong = |detail: String| {
-        found.push(Violation::new("P5", format!("route of {} v{}", route.expert, route.version), detail));
+        found.push(Violation::new("P5", &format!("route of {} v{}", route.expert, route.version), detail));
     };
     for stop in &route.stops {
         if stop.planned_depart > stop.planned_start || stop.planned_start > stop.planned_end {
@@ -188,6 +188,6 @@ pub fn unhurried(route: &Route, overlap: impl FnOnce(&Route) -> Option<(Stop, St
 pub fn on_time(ticket: &Ticket, now: Timestamp, bound_s: i64) -> Vec<Violation> {
     let overdue = ticket.timers().into_iter().filter(|timer| now.since_s(timer.due) > bound_s);
     overdue
-        .map(|timer| Violation::new("P6", ticket.number, format!("{:?} was due {}", timer.kind, timer.due)))
+        .map(|timer| Violation::new("P6", &ticket.number, format!("{:?} was due {}", timer.kind, timer.due)))
         .collect()
 }

@@ -102,6 +102,13 @@ pub struct Polygon {
 }
 
 impl Geometry {
+    /// The middle of its bounding box; None when it has no corner.
+    #[must_use]
+    pub fn middle(&self) -> Option<Place> {
+        let rect = self.to_geo().bounding_rect()?;
+        Place::new(rect.center().y, rect.center().x).ok()
+    }
+
     #[must_use]
     pub fn to_geo(&self) -> geo::MultiPolygon<f64> {
         let ring = |ring: &Vec<Place>| -> geo::LineString<f64> { ring.iter().map(|p| p.point()).collect() };

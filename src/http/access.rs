@@ -74,6 +74,8 @@ pub(super) const TABLE: &[Row] = &[
     row(Method::GET, "/v1/calendars", STAFF),
     row(Method::PUT, "/v1/calendars", ADMIN),
     row(Method::POST, "/v1/imports/{kind}", &[Clerk, Admin]),
+    row(Method::POST, "/v1/audits", ADMIN),
+    row(Method::POST, "/v1/backups", ADMIN),
 ];
 
 pub(super) fn row_of(method: &Method, path: &str) -> Option<&'static Row> {

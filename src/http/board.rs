@@ -24,7 +24,9 @@ pub(super) async fn show(State(shared): State<Context>, session: Session, Path(i
     let position = store.head().0;
     let tickets = blocking(move || open_tickets(&store, &here)).await??;
     let mut phases: BTreeMap<&str, u32> = BTreeMap::new();
-    tickets.iter().for_each(|ticket| *phases.entry(ticket.phase.name()).or_default() += 1);
+    for ticket in &tickets {
+        *phases.entry(ticket.phase.name()).or_default() += 1;
+    }
     let unready = shared.service.readiness().unready;
     let views: Vec<_> =
         tickets.iter().take(limits::BOARD_TICKETS).map(|t| TicketView::new(t, session.viewer())).collect();

@@ -11,10 +11,14 @@ use crate::{
         catalogue::Catalogue,
         skill::{Level, Skill},
     },
+    settings::limits,
 };
 use axum::extract::State;
 use serde_json::json;
 use std::collections::BTreeMap;
+
+/// Ten thousand rules need room.
+type WideInput = Input<{ limits::GEOMETRY_BODY_BYTES }>;
 
 /// Every skill that an expert has or a rule asks for, with how many have it.
 pub(super) async fn skills(State(shared): State<Context>) -> Reply {
@@ -45,13 +49,13 @@ pub(super) async fn calendars(State(shared): State<Context>) -> Reply {
     Ok(versioned(ok(&wire::calendars_view(&catalogue)), catalogue.version))
 }
 
-pub(super) async fn write_rules(State(shared): State<Context>, input: Input) -> Reply {
+pub(super) async fn write_rules(State(shared): State<Context>, input: WideInput) -> Reply {
     let rules = wire::rules_body(&input.json()?)?;
     let written = write(&shared, input, |catalogue| catalogue.rules = rules).await?;
     Ok(versioned(ok(&wire::rules_view(&written)), written.version))
 }
 
-pub(super) async fn write_calendars(State(shared): State<Context>, input: Input) -> Reply {
+pub(super) async fn write_calendars(State(shared): State<Context>, input: WideInput) -> Reply {
     let calendars = wire::calendars_body(&input.json()?)?;
     let written = write(&shared, input, |catalogue| catalogue.calendars = calendars).await?;
     Ok(versioned(ok(&wire::calendars_view(&written)), written.version))
@@ -60,7 +64,7 @@ pub(super) async fn write_calendars(State(shared): State<Context>, input: Input)
 /// Writes the catalogue with one part replaced; an edit in between is not undone but 412.
 async fn write(
     shared: &Context,
-    input: Input,
+    input: WideInput,
     change: impl FnOnce(&mut Catalogue),
 ) -> Result<std::sync::Arc<Catalogue>, super::answer::Refused> {
     let present = shared.service.store().catalogue();

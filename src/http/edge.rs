@@ -55,7 +55,8 @@ pub(super) async fn edge(State(shared): State<Context>, mut request: Request, ne
     let path = request.uri().path();
     // Probes get through when nothing else does.
     let probe = matches!(path, "/healthz" | "/readyz" | "/metrics");
-    let deadline = if path.starts_with("/v1/imports/") { limits::IMPORT } else { limits::CALL };
+    let long = path.starts_with("/v1/imports/") || matches!(path, "/v1/audits" | "/v1/backups");
+    let deadline = if long { limits::IMPORT } else { limits::CALL };
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let permit = if probe { None } else { shared.permits.try_acquire().ok() };
     if permit.is_none() && !probe {
@@ -141,4 +142,28 @@ fn bare(status: StatusCode) -> Problem {
         _ => ("unreadable", "the request cannot be read"),
     };
     Problem::new(status.as_u16(), code, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_its_call_and_nothing_else() {
+        assert_eq!(contained(async { 7 }).await, Some(7));
+        assert_eq!(contained(async { panic!("on purpose") }).await, None::<()>);
+    }
+
+    #[test]
+    fn a_fit_request_id_is_kept_and_another_replaced() {
+        let ids = RequestIds::new();
+        let of = |id: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-request-id", id.parse().unwrap());
+            ids.of(&headers)
+        };
+        assert_eq!(&*of("mine-1"), "mine-1");
+        assert_ne!(&*of("with blanks"), "with blanks");
+        assert_ne!(of(""), of(""));
+    }
 }

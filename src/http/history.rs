@@ -7,6 +7,7 @@ use crate::{
         timeline::{Stamp, TimelineEntry},
     },
     domain::{
+        decision::Decision,
         fact::{Fact, State},
         ids::{RegionId, Thing, Version},
         region::Region,
@@ -51,10 +52,10 @@ async fn history(shared: &Shared, session: &Session, number: &str) -> Result<Vec
 fn decisions_of(store: &Store, history: &[Recorded]) -> Vec<Value> {
     let mut regions = BTreeMap::new();
     let decided = history.iter().filter_map(|recorded| match &recorded.fact {
-        Fact::Ticket(TicketEvent::Decided(decision)) => Some((recorded.seq, decision)),
+        Fact::Ticket(TicketEvent::Decided(decision)) => Some((recorded.seq, decision.as_ref())),
         _ => None,
     });
-    let view = |(seq, decision): (u64, &Box<crate::domain::decision::Decision>)| {
+    let view = |(seq, decision): (u64, &Decision)| {
         let key = (decision.region.clone(), decision.region_version);
         let region = regions.entry(key).or_insert_with_key(|(id, version)| region_at(store, id, *version));
         decision_view(seq, decision, region.as_deref())

@@ -9,7 +9,11 @@ use super::{
 };
 use crate::{
     actors::{Caller, Failure},
-    api::{Problem, TicketView, expert::ExpertView, region::RegionView},
+    api::{
+        Problem, TicketView,
+        expert::{ExpertView, PresenceView},
+        region::RegionView,
+    },
     domain::{
         fact::State,
         ids::{Thing, Version},
@@ -99,7 +103,7 @@ fn show(state: &State, status: StatusCode, session: &Session) -> Response {
     match state {
         State::Ticket(ticket) => show_ticket(ticket, status, session),
         State::Expert(expert) => {
-            let body = serde_json::to_vec(&ExpertView::new(expert, Default::default())).unwrap_or_default();
+            let body = serde_json::to_vec(&ExpertView::new(expert, PresenceView::default())).unwrap_or_default();
             let response = versioned(json_bytes(status, body), expert.version);
             located(response, &format!("/v1/experts/{}", expert.id))
         }

@@ -25,7 +25,10 @@ mod routes;
 mod serve;
 mod session;
 mod surveys;
+#[cfg(test)]
+mod tests;
 mod tickets;
+mod upkeep;
 
 pub use serve::{Door, serve};
 

@@ -70,7 +70,9 @@ impl Query {
     /// Refuses what was wrong and what was not asked for.
     pub(super) fn finish(mut self) -> Result<(), Refused> {
         let unknown: Vec<String> = self.left.keys().cloned().collect();
-        unknown.iter().for_each(|name| self.wrong(name, "unknown_field", "this parameter is not known"));
+        for name in &unknown {
+            self.wrong(name, "unknown_field", "this parameter is not known");
+        }
         if self.problems.is_empty() { Ok(()) } else { Err(self.problems.into()) }
     }
 }

@@ -120,7 +120,7 @@ async fn draft(body: RegionBody, present: Option<&Region>) -> Result<RegionDraft
     let geometry = match (geometry, present) {
         (Some(sent), _) => {
             let (id, zone) = (id.clone(), time_zone.clone());
-            blocking(move || outline(&id, &zone, sent)).await??
+            blocking(move || outline(&id, &zone, &sent)).await??
         }
         (None, Some(present)) => present.geometry.clone(),
         (None, None) => return Err(problem("missing", "this field is required").into()),
@@ -133,7 +133,7 @@ fn problem(code: &'static str, detail: impl Into<String>) -> Vec<FieldProblem> {
 }
 
 /// Reads an outline the way a file's feature is read, with all its checks.
-fn outline(id: &RegionId, zone: &str, geometry: Value) -> Result<Geometry, Vec<FieldProblem>> {
+fn outline(id: &RegionId, zone: &str, geometry: &Value) -> Result<Geometry, Vec<FieldProblem>> {
     let properties = value!({ "id": id.as_str(), "name": id.as_str(), "time_zone": zone });
     let feature = value!({ "type": "Feature", "properties": properties, "geometry": geometry });
     let file = value!({ "type": "FeatureCollection", "features": [feature] });

@@ -1,7 +1,7 @@
 //! Paths to handlers. Each path and method also has its row in `access.rs`; a test compares the two.
 
 use super::{
-    Context, board, catalogue, edge, experts, history, imports, ops, orders, regions, session, surveys, tickets,
+    Context, board, catalogue, edge, experts, history, imports, ops, orders, regions, session, surveys, tickets, upkeep,
 };
 use axum::{
     Router,
@@ -33,7 +33,9 @@ pub(super) fn router(shared: Context) -> Router {
         .route("/v1/skills", get(catalogue::skills))
         .route("/v1/catalogue-rules", get(catalogue::rules).put(catalogue::write_rules))
         .route("/v1/calendars", get(catalogue::calendars).put(catalogue::write_calendars))
-        .route("/v1/imports/{kind}", post(imports::import));
+        .route("/v1/imports/{kind}", post(imports::import))
+        .route("/v1/audits", post(upkeep::audit))
+        .route("/v1/backups", post(upkeep::backup));
     for name in crate::api::commands::NAMES {
         router = router.route(&format!("/v1/tickets/{{number}}/{name}"), order(name));
     }

@@ -1,6 +1,6 @@
 //! The listener: connections in, each served on its own task, all of them finished on a stop.
 
-use super::{DoorOptions, Shared, edge::RequestIds, routes::router};
+use super::{DoorOptions, Shared, edge::RequestIds, idempotency::Running, meters::Meters, routes::router};
 use crate::{actors::Clock, domain::time::Timestamp, settings::limits};
 use axum::Router;
 use hyper::server::conn::http1;
@@ -42,8 +42,8 @@ pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<b
         clock: Clock::machine(Timestamp::ZERO),
         permits: Semaphore::new(limits::CALLS),
         imports: Semaphore::new(limits::IMPORTS),
-        running: Default::default(),
-        meters: Default::default(),
+        running: Running::default(),
+        meters: Meters::default(),
         ids: RequestIds::new(),
     }));
     let room = Arc::new(Semaphore::new(limits::CONNECTIONS));

@@ -55,7 +55,7 @@ pub const BOARD_TICKETS: usize = 2_000;
 
 /// Calls under way at once; each holds at most a body and a ticket. More are refused at once.
 pub const CALLS: usize = 2_048;
-/// Imports under way at once: each may use a core.
+/// Imports, audits and backups under way at once: each may use a core.
 pub const IMPORTS: usize = 2;
 /// Open connections; each costs some 20 kB and a file descriptor.
 pub const CONNECTIONS: usize = 8_192;
@@ -67,10 +67,10 @@ pub const IMPORT_IN_FLIGHT: usize = 256;
 pub const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a call may take in all, its body included.
 pub const CALL: Duration = Duration::from_secs(30);
-/// How long an import may take: a country's polygons take a minute.
-pub const IMPORT: Duration = Duration::from_secs(3_600);
+/// How long an import, an audit or a backup may take: a country's polygons take a minute.
+pub const IMPORT: Duration = Duration::from_hours(1);
 /// How long a connection may be idle, or take over a request's head.
-pub const HEADER: Duration = Duration::from_secs(60);
+pub const HEADER: Duration = Duration::from_mins(1);
 /// How long a caller may take to send an ordinary body.
 pub const BODY: Duration = Duration::from_secs(20);
 /// How long an import's caller may pause between two pieces.

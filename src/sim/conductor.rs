@@ -21,6 +21,7 @@ use crate::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    pin::Pin,
     time::{Duration, Instant},
 };
 
@@ -40,8 +41,8 @@ pub struct Played {
     pub refused: BTreeMap<String, u64>,
     /// The external ids of what was refused.
     pub refused_ids: BTreeSet<String>,
-    /// Real time from the call to the first offer's push, for tickets offered at once, milliseconds.
-    pub assign_ms: Vec<f64>,
+    /// Real time from the call to the first offer's push, for tickets offered soon, milliseconds.
+    pub assign_ms: BTreeMap<TicketNumber, f64>,
     pub handed_back: u64,
 }
 
@@ -56,8 +57,27 @@ pub enum Stopped {
     Store(#[from] Fault),
 }
 
+/// Where tickets are entered.
+pub trait Counter: Send {
+    /// The ticket's number, and whether it was there already.
+    fn enter<'a>(&'a mut self, new: &'a NewTicket) -> Entering<'a>;
+}
+
+pub type Entering<'a> = Pin<Box<dyn Future<Output = Result<(TicketNumber, bool), Failure>> + Send + 'a>>;
+
+/// Straight into the service, as a door would.
+impl Counter for Service {
+    fn enter<'a>(&'a mut self, new: &'a NewTicket) -> Entering<'a> {
+        Box::pin(async move {
+            let opened = self.open(new.clone(), &customer(new.source)).await?;
+            Ok((opened.ticket.number, opened.replayed))
+        })
+    }
+}
+
 pub struct Conductor {
     service: Service,
+    counter: Box<dyn Counter>,
     clock: Clock,
     /// By expert id.
     phones: Vec<Phone>,
@@ -101,6 +121,7 @@ impl Conductor {
         let last_arrival = arrivals.last().map_or_else(|| clock.now(), |arrival| arrival.at);
         let mut conductor = Self {
             clock,
+            counter: Box::new(service.clone()),
             service,
             phones,
             arrivals: arrivals.into_iter().peekable(),
@@ -118,6 +139,13 @@ impl Conductor {
             conductor.plan(phone as u32);
         }
         conductor
+    }
+
+    /// Tickets are entered there, not straight into the service.
+    #[must_use]
+    pub fn entering_at(mut self, counter: Box<dyn Counter>) -> Self {
+        self.counter = counter;
+        self
     }
 
     /// How far it is: tickets entered, and simulated time.
@@ -248,7 +276,7 @@ impl Conductor {
                     && let Some(entered) = self.fresh.iter().position(|(ticket, _)| *ticket == push.ticket)
                 {
                     let (_, since) = self.fresh.swap_remove(entered);
-                    self.played.assign_ms.push(since.elapsed().as_secs_f64() * 1_000.0);
+                    self.played.assign_ms.insert(push.ticket, since.elapsed().as_secs_f64() * 1_000.0);
                 }
                 self.phones[index].receive(&push, now, &mut self.scratch);
                 self.plan(index as u32);
@@ -267,12 +295,9 @@ impl Conductor {
     async fn enter(&mut self, now: Timestamp) -> Result<(), Stopped> {
         let Some(arrival) = self.arrivals.peek() else { return Ok(()) };
         let entered = real_now();
-        match self.service.open(arrival.new.clone(), &customer(arrival.new.source)).await {
-            Ok(opened) => {
-                if !opened.replayed {
-                    self.fresh.push((opened.ticket.number, entered));
-                }
-            }
+        match self.counter.enter(&arrival.new).await {
+            Ok((number, false)) => self.fresh.push((number, entered)),
+            Ok((_, true)) => {}
             Err(failure) if transient(&failure) => {
                 self.retries += 1;
                 if self.retries > ENTRY_RETRIES {

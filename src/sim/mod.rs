@@ -16,7 +16,7 @@ mod roster;
 pub use behaviour::{Answer, Behaviour, Course, Habits, Planned, Quantiles, quantile};
 pub use chance::Chance;
 pub use city::City;
-pub use conductor::{Arrival, Conductor, Played, Stopped};
+pub use conductor::{Arrival, Conductor, Counter, Entering, Played, Stopped};
 pub use kpi::{AtEnd, Kpis, Ledger, Middle, Spread};
 pub use phone::{Agenda, Deed, Phone};
 pub use replay::{Replay, ReplayError, Replayed, Scratch, furnish, phones, replay};

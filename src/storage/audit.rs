@@ -46,12 +46,13 @@ pub struct AuditReport {
 impl Store {
     /// Memory: all tickets at once. Fault: the journal or a snapshot cannot be read.
     pub fn audit(&self, options: AuditOptions<'_>) -> Result<AuditReport, Fault> {
-        let mut folded = Folded::of(self.core(), options.overlap, options.progress)?;
+        let AuditOptions { replay, acknowledged, late_s, overlap, progress } = options;
+        let mut folded = Folded::of(self.core(), overlap, progress)?;
         let mut violations = std::mem::take(&mut folded.violations);
-        violations.extend(promises(&folded, options.late_s));
-        violations.extend(lost(&folded, options.acknowledged));
+        violations.extend(promises(&folded, late_s));
+        violations.extend(lost(&folded, acknowledged));
         violations.extend(self.unfindable(&folded)?);
-        if options.replay {
+        if replay {
             self.flush()?;
             violations.extend(replay_check::compare(self.core(), &folded)?);
         }
@@ -66,9 +67,9 @@ impl Store {
         for (ticket, _) in folded.sorted() {
             let number = ticket.number;
             match self.ticket(number)? {
-                None => found.push(Violation::new("P2", number, "is not found by its number")),
+                None => found.push(Violation::new("P2", &number, "is not found by its number")),
                 Some(read) if read.version < ticket.version => {
-                    found.push(Violation::new("P2", number, format!("is found at version {} only", read.version)));
+                    found.push(Violation::new("P2", &number, format!("is found at version {} only", read.version)));
                 }
                 Some(_) => {}
             }
@@ -94,7 +95,7 @@ fn promises(folded: &Folded, late_s: Option<i64>) -> Vec<Violation> {
 
 fn lost(folded: &Folded, acknowledged: &[TicketNumber]) -> Vec<Violation> {
     let missing = acknowledged.iter().filter(|number| !folded.tickets.contains_key(number));
-    missing.map(|number| Violation::new("P1", number, "was acknowledged and is not there")).collect()
+    missing.map(|number| Violation::new("P1", &number, "was acknowledged and is not there")).collect()
 }
 
 fn report(folded: &Folded, violations: Vec<Violation>) -> AuditReport {
@@ -119,7 +120,6 @@ fn report(folded: &Folded, violations: Vec<Violation>) -> AuditReport {
 pub const LATE_S: i64 = 60;
 
 /// For tests and tools that know nothing of travel.
-#[must_use]
 pub fn without_travel() -> Overlap<'static> {
     &|_, _| None
 }

@@ -132,7 +132,7 @@ impl Folded {
                 && let Some(first) = self.external.insert(id.clone(), number)
             {
                 let what = format!("has the external id of {first}");
-                self.violations.push(Violation::new("P2", number, what));
+                self.violations.push(Violation::new("P2", &number, what));
             }
         }
     }

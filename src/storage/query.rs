@@ -95,7 +95,7 @@ impl Core {
         let live = self.overlay.collect(|_| true);
         let numbers: BTreeSet<TicketNumber> = live.iter().map(|ticket| ticket.number).collect();
         let mut visit = |number, timer: Timer| {
-            let outbox = matches!(timer.kind, TimerKind::Delivery(_));
+            let outbox = matches!(timer.kind, TimerKind::Delivery(_) | TimerKind::Notice(_));
             if !on(if outbox { Sabotage::ForgetOutbox } else { Sabotage::SkipTimer }) {
                 visit(number, timer);
             }

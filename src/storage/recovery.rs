@@ -53,8 +53,8 @@ pub(super) fn cell_dir(options: &StoreOptions) -> PathBuf {
 }
 
 /// The caller holds the data directory's lock.
-pub(super) fn recover(options: &StoreOptions) -> Result<Recovered, Fault> {
-    let dir = cell_dir(options);
+pub(super) fn recover(options: StoreOptions) -> Result<Recovered, Fault> {
+    let dir = cell_dir(&options);
     let journal_dir = dir.join("journal");
     fs::create_dir_all(&dir).map_err(|error| io_fault(&dir, "make the folder", &error))?;
     let fresh = !holds_anything(&journal_dir)?;
@@ -67,8 +67,9 @@ pub(super) fn recover(options: &StoreOptions) -> Result<Recovered, Fault> {
             cache_bytes: options.cache_bytes / 4,
         },
     )?;
-    let archive = Some((journal.archive(), options.clone()));
-    recover_with(Box::new(journal), archive, &dir, options.cache_bytes / 4 * 3, Sealer::new(keys))
+    let cache_bytes = options.cache_bytes / 4 * 3;
+    let archive = Some((journal.archive(), options));
+    recover_with(Box::new(journal), archive, &dir, cache_bytes, Sealer::new(keys))
 }
 
 /// Recovery over any journal.
@@ -83,6 +84,7 @@ pub(super) fn recover_with(
     let incarnation = sealer.keys().incarnation();
     let history = History { incarnation, head: head.next_seq - 1 };
     let (snapshots, found) = Snapshots::open(dir, cache_bytes, history, &sealer)?;
+    let known = found.loaded.serials.iter().copied().collect();
     let core = Arc::new(Core {
         sealer,
         hot: Hot::default(),
@@ -105,8 +107,11 @@ pub(super) fn recover_with(
             for serial in serials.values_mut() {
                 *serial = serial.saturating_add(SKIP_AFTER_RESTORE);
             }
-            rounds.directory().serials.extend(serials.clone());
         }
+    }
+    // Also those of tickets that the files had already and the directory had not.
+    if serials != known {
+        rounds.directory().serials.extend(serials.clone());
     }
     rounds.release(history.head);
     let mut taken = Taken::default();
@@ -163,6 +168,9 @@ impl<'a> Replay<'a> {
         let rebuild_directory = directory == 0 && head > 0;
         if rebuild_directory {
             tracing::warn!("rebuilding the directory from the journal");
+            // So that a file which goes missing from now on is missed.
+            let whole = regions.iter().filter(|(id, _)| !rebuilt.contains(id));
+            rounds.directory().regions.extend(whole.map(|(id, applied)| (id.clone(), *applied)));
         }
         Ok(Self { core, rounds, directory, regions, serials, rebuild_directory })
     }
@@ -213,7 +221,9 @@ impl<'a> Replay<'a> {
         let mut touched: BTreeSet<RegionId> = placed.head.also.iter().cloned().collect();
         touched.insert(placed.head.region.clone());
         let lacks = |region| self.regions.get(region).copied().unwrap_or(self.directory) < placed.last_seq();
-        if !touched.iter().any(lacks) {
+        // Where it went is the directory's to know, even if the files have it right.
+        let moved = placed.head.also.is_some() && placed.last_seq() > self.directory;
+        if !moved && !touched.iter().any(lacks) {
             return Ok(Vec::new());
         }
         let base = self.newest_row(number, &touched)?;

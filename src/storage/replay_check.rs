@@ -22,7 +22,7 @@ pub(super) fn compare(core: &Core, folded: &Folded) -> Result<Vec<Violation>, Fa
             found.extend(row_differs(&region, &ticket, stamp, folded));
         };
         let odd = file.check(&core.sealer, &mut row)?;
-        found.extend(odd.into_iter().map(|what| Violation::new("P6", format!("region {region}"), what)));
+        found.extend(odd.into_iter().map(|what| Violation::new("P6", &format!("region {region}"), what)));
     }
     found.extend(missing(core, folded, &seen)?);
     found.extend(directory_differs(core, folded)?);
@@ -34,7 +34,7 @@ fn row_differs(region: &RegionId, row: &Ticket, stamp: Stamp, folded: &Folded) -
         return None;
     }
     let wrong =
-        |promise, what: String| Some(Violation::new(promise, row.number, format!("in {region}'s snapshot: {what}")));
+        |promise, what: String| Some(Violation::new(promise, &row.number, format!("in {region}'s snapshot: {what}")));
     let Some((ticket, last_seq)) = folded.tickets.get(&row.number) else {
         return wrong("P2", "the journal knows nothing of it".into());
     };
@@ -60,7 +60,7 @@ fn missing(core: &Core, folded: &Folded, seen: &BTreeMap<TicketNumber, u32>) -> 
         let rows = seen.get(&ticket.number).copied().unwrap_or(0);
         let changed = |last_seq: Seq| last_seq > folded.head;
         if rows != 1 && !core.ticket(ticket.number)?.is_some_and(|(_, stamp)| changed(stamp.last_seq)) {
-            found.push(Violation::new("P2", ticket.number, format!("has {rows} rows in the snapshots")));
+            found.push(Violation::new("P2", &ticket.number, format!("has {rows} rows in the snapshots")));
         }
     }
     Ok(found)
@@ -82,7 +82,7 @@ fn directory_differs(core: &Core, folded: &Folded) -> Result<Vec<Violation>, Fau
         let home = core.hot.whereabouts(ticket.number);
         let moved = || core.stamp(&crate::domain::ids::Thing::Ticket(ticket.number)).map(|now| now.last_seq > last_seq);
         if home.as_ref() != Some(&ticket.region) && !moved()? {
-            found.push(Violation::new("P2", ticket.number, "the directory sends it to another region"));
+            found.push(Violation::new("P2", &ticket.number, "the directory sends it to another region"));
         }
     }
     let mut keys: Vec<_> = folded.claims.keys().collect();
@@ -93,7 +93,7 @@ fn directory_differs(core: &Core, folded: &Folded) -> Result<Vec<Violation>, Fau
         let gone = expired(claim, folded.now.plus_s(EXPIRING_S));
         // It may have expired and been taken anew since.
         if !gone && held.is_none_or(|held| *held != *claim && held.expires_at <= claim.expires_at) {
-            found.push(Violation::new("P2", format!("claim {:02x?}", &key.0[..4]), "the directory has forgotten it"));
+            found.push(Violation::new("P2", &format!("claim {:02x?}", &key.0[..4]), "the directory has forgotten it"));
         }
     }
     Ok(found)

@@ -114,8 +114,9 @@ impl Store {
     pub fn open(options: StoreOptions) -> Result<Self, Fault> {
         let lock = DataLock::take(&options.data)?;
         backup::check_whole(&options.data)?;
-        let recovered = recovery::recover(&options)?;
-        Self::start(recovered, options.durability, Some(lock), Fatal::exit())
+        let durability = options.durability;
+        let recovered = recovery::recover(options)?;
+        Self::start(recovered, durability, Some(lock), Fatal::exit())
     }
 
     /// Over another journal, which may misbehave; `fatal` is called where the process would end.
@@ -319,9 +320,9 @@ impl Store {
     /// Waits until the snapshots have durably applied all that is committed now.
     pub fn flush(&self) -> Result<(), Fault> {
         let (reply, done) = bounded(1);
-        let gone = |_| Fault { what: "the store is stopping".into(), place: "snapshots".into() };
-        self.0.snapshots.send(Message::Flush(reply)).map_err(|_| gone(()))?;
-        done.recv().map_err(|_| gone(()))?
+        let gone = || Fault { what: "the store is stopping".into(), place: "snapshots".into() };
+        self.0.snapshots.send(Message::Flush(reply)).map_err(|_| gone())?;
+        done.recv().map_err(|_| gone())?
     }
 
     /// Flushes and closes everything; later commits answer `Stopped`.

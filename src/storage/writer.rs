@@ -216,7 +216,7 @@ impl Writer {
         }
         match thing {
             Thing::Ticket(number) if self.taken.surely_free(*number) => Ok(Stamp::default()),
-            _ => self.core.stamp(thing).map_err(unreadable),
+            _ => self.core.stamp(thing).map_err(|fault| unreadable(&fault)),
         }
     }
 
@@ -233,7 +233,7 @@ impl Writer {
     fn claimed(&self, pending: &Pending, claim: &Claim, batch: &Batch) -> Result<Option<Arc<Claim>>, CommitError> {
         let held = match pending.claims.get(&claim.key) {
             Some(held) => Some(Arc::clone(held)),
-            None => self.core.claim(&claim.key).map_err(unreadable)?,
+            None => self.core.claim(&claim.key).map_err(|fault| unreadable(&fault))?,
         };
         let held = held.filter(|held| !expired(held, batch.envelope.at));
         Ok(held.filter(|held| !on(Sabotage::IdempotencyOneRegion) || self.same_region(held, batch)))
@@ -328,7 +328,7 @@ pub(super) fn expired(claim: &Claim, at: Timestamp) -> bool {
 }
 
 /// A snapshot did not answer: nothing was written, and a repeat may work.
-fn unreadable(fault: Fault) -> CommitError {
+fn unreadable(fault: &Fault) -> CommitError {
     tracing::error!(%fault, "a guard could not be checked");
     CommitError::OutcomeUnknown
 }

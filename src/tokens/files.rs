@@ -5,6 +5,7 @@ use super::Claims;
 use rand::{TryRng, rngs::SysRng};
 use serde::{Deserialize, Serialize};
 use std::{
+    fmt::Display,
     fs::{self, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
@@ -47,15 +48,16 @@ impl Issued {
     }
 }
 
-fn failed(path: &Path, problem: impl ToString) -> TokenFileError {
+#[allow(clippy::needless_pass_by_value, reason = "`map_err` gives it away")]
+fn failed(path: &Path, problem: impl Display) -> TokenFileError {
     TokenFileError { path: path.display().to_string(), problem: problem.to_string() }
 }
 
 /// 96 random bits: never met twice, short enough to type.
 pub(super) fn random_id() -> Result<String, TokenFileError> {
-    let mut bytes = [0; 12];
-    random(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    let mut bytes = [0; 16];
+    random(&mut bytes[4..])?;
+    Ok(format!("{:024x}", u128::from_be_bytes(bytes)))
 }
 
 fn random(bytes: &mut [u8]) -> Result<(), TokenFileError> {

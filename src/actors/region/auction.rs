@@ -35,18 +35,21 @@ const VISITS_PER_ROUND: usize = 16;
 const BID_DEADLINE_MS: i64 = 200;
 /// Awards are awaited this long; what is not settled then is looked up again.
 const SETTLE_DEADLINE_MS: i64 = 2_500;
+/// When there is no turn for a round now, it is looked for again after this.
+const RESUME_MS: i64 = 250;
 /// Neighbours tried when nobody at home can.
 const NEIGHBOURS: usize = 6;
 /// Awards in a row that may come too late before the ticket is left for its next try.
 const STALE_LIMIT: u8 = 20;
 
 impl Dispatcher {
-    pub(super) fn start_round(&mut self, me: &Address<Msg>) {
+    /// False when there is nothing to hold a round about, or no turn for it now.
+    pub(super) fn start_round(&mut self, me: &Address<Msg>) -> bool {
         let now = self.tree.clock.now();
-        let Some(world) = &mut self.world else { return };
-        if !world.queue.has_ready() {
-            return;
+        if !self.worth_a_round(me, now) {
+            return false;
         }
+        let Some(world) = &mut self.world else { return false };
         let (scope, numbers) = world.queue.next(VISITS_PER_ROUND);
         let mut round = Round {
             id: self.handle.rounds.fetch_add(1, Ordering::Relaxed) + 1,
@@ -93,6 +96,20 @@ impl Dispatcher {
         } else {
             self.award(me);
         }
+        true
+    }
+
+    /// Rounds that lead nowhere are bounded for all regions together: a flood of tickets that nobody
+    /// can serve must not crowd out intake. Rounds after somebody got room, or that award, are not.
+    fn worth_a_round(&mut self, me: &Address<Msg>, now: Timestamp) -> bool {
+        let ready = self.world.as_ref().is_some_and(|world| world.queue.has_ready());
+        if !ready || std::mem::take(&mut self.roomy) || self.tree.fruitless(|pace| pace.take(now)) {
+            return ready;
+        }
+        if self.resume.is_none() {
+            self.resume = Some(me.send_at(now.plus_ms(RESUME_MS), Msg::Resume));
+        }
+        false
     }
 
     fn send_requests(&self, round: &mut Round, whom: BTreeSet<ExpertId>) {
@@ -150,6 +167,9 @@ impl Dispatcher {
                     }
                 }
             }
+        }
+        if !taken.is_empty() {
+            self.tree.fruitless(super::super::pace::Pace::give_back);
         }
         for contest in nobody {
             self.failed(me, &mut round, &contest, round_at);
@@ -301,8 +321,8 @@ fn ask_neighbours(tree: &Tree, world: &World, round: &mut Round) -> BTreeSet<Exp
     for contest in &mut round.contests {
         let spec = &contest.asked.spec;
         let reach_m = f64::from(world.region.settings.reach_m);
-        for region in sheet.neighbours(&world.region.id, spec.place, reach_m, NEIGHBOURS) {
-            let able = tree.store.experts(Some(&region)).into_iter().filter(|expert| {
+        for region in &*sheet.neighbours(&world.region.id, reach_m, NEIGHBOURS) {
+            let able = tree.store.experts(Some(region)).into_iter().filter(|expert| {
                 !expert.retired && crate::domain::skill::first_unmet(&expert.skills, &spec.skills).is_none()
             });
             whom.extend(able.map(|expert| expert.id.clone()));

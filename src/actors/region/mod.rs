@@ -112,6 +112,8 @@ pub(super) enum Msg {
     SettleDeadline(u64),
     /// Some route may have been overtaken by the clock.
     Late,
+    /// Rounds that led nowhere may be held again.
+    Resume,
 }
 
 /// People are told about a visit only this long before its window opens.
@@ -129,6 +131,9 @@ pub(super) struct Dispatcher {
     world: Option<World>,
     early: Vec<Msg>,
     round: Option<Round>,
+    /// Somebody got room: the next round is worth holding at once.
+    roomy: bool,
+    resume: Option<tokio::task::AbortHandle>,
     /// When the next route may be late, and the alarm set for it.
     alarm: Option<(Timestamp, tokio::task::AbortHandle)>,
 }
@@ -156,9 +161,9 @@ impl Handler for Dispatcher {
             self.act(me, msg).await;
         }
         if self.round.is_none() {
-            self.start_round(me);
+            let held = self.start_round(me);
             // A round that found nobody to ask is over at once, and the next one may ask elsewhere.
-            if self.round.is_none() && self.world.as_ref().is_some_and(|world| world.queue.has_ready()) {
+            if held && self.round.is_none() && self.world.as_ref().is_some_and(|world| world.queue.has_ready()) {
                 me.send(Msg::Next);
             }
         }
@@ -172,7 +177,8 @@ impl Handler for Dispatcher {
 impl Drop for Dispatcher {
     fn drop(&mut self) {
         let round = self.round.take().and_then(|round| round.deadline);
-        for alarm in round.into_iter().chain(self.alarm.take().map(|(_, alarm)| alarm)) {
+        let alarm = self.alarm.take().map(|(_, alarm)| alarm);
+        for alarm in round.into_iter().chain(alarm).chain(self.resume.take()) {
             alarm.abort();
         }
     }
@@ -180,7 +186,17 @@ impl Drop for Dispatcher {
 
 impl Dispatcher {
     pub(super) fn new(tree: Arc<Tree>, handle: Arc<Handle>) -> Self {
-        Self { id: handle.id.clone(), tree, handle, world: None, early: Vec::new(), round: None, alarm: None }
+        Self {
+            id: handle.id.clone(),
+            tree,
+            handle,
+            world: None,
+            early: Vec::new(),
+            round: None,
+            roomy: false,
+            resume: None,
+            alarm: None,
+        }
     }
 
     async fn loaded(&mut self, me: &Address<Msg>, loaded: Loaded) {
@@ -219,6 +235,7 @@ impl Dispatcher {
             Msg::Settled { round, number, answer } => self.settled(round, number, answer),
             Msg::SettleDeadline(id) => self.settle_deadline(id),
             Msg::Late => self.late(me).await,
+            Msg::Resume => self.resume = None,
         }
     }
 
@@ -239,7 +256,8 @@ impl Dispatcher {
         let until = self.tree.clock.now().plus_s(WINDOW_LEAD_S);
         let Some(world) = &mut self.world else { return };
         if !expert.retired {
-            world.queue.wake(expert, f64::from(world.region.settings.reach_m), until, limit);
+            let woken = world.queue.wake(expert, f64::from(world.region.settings.reach_m), until, limit);
+            self.roomy |= woken > 0;
         }
     }
 

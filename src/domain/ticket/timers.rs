@@ -20,7 +20,10 @@ pub enum TimerKind {
     NextTry,
     HoldUntil,
     AutoClose,
+    /// To an expert.
     Delivery(DeliveryNo),
+    /// To the customer.
+    Notice(DeliveryNo),
 }
 
 impl TimerKind {
@@ -35,6 +38,7 @@ impl TimerKind {
             Self::HoldUntil => (5, 0),
             Self::AutoClose => (6, 0),
             Self::Delivery(no) => (7, no),
+            Self::Notice(no) => (8, no),
         }
     }
 
@@ -48,6 +52,7 @@ impl TimerKind {
             5 => Self::HoldUntil,
             6 => Self::AutoClose,
             7 => Self::Delivery(argument),
+            8 => Self::Notice(argument),
             _ => return None,
         })
     }
@@ -80,7 +85,11 @@ impl Ticket {
             add(at, TimerKind::AutoClose);
         }
         for delivery in self.deliveries.iter().filter(|d| d.status != super::DeliveryStatus::Dead) {
-            add(delivery.next_at, TimerKind::Delivery(delivery.no));
+            let kind = match delivery.to {
+                super::Audience::Expert(_) => TimerKind::Delivery(delivery.no),
+                super::Audience::Customer => TimerKind::Notice(delivery.no),
+            };
+            add(delivery.next_at, kind);
         }
         timers
     }

@@ -146,6 +146,7 @@ struct Life {
     by_router: bool,
     automatic: bool,
     escalated: bool,
+    waited: bool,
 }
 
 /// Events read at a time.
@@ -270,8 +271,10 @@ impl Ledger {
                 *self.externals.entry(id.clone()).or_default() += 1;
             }
             let ticket = Ticket::opened(opened);
-            self.tickets
-                .insert(number, Life { ticket, started: false, by_router: false, automatic: false, escalated: false });
+            self.tickets.insert(
+                number,
+                Life { ticket, started: false, by_router: false, automatic: false, escalated: false, waited: false },
+            );
             return;
         }
         let Some(life) = self.tickets.get_mut(&number) else {
@@ -284,6 +287,7 @@ impl Ledger {
         }
         life.automatic |= life.by_router && matches!(event, TicketEvent::Accepted { .. });
         life.escalated |= matches!(event, TicketEvent::Escalated(_));
+        life.waited |= life.ticket.next_offer <= 1 && matches!(event, TicketEvent::Waited(_));
         if let TicketEvent::Completed { .. } = event {
             self.served += 1;
             let begun = life.ticket.visit.arrived_at;
@@ -327,7 +331,7 @@ impl Ledger {
                 .filter(|life| life.ticket.priority == Priority::Urgent && served(life.ticket.phase))
                 .count() as u64,
             response_s: Spread::of(&self.responses_s),
-            assign_ms: Middle::of(&played.assign_ms),
+            assign_ms: Middle::of(&self.assigned_at_once(played)),
             travel_m_per_visit: per_visit(travel_m),
             travel_s_per_visit: per_visit(travel_s),
             late_share: if self.served == 0 { 0.0 } else { self.late as f64 / self.served as f64 },
@@ -344,6 +348,12 @@ impl Ledger {
             simulated_s: self.first.map_or(0, |first| self.last.since_s(first)),
             ..Kpis::default()
         }
+    }
+
+    /// How long the router took over tickets that it did not have to let wait for anybody, milliseconds.
+    fn assigned_at_once(&self, played: &Played) -> Vec<f64> {
+        let at_once = |number: &TicketNumber| self.tickets.get(number).is_some_and(|life| !life.waited);
+        played.assign_ms.iter().filter(|(number, _)| at_once(number)).map(|(_, ms)| *ms).collect()
     }
 
     fn at_end(&self) -> AtEnd {

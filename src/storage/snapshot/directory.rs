@@ -78,7 +78,8 @@ pub(in crate::storage) struct Loaded {
 
 impl DirectoryDirty {
     pub(in crate::storage) fn is_empty(&self) -> bool {
-        self.things.is_empty() && self.claims.is_empty() && self.serials.is_empty() && self.forwards.is_empty()
+        let Self { things, claims, serials, forwards, regions, now: _ } = self;
+        things.is_empty() && claims.is_empty() && serials.is_empty() && forwards.is_empty() && regions.is_empty()
     }
 }
 
@@ -143,8 +144,13 @@ impl DirectoryFile {
 impl DirectoryDirty {
     fn small_tables(&self, txn: &redb::WriteTransaction) -> Result<(), Trouble> {
         let (mut serials, mut forwards, mut applied) = (Writes::default(), Writes::default(), Writes::default());
+        let mut highest = txn.open_table(SERIALS)?;
         for (code, serial) in &self.serials {
-            serials.put(&keys::code(*code), serial.to_be_bytes().into());
+            let key = keys::code(*code);
+            // A rebuild goes through old serials again.
+            if row(&highest, &key, |bytes| Ok(self::serial(bytes)))?.flatten().is_none_or(|before| before < *serial) {
+                serials.put(&key, serial.to_be_bytes().into());
+            }
         }
         for (number, region) in &self.forwards {
             match region {
@@ -155,7 +161,7 @@ impl DirectoryDirty {
         for (region, seq) in &self.regions {
             applied.put(region.as_str().as_bytes(), seq.to_be_bytes().into());
         }
-        serials.apply(&mut txn.open_table(SERIALS)?)?;
+        serials.apply(&mut highest)?;
         forwards.apply(&mut txn.open_table(FORWARDS)?)?;
         applied.apply(&mut txn.open_table(APPLIED)?)
     }

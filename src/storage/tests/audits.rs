@@ -69,7 +69,7 @@ fn an_acknowledged_number_that_is_not_there_is_a_broken_promise() {
     let (bed, numbers) = sound();
     let never = TicketNumber::new(RegionCode(0), 9_999);
     let report = audit(&bed, &[numbers[0], never]);
-    assert_eq!(report.violations, [Violation::new("P1", never, "was acknowledged and is not there")]);
+    assert_eq!(report.violations, [Violation::new("P1", &never, "was acknowledged and is not there")]);
     assert!(!report.ok);
 }
 

@@ -13,7 +13,7 @@ use crate::{
         region::{Region, RegionEvent},
         route::{Route, RouteCause, RouteEvent, Stop, StopState},
         settings::RegionSettings,
-        skill::SkillLevel,
+        skill::{SkillLevel, Skills},
         ticket::{self, Command, Ctx, Flags, Open, Priority, Source, Ticket, Who},
         time::Timestamp,
     },
@@ -224,12 +224,30 @@ impl Bed {
 
     /// What a command would change.
     pub(super) fn deciding(&self, number: TicketNumber, command: Command) -> Change {
+        self.deciding_at(number, command, T0.plus_s(86_400))
+    }
+
+    /// Ten days later.
+    pub(super) fn deciding_late(&self, number: TicketNumber, command: Command) -> Change {
+        self.deciding_at(number, command, T0.plus_s(10 * 86_400))
+    }
+
+    fn deciding_at(&self, number: TicketNumber, command: Command, now: Timestamp) -> Change {
         let ticket = self.ticket(number);
         let settings = RegionSettings::default();
-        let ctx = Ctx { now: T0.plus_s(86_400), who: &Who::system(), settings: &settings, calendar: None };
+        let ctx = Ctx { now, who: &Who::system(), settings: &settings, calendar: None };
         let decided = ticket::decide(&ticket, command, &ctx).unwrap();
         let events = decided.events.into_iter().map(Fact::Ticket).collect();
         Change::new(ticket.region.clone(), Thing::Ticket(number), Some(State::Ticket(ticket)), events).unwrap()
+    }
+
+    /// The expert's route without its stop for this ticket.
+    pub(super) fn route_without(&self, name: &str, number: TicketNumber) -> Change {
+        let route = self.store().route(&expert(name)).unwrap();
+        let stops = route.stops.iter().filter(|stop| stop.ticket != number).cloned().collect();
+        let (region, served) = (route.region.clone(), route.served);
+        let changed = RouteEvent::Changed { cause: RouteCause::Withdrawn, stops, anchor: None, served, region };
+        self.change("north", Thing::Route(expert(name)), Fact::Route(changed))
     }
 
     pub(super) fn command(&self, number: TicketNumber, command: Command) -> Committed {
@@ -360,7 +378,7 @@ pub(super) fn an_expert(name: &str, region_name: &str, person: PersonId) -> Expe
         id: expert(name),
         version: 0,
         region: region(region_name),
-        skills: Default::default(),
+        skills: Skills::default(),
         personal: Private::new(person, personal),
         shifts: Vec::new(),
         zone: "UTC".into(),

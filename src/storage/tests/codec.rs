@@ -29,7 +29,7 @@ const NUMBER: TicketNumber = TicketNumber { code: RegionCode(33), serial: 142 };
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/record_v1.hex");
 
 fn change(region: RegionId, thing: Thing, base: u64, events: Vec<Fact>) -> Change {
-    Change { region, thing, base, events, after: State::Catalogue(Default::default()) }
+    Change { region, thing, base, events, after: State::Catalogue(std::sync::Arc::default()) }
 }
 
 fn batch_of(changes: Vec<Change>) -> Batch {
@@ -99,7 +99,9 @@ fn the_samples_hold_every_kind_of_event_once() {
 fn records_of_format_1_read_as_on_the_day_they_were_written() {
     if std::env::var_os("CALLOUT_GOLDEN").is_some() && !std::path::Path::new(GOLDEN).exists() {
         let hex = bytes_of(&golden_batch()).chunks(60).fold(String::new(), |mut text, line| {
-            line.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
+            for byte in line {
+                write!(text, "{byte:02x}").unwrap();
+            }
             text + "\n"
         });
         std::fs::write(GOLDEN, hex).unwrap();

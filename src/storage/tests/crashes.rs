@@ -70,6 +70,21 @@ fn every_lost_snapshot_is_rebuilt_to_the_same() {
 }
 
 #[test]
+fn a_file_lost_after_the_directory_was_lost_is_missed_and_rebuilt() {
+    let mut bed = Bed::peopled();
+    bed.open("south", 0);
+    bed.store().flush().unwrap();
+    let before = bed.sight();
+    for lost in ["directory.redb", "regions/south.redb"] {
+        bed.crash();
+        fs::remove_file(bed.cell().join(lost)).unwrap();
+        bed.restart();
+        assert_eq!(bed.sight(), before);
+        bed.store().flush().unwrap();
+    }
+}
+
+#[test]
 fn a_damaged_snapshot_is_set_aside_and_rebuilt() {
     for damaged in ["regions/north.redb", "directory.redb"] {
         for damage in [&b"not a snapshot at all, whatever it says"[..], &[0; 9000]] {
@@ -159,6 +174,31 @@ fn a_handover_of_which_only_one_file_knows_is_whole_again() {
             rows.contains(&number)
         };
         assert_eq!((rows("north"), rows("south")), (false, true), "{behind} was behind");
+    }
+}
+
+/// A crash after the regions' part of a round, before the directory's.
+#[test]
+fn a_directory_behind_its_files_learns_numbers_and_moves_and_keeps_them() {
+    let mut bed = Bed::peopled();
+    let moved = bed.open("north", 0);
+    bed.store().flush().unwrap();
+    bed.crash();
+    let directory = bed.cell().join("directory.redb");
+    let old = fs::read(&directory).unwrap();
+    bed.restart();
+    bed.hand_over(moved, "south");
+    let last = bed.open("north", 1);
+    bed.store().flush().unwrap();
+    let before = bed.sight();
+    bed.crash();
+    fs::write(&directory, old).unwrap();
+    for _ in 0..3 {
+        bed.restart();
+        assert_eq!(bed.sight(), before);
+        assert_eq!(bed.ticket(moved).region, region("south"));
+        assert!(bed.store().next_number(&region("north")).unwrap() > last);
+        bed.store().flush().unwrap();
     }
 }
 

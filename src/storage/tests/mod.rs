@@ -7,5 +7,6 @@ mod codec;
 mod commits;
 mod crashes;
 mod faults;
+mod histories;
 mod lists;
 mod samples;

@@ -68,7 +68,7 @@ impl Values {
         Place { lat_e6: self.number as i32, lon_e6: -(self.number as i32 / 2) }
     }
 
-    fn skill(&self) -> SkillLevel {
+    fn skill() -> SkillLevel {
         SkillLevel::parse("street-lights:2").unwrap()
     }
 
@@ -107,7 +107,7 @@ impl Values {
             source: Source::Phone,
             external_id: self.some(self.text()),
             product: Some(self.text()),
-            skills: vec![self.skill()],
+            skills: vec![Self::skill()],
             priority: Priority::Urgent,
             opened_at: self.at(),
             service_s: self.number,
@@ -178,7 +178,7 @@ impl Values {
 
     fn catalogue(&self) -> Catalogue {
         let shift = Shift { days: 31, from_min: 480, to_min: 960 };
-        let rule = CatalogueRule { product: "tv".into(), skills: vec![self.skill()], service_s: self.some(600) };
+        let rule = CatalogueRule { product: "tv".into(), skills: vec![Self::skill()], service_s: self.some(600) };
         let calendar =
             Calendar { name: self.text(), hours: vec![shift], holidays: vec![20_260_101], zone: "UTC".into() };
         Catalogue { version: 1, rules: vec![rule], calendars: vec![calendar] }
@@ -230,7 +230,7 @@ impl Values {
                 at,
                 outcome: VisitOutcome::NoAccess,
                 reason: reason.clone(),
-                need_skills: vec![self.skill()],
+                need_skills: vec![Self::skill()],
                 parts: vec![self.text()],
             },
             TicketEvent::Held { reason: reason.clone(), until: self.some(at), at },

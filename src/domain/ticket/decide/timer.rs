@@ -27,7 +27,7 @@ impl Case<'_> {
                 if due { closed.into() } else { Decided::default() }
             }
             // The region's dispatcher tries again; the outbox sends.
-            TimerKind::NextTry | TimerKind::Delivery(_) => Decided::default(),
+            TimerKind::NextTry | TimerKind::Delivery(_) | TimerKind::Notice(_) => Decided::default(),
         }
     }
 

@@ -207,7 +207,9 @@ fn check_timers(ticket: &Ticket) {
             TimerKind::RespondBreach | TimerKind::ResolveBreach => phase.open() && phase != Phase::OnHold,
             TimerKind::NextTry => matches!(phase, Phase::New | Phase::Reopened),
             TimerKind::HoldUntil => phase == Phase::OnHold,
-            TimerKind::Delivery(no) => ticket.deliveries.iter().any(|delivery| delivery.no == no),
+            TimerKind::Delivery(no) | TimerKind::Notice(no) => {
+                ticket.deliveries.iter().any(|delivery| delivery.no == no)
+            }
         };
         assert!(implied, "{kind:?} in {}", phase.name());
     }
@@ -279,7 +281,7 @@ proptest! {
                 let scene = Scene { now, ..scene.clone() };
                 scene.decide(Command::Timer(timer.kind)).unwrap().events.len()
             };
-            let others = matches!(timer.kind, TimerKind::NextTry | TimerKind::Delivery(_));
+            let others = matches!(timer.kind, TimerKind::NextTry | TimerKind::Delivery(_) | TimerKind::Notice(_));
             prop_assert_eq!(fire(timer.due), usize::from(!others), "{:?}", timer);
             prop_assert_eq!(fire(timer.due.plus_ms(-1)), 0, "{:?} too early", timer);
         }

@@ -1,0 +1,107 @@
+//! `callout backup`, `restore` and `verify`.
+
+use super::{
+    audit::events_bar,
+    output::{Done, Trouble, print_json},
+    target::{TargetArgs, need_data},
+};
+use crate::{
+    load::store_options,
+    settings::Settings,
+    storage::{Store, backup},
+};
+use clap::Args;
+use hyper::Method;
+use serde_json::json;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// Copies the data at one consistent moment; a running server goes on meanwhile. The keys, without
+/// which no name in the rest can be read, lie apart in keys/.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  callout backup /backups/today --data ./callout-data
+  callout backup /backups/today --server http://127.0.0.1:8080 --token TOKEN")]
+pub(super) struct BackupArgs {
+    /// A folder of its own; an earlier backup in it is brought up to date. With --server: a path on
+    /// the server's machine
+    dir: PathBuf,
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+/// Makes a data directory of a backup. Numbers skip ahead, feeds start anew, erased people stay erased.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  callout restore /backups/today --data ./callout-data")]
+pub(super) struct RestoreArgs {
+    /// The backup
+    dir: PathBuf,
+    /// Where to; must hold no data yet [default: ./callout-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// Walks the whole chain of a backup or of a stopped server's data: every checksum, every hash.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  callout verify --data ./callout-data\n  callout verify /backups/today")]
+pub(super) struct VerifyArgs {
+    /// A backup; without it the data directory
+    dir: Option<PathBuf>,
+    /// Data directory [default: ./callout-data]
+    #[arg(long, value_name = "DIR", conflicts_with = "dir")]
+    data: Option<PathBuf>,
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &BackupArgs, settings: &Settings) -> Done {
+    if let Some(client) = args.target.remote()? {
+        let dir = std::path::absolute(&args.dir).map_err(Trouble::refused)?;
+        let done = client.call(Method::POST, "/v1/backups", Some(&json!({ "dir": dir })))?;
+        println!("backed up to event {} of cell {}", done["last_seq"], super::output::plain(&done["cell"]));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let settings = args.target.settings(settings);
+    need_data(&settings)?;
+    let store = Store::open(store_options(&settings)).map_err(Trouble::refused)?;
+    let done = with_bar(|progress| store.backup(&args.dir, progress));
+    let closed = store.close();
+    let manifest = done.map_err(Trouble::refused)?;
+    closed.map_err(Trouble::refused)?;
+    println!("backed up to event {} of cell {}", manifest.last_seq, manifest.cell);
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn restore(args: &RestoreArgs, settings: &Settings) -> Done {
+    let data = args.data.as_deref().unwrap_or(&settings.storage.data);
+    let manifest = with_bar(|progress| backup::restore(&args.dir, data, progress)).map_err(Trouble::refused)?;
+    println!("restored to event {} of cell {}", manifest.last_seq, manifest.cell);
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn verify(args: &VerifyArgs, settings: &Settings) -> Done {
+    let data: &Path = args.data.as_deref().unwrap_or(&settings.storage.data);
+    let dir = args.dir.as_deref().unwrap_or(data);
+    let found = with_bar(|progress| backup::verify(dir, &settings.storage.cell, progress));
+    let found = found.map_err(Trouble::refused)?;
+    let head = blake3::Hash::from_bytes(found.head.hash).to_hex().to_string();
+    if args.json {
+        print_json(&json!({ "ok": true, "records": found.records, "events": found.events,
+            "body_bytes": found.body_bytes, "head": head }));
+    } else {
+        println!("{} records, {} events, {} bytes: whole; head {head}", found.records, found.events, found.body_bytes);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn with_bar<T>(work: impl FnOnce(backup::Progress<'_>) -> T) -> T {
+    let bar = events_bar();
+    let done = work(&mut |reached, last| {
+        bar.set_length(last);
+        bar.set_position(reached);
+    });
+    bar.finish_and_clear();
+    done
+}

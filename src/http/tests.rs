@@ -1,0 +1,132 @@
+//! The door without a socket: the table of roles against the routes, the permit, panics.
+
+use super::{Shared, access, edge, idempotency::Running, meters::Meters, routes::router};
+use crate::{
+    actors::Clock,
+    domain::{ids::RegionId, ticket::Role, time::Timestamp},
+    load::Core,
+    settings::{Settings, limits},
+    tokens::Grant,
+};
+use axum::{
+    body::Body,
+    http::{Method, Request, Response, StatusCode, header},
+};
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// A door over a store of its own, asked without a network.
+struct Bench {
+    core: Option<Core>,
+    shared: Arc<Shared>,
+    _dir: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut settings = Settings::defaults().unwrap();
+        settings.storage.data = dir.path().join("data");
+        settings.storage.cache_mb = 16;
+        let core = Core::start(&settings, Clock::machine).unwrap();
+        let shared = Arc::new(Shared {
+            service: core.service.clone(),
+            tokens: core.tokens.clone(),
+            zips: core.zips.clone(),
+            data: core.data.clone(),
+            clock: Clock::machine(Timestamp::ZERO),
+            permits: Semaphore::new(limits::CALLS),
+            imports: Semaphore::new(limits::IMPORTS),
+            running: Running::default(),
+            meters: Meters::default(),
+            ids: edge::RequestIds::new(),
+        });
+        Self { core: Some(core), shared, _dir: dir }
+    }
+
+    fn ask(&self, method: &Method, path: &str, token: Option<&str>) -> Response<Body> {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let door = TowerToHyperService::new(router(self.shared.clone()));
+        let runtime = self.core.as_ref().unwrap().handle();
+        runtime.block_on(door.call(request.body(Body::empty()).unwrap())).unwrap()
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if let Some(core) = self.core.take() {
+            core.stop();
+        }
+    }
+}
+
+/// A path with its parameters filled in.
+fn filled(path: &str) -> String {
+    path.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect::<Vec<_>>().join("/")
+}
+
+#[test]
+fn every_row_of_the_table_is_a_route_and_closed_without_a_token() {
+    let bench = Bench::new();
+    for row in access::TABLE {
+        let path = filled(row.path);
+        let status = bench.ask(&row.method, &path, None).status();
+        let told = format!("{} {path}: {status}", row.method);
+        assert_ne!(status, StatusCode::METHOD_NOT_ALLOWED, "{told}");
+        if row.roles.is_empty() {
+            assert_ne!(status, StatusCode::UNAUTHORIZED, "{told}");
+        } else {
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{told}");
+        }
+    }
+}
+
+#[test]
+fn every_role_gets_exactly_what_the_table_gives() {
+    let bench = Bench::new();
+    for role in Role::ALL.into_iter().skip(1) {
+        let grant = Grant { role, subject: Some("x".into()), regions: Vec::<RegionId>::new(), ttl_s: 60 };
+        let token = bench.shared.tokens.sign_unlisted(grant, bench.shared.clock.now());
+        for row in access::TABLE.iter().filter(|row| !row.roles.is_empty()) {
+            let path = filled(row.path);
+            let status = bench.ask(&row.method, &path, Some(&token)).status();
+            let told = format!("{} {path} as {}: {status}", row.method, role.name());
+            assert_ne!(status, StatusCode::UNAUTHORIZED, "{told}");
+            if !row.roles.contains(&role) {
+                assert_eq!(status, StatusCode::FORBIDDEN, "{told}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_a_permit_a_call_is_refused_at_once_and_probes_get_through() {
+    let bench = Bench::new();
+    let all = bench.shared.permits.try_acquire_many(u32::try_from(limits::CALLS).unwrap()).unwrap();
+    let refused = bench.ask(&Method::GET, "/v1/tickets", None);
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.headers()[header::RETRY_AFTER], "1");
+    assert_eq!(refused.headers()[header::CONTENT_TYPE], "application/problem+json");
+    assert_eq!(bench.ask(&Method::GET, "/healthz", None).status(), StatusCode::OK);
+    drop(all);
+    assert_eq!(bench.ask(&Method::GET, "/v1/tickets", None).status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(bench.shared.permits.available_permits(), limits::CALLS, "permits come back");
+}
+
+#[test]
+fn a_wrong_method_names_the_right_ones_and_a_wrong_path_is_a_problem() {
+    let bench = Bench::new();
+    let wrong = bench.ask(&Method::DELETE, "/v1/tickets", None);
+    assert_eq!(wrong.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert!(wrong.headers()[header::ALLOW].to_str().unwrap().contains("POST"));
+    let nothing = bench.ask(&Method::GET, "/v1/nothing", None);
+    assert_eq!(nothing.status(), StatusCode::NOT_FOUND);
+    assert_eq!(nothing.headers()[header::CONTENT_TYPE], "application/problem+json");
+    let crooked = bench.ask(&Method::GET, "/v1/tickets/%ff", None);
+    assert_eq!(crooked.headers()[header::CONTENT_TYPE], "application/problem+json");
+}

@@ -1,0 +1,69 @@
+//! `POST /v1/audits` and `POST /v1/backups`: long work beside a live store, for administrators.
+
+use super::{
+    Context, Reply,
+    answer::{json, ok},
+    blocking,
+    body::Input,
+};
+use crate::{
+    api::{Problem, read_object},
+    domain::ids::TicketNumber,
+    routing::first_overlap,
+    settings::limits,
+    storage::{AuditOptions, audit::LATE_S},
+};
+use axum::{extract::State, http::StatusCode};
+use std::path::{Path, PathBuf};
+
+/// `{ "replay"?: bool, "acknowledged"?: [number] }`.
+pub(super) async fn audit(State(shared): State<Context>, input: Input<{ limits::GEOMETRY_BODY_BYTES }>) -> Reply {
+    let (replay, acknowledged) = read_object(&input.json_or_empty()?, |f| {
+        let replay = f.flag("replay").unwrap_or(false);
+        let numbers = f.texts("acknowledged", usize::MAX, str::parse::<TicketNumber>).unwrap_or_default();
+        Some((replay, numbers))
+    })?;
+    let _permit = shared.imports.try_acquire().map_err(|_| busy())?;
+    let store = shared.service.store().clone();
+    let audited = blocking(move || {
+        store.audit(AuditOptions {
+            replay,
+            acknowledged: &acknowledged,
+            late_s: Some(LATE_S),
+            overlap: &|route, settings| first_overlap(route, &settings.travel),
+            progress: &mut |_, _| {},
+        })
+    });
+    Ok(ok(&audited.await??))
+}
+
+/// `{ "dir": absolute path on this machine }`. Writes into a new folder, an empty one or an earlier
+/// backup, nowhere else.
+pub(super) async fn backup(State(shared): State<Context>, input: Input) -> Reply {
+    let dir = read_object(&input.json()?, |f| {
+        let dir = f.parsed("dir", |text| match PathBuf::from(text) {
+            path if path.is_absolute() => Ok(path),
+            _ => Err("a path from the root, on the server's machine"),
+        });
+        f.required("dir", dir)
+    })?;
+    let _permit = shared.imports.try_acquire().map_err(|_| busy())?;
+    let store = shared.service.store().clone();
+    let done = blocking(move || {
+        if foreign(&dir) {
+            return Err(Problem::new(409, "not_a_backup", "this folder holds something else"));
+        }
+        let failed = |fault: crate::storage::Fault| Problem::new(503, "fault", fault.to_string());
+        store.backup(&dir, &mut |_, _| {}).map_err(failed)
+    });
+    Ok(json(StatusCode::CREATED, &done.await??))
+}
+
+fn foreign(dir: &Path) -> bool {
+    let empty = std::fs::read_dir(dir).map_or(true, |mut entries| entries.next().is_none());
+    !empty && !dir.join("backup.json").exists()
+}
+
+fn busy() -> Problem {
+    Problem { retry_after_s: Some(10), ..Problem::new(503, "overloaded", "other long work is running") }
+}
