@@ -31,10 +31,10 @@ use crate::{
         settings::RegionSettings,
         shift::Shift,
         skill::Skills,
-        ticket::{Command, Refusal, Ticket, Who},
+        ticket::{Command, Ticket, Who},
         time::Timestamp,
     },
-    storage::{ClaimKey, CommitError, Fault, Outcome, Store},
+    storage::{ClaimKey, Store},
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

@@ -132,6 +132,7 @@ mod tests {
         }
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "as the request holds it")]
     fn zip(zip: &str) -> Option<Address> {
         Some(Address { zip: Some(zip.into()), ..Address::default() })
     }

@@ -61,12 +61,12 @@ impl Client {
         }
         let connection = self.connection.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
-        request += &format!("Authorization: Bearer {}\r\n", self.token);
+        request.extend(["Authorization: Bearer ", &self.token, "\r\n"]);
         if let Some(key) = key {
-            request += &format!("Idempotency-Key: {key}\r\n");
+            request.extend(["Idempotency-Key: ", key, "\r\n"]);
         }
         if let Some(body) = body {
-            request += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+            request.extend(["Content-Type: application/json\r\nContent-Length: ", &body.len().to_string(), "\r\n"]);
         }
         request += "\r\n";
         request += body.unwrap_or_default();

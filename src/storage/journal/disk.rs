@@ -189,6 +189,7 @@ mod armed {
     }
 
     impl Armed {
+        #[allow(clippy::needless_pass_by_value, reason = "an order, not a look")]
         pub(in super::super) fn arm(&self, fault: Option<DiskFault>) {
             let (space, sync_fails) = match fault {
                 None | Some(DiskFault::Delay(_)) => (None, false),

@@ -78,7 +78,7 @@ fn take(bed: &mut Bed, numbers: &mut Vec<TicketNumber>, step: Step) -> bool {
         },
         Step::Reopen(i) => match pick(i) {
             Some(number) if phase(number) == Phase::Cancelled => {
-                drop(bed.command(number, Command::Reopen { reason: "again dark".into() }));
+                let _ = bed.command(number, Command::Reopen { reason: "again dark".into() });
             }
             _ => return false,
         },

@@ -167,7 +167,7 @@ impl Routes {
                 }
                 RouteEffect::Restore => assert!(self.0.insert(stop), "restored what was there"),
                 RouteEffect::Accept | RouteEffect::Depart(_) | RouteEffect::Arrive(_) | RouteEffect::Rewindow(_) => {
-                    assert!(self.0.contains(&stop), "{effect:?} without a stop")
+                    assert!(self.0.contains(&stop), "{effect:?} without a stop");
                 }
                 RouteEffect::Remove | RouteEffect::Finish { .. } => assert!(self.0.remove(&stop), "removed twice"),
             }

@@ -163,6 +163,7 @@ impl Scene {
 }
 
 /// The expert's route with this visit as its only stop, planned from minute to minute.
+#[allow(clippy::unnecessary_box_returns, reason = "as commands hold it")]
 pub(super) fn route(ticket: &Ticket, name: &str, plan: (i64, i64)) -> Box<Route> {
     let mut route = Route::empty(expert(name), region("north"));
     route.stops.push(Stop {
@@ -184,6 +185,7 @@ pub(super) fn route(ticket: &Ticket, name: &str, plan: (i64, i64)) -> Box<Route>
     Box::new(route)
 }
 
+#[allow(clippy::unnecessary_box_returns, reason = "as commands hold it")]
 pub(super) fn decision(ticket: &Ticket) -> Box<Decision> {
     Box::new(Decision {
         at: T0,
@@ -217,6 +219,7 @@ pub(super) struct Assign {
 
 pub(super) const CHOICE: Assign = Assign { pin: false, force: false, reason: "knows the house", broken: None };
 
+#[allow(clippy::needless_pass_by_value, reason = "the closure keeps it")]
 pub(super) fn assign(name: &str, choice: Assign) -> impl FnOnce(&Ticket) -> Command {
     move |ticket| Command::Assign {
         expert: expert(name),
