@@ -112,7 +112,9 @@ fn every_acknowledged_ticket_survives_kill_9_exactly_once() {
         rounds += 1;
     }
     done.store(true, Ordering::Release);
-    clients.into_iter().for_each(|client| client.join().unwrap());
+    for client in clients {
+        client.join().unwrap();
+    }
     let acknowledged = told.count.load(Ordering::Acquire);
     println!("{acknowledged} tickets acknowledged over {rounds} kills, slowest restart {slowest:?}");
     let repeats = repeat_all(&server, &portal, &told, seed);
