@@ -1,7 +1,10 @@
 //! A dispatcher's choice: plan the stop in the expert's route, by the rules or against them, and
 //! command the ticket. When the route moved meanwhile, plan again.
 
-use super::service::{Caller, Failure, Opened, Service};
+use super::{
+    failure::Failure,
+    service::{Caller, Opened, Service},
+};
 use crate::{
     domain::{
         decision::Policy,

@@ -2,7 +2,8 @@
 //! has no state to protect, and the journal's writer settles races for keys and numbers.
 
 use super::{
-    service::{Caller, Failure, Opened},
+    failure::Failure,
+    service::{Caller, Opened},
     ticket::{commit, envelope},
     tree::Tree,
 };

@@ -16,6 +16,7 @@ mod assign;
 mod clock;
 mod device;
 mod expert;
+mod failure;
 mod faults;
 mod herald;
 mod intake;
@@ -38,9 +39,8 @@ mod tree;
 
 pub use clock::Clock;
 pub use device::{Device, Push};
+pub use failure::Failure;
 #[cfg(feature = "faults")]
 pub use faults::{Faults, Freeze, Kind};
 pub use sentinel::{Heartbeat, watchdog};
-pub use service::{
-    Caller, ExpertDraft, Failure, Opened, Readiness, RegionDraft, Service, ServiceOptions, Unready, ZipLookup,
-};
+pub use service::{Caller, ExpertDraft, Opened, Readiness, RegionDraft, Service, ServiceOptions, Unready, ZipLookup};

@@ -1,8 +1,9 @@
 //! Edits of experts, regions and the catalogue: checked, journalled, told to whoever works with them.
 
 use super::{
+    failure::Failure,
     region,
-    service::{Caller, ExpertDraft, Failure, RegionDraft, Service},
+    service::{Caller, ExpertDraft, RegionDraft, Service},
     ticket::{commit, envelope},
     tree::Tree,
 };

@@ -3,9 +3,10 @@
 //! A guard that broke is retried with fresh versions inside the caller's patience, never shown.
 
 use super::{
+    failure::Failure,
     region,
     reply::Reply,
-    service::{Caller, Failure, Opened},
+    service::{Caller, Opened},
     shell::{Address, Crash, Handler},
     timers,
     tree::Tree,

@@ -11,8 +11,9 @@ use super::{
 use crate::{
     actors::{
         expert::{self, Asked, BidRequest},
+        failure::Failure,
         reply::{Answer, Reply},
-        service::{Failure, Opened},
+        service::Opened,
         shell::Address,
         tree::Tree,
     },

@@ -13,8 +13,9 @@ pub(super) use load::{Loaded, start};
 
 use super::{
     expert::Bids,
+    failure::Failure,
     reply::{Answer, Reply},
-    service::{Caller, Failure, Opened},
+    service::{Caller, Opened},
     shell::{Address, Crash, Handler},
     supervise::Children,
     ticket, timers,
