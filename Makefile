@@ -42,10 +42,10 @@ unit: tools
 	$(CARGO) test $(FAULTS)
 
 soak: tools
-	CALLOUT_SOAK_TICKETS=$${SOAK_TICKETS:-30000} $(CARGO) test --release $(FAULTS) --test processes -- --nocapture
+	CALLOUT_SOAK_TICKETS=$${SOAK_TICKETS:-30000} $(CARGO) test $(FAULTS) --test processes -- --nocapture
 
 storm: tools
-	CALLOUT_STORM_SECONDS=$${STORM_SECONDS:-120} $(CARGO) test --release $(FAULTS) --test promises -- storm --nocapture
+	CALLOUT_STORM_SECONDS=$${STORM_SECONDS:-120} $(CARGO) test $(FAULTS) --test promises -- storm --nocapture
 
 sabotage: tools
 	CARGO="$(CARGO)" bash tests/sabotage.sh

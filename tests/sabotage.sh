@@ -6,7 +6,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 faults="answer-before-fsync drop-guard skip-timer forget-outbox snapshot-order idempotency-one-region"
-run=("${CARGO:-cargo}" test --release --locked --features faults --test promises)
+run=("${CARGO:-cargo}" test --locked --features faults --test promises)
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 

@@ -54,7 +54,7 @@ pub(crate) async fn all_ready(service: &Service) {
         if readiness.ready && readiness.unready.is_empty() {
             return;
         }
-        assert!(started.elapsed() < Duration::from_secs(120), "regions do not get ready: {:?}", readiness.unready);
+        assert!(started.elapsed() < Duration::from_mins(2), "regions do not get ready: {:?}", readiness.unready);
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }

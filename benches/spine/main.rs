@@ -11,7 +11,7 @@
 #![allow(clippy::disallowed_methods, reason = "a bench measures and waits in real time")]
 
 mod bare;
-#[allow(dead_code, unreachable_pub, reason = "shared with the tests, which use all of it")]
+#[allow(dead_code, unreachable_pub, clippy::format_push_string, reason = "shared with the tests, which use all of it")]
 #[path = "../../tests/common/client.rs"]
 mod client;
 mod country;

@@ -83,7 +83,7 @@ fn scattered(service: &Service, wanted: usize) -> Vec<TicketNumber> {
     assert!(waiting.len() >= wanted, "the made data holds only {} waiting tickets", waiting.len());
     // A step that shares no factor with the count visits all, each once, in no order that a cache likes.
     let count = waiting.len();
-    let step = (count * 618 / 1_000..).find(|step| gcd(*step, count) == 1).unwrap();
+    let step = (count * 618 / 1_000..=2 * count).find(|step| gcd(*step, count) == 1).unwrap();
     (0..wanted).map(|nth| waiting[nth * step % count]).collect()
 }
 

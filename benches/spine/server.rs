@@ -13,7 +13,7 @@ use std::{
 
 const BINARY: &str = env!("CARGO_BIN_EXE_callout");
 /// A start that takes longer has failed.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 pub(crate) struct Server {
     child: Child,

@@ -1,4 +1,4 @@
-//! Why a call of a door did not do what was asked: refused by the rules, the caller's mistake, or ours.
+//! Why a call did not do what was asked.
 
 use super::tree::Tree;
 use crate::{

@@ -2,10 +2,12 @@
 //!
 //! Layout of format 1, all integers little endian:
 //!
-//!     u8   format
-//!     u32  length of the head, then the head: CBOR of [`Head`] (envelope, claims, what is changed)
-//!     u64  per change: the sequence of the thing's previous event (0: none), stamped by the writer
-//!     u32  per event: its length, then the event: CBOR of `Fact`, personal fields sealed
+//! ```text
+//! u8   format
+//! u32  length of the head, then the head: CBOR of [`Head`] (envelope, claims, what is changed)
+//! u64  per change: the sequence of the thing's previous event (0: none), stamped by the writer
+//! u32  per event: its length, then the event: CBOR of `Fact`, personal fields sealed
+//! ```
 //!
 //! Everything but the stamps is known to whoever commits, so encoding and sealing cost the caller's
 //! thread, not the writer's. The head can be read without opening any sealed field: that is what

@@ -269,14 +269,16 @@ impl Writer {
         group.last_seq = seq - 1;
         self.core.backlog.fetch_add(group.moved.len(), Ordering::Relaxed);
         let hear = read(&self.core.hear);
-        let states: Option<Vec<State>> =
-            hear.is_some().then(|| group.moved.iter().map(|moved| moved.state.clone()).collect());
+        let states = hear.as_ref().map(|_| group.moved.iter().map(|moved| moved.state.clone()).collect::<Vec<_>>());
         // Waits when the snapshots are far behind. Without them the fatal hook is at work already.
         let _ = self.snapshots.send(Message::Group(group));
         // Only now: whoever sees the head and then flushes finds all up to it in the snapshots.
         self.core.set_head(self.journal.head());
         if let (Some(hear), Some(states)) = (&*hear, states) {
-            hear(&states);
+            // Whoever listens must not be able to stop the journal.
+            if catch_unwind(AssertUnwindSafe(|| hear(&states))).is_err() {
+                tracing::error!("a listener panicked over a commit");
+            }
         }
     }
 

@@ -58,6 +58,14 @@ impl Server {
     }
 }
 
+/// A test that fails leaves no server behind.
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Everything servers on this data said, in one file beside it.
 fn log_of(data: &Path) -> Stdio {
     let path = data.with_extension("log");
