@@ -101,20 +101,19 @@ fn an_expert_actor_that_awaits_for_ever_holds_nobody_up() {
     });
 }
 
-/// Freezes an actor on a thread until the returned lock is let go.
-fn block(service: &Service, actor: &str) -> Arc<Mutex<()>> {
+/// Freezes an actor on its thread until the sender is dropped.
+async fn block(service: &Service, actor: &str) -> Held {
     let lock = Arc::new(Mutex::new(()));
-    service.faults().freeze(actor, Freeze::Block(lock.clone()));
-    lock
+    let held = tokio::task::spawn_blocking(hold(lock.clone())).await.unwrap();
+    service.faults().freeze(actor, Freeze::Block(lock));
+    held
 }
 
 #[test]
 fn a_ticket_actor_that_blocks_its_thread_is_replaced_and_fenced() {
     play(Time::Machine, async |tree: &Tree| {
         let number = town(tree).await;
-        let lock = block(&tree.service, &format!("ticket {number}"));
-        let hold = tokio::task::spawn_blocking(hold(lock));
-        let (let_go, held) = hold.await.unwrap();
+        let (let_go, held) = block(&tree.service, &format!("ticket {number}")).await;
         let began = tree.clock.now();
         let service = tree.service.clone();
         let stuck = tokio::spawn(async move { service.command(number, note("stuck"), &Caller::system()).await });
@@ -138,8 +137,7 @@ fn a_ticket_actor_that_blocks_its_thread_is_replaced_and_fenced() {
 fn a_dispatcher_that_blocks_its_thread_is_replaced() {
     play(Time::Machine, async |tree: &Tree| {
         town(tree).await;
-        let lock = block(&tree.service, "dispatcher of west");
-        let (let_go, held) = tokio::task::spawn_blocking(hold(lock)).await.unwrap();
+        let (let_go, held) = block(&tree.service, "dispatcher of west").await;
         let began = tree.clock.now();
         let number = tree.open(tv(6.0, 5.0)).await;
         let offered = async {

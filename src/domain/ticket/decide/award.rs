@@ -30,8 +30,8 @@ struct Plan {
 }
 
 impl Case<'_> {
-    /// The router's award. Judged on inputs that may have changed since: another visit or a new
-    /// promise makes it stale, and the auction is held again.
+    /// The router's award. Judged on inputs that may have changed since: another visit, a refusal or
+    /// a new promise makes it stale, and the auction is held again.
     pub(super) fn offer(
         &self,
         decision: Box<Decision>,
@@ -39,7 +39,8 @@ impl Case<'_> {
         mut route: Route,
     ) -> Result<Decided, Refusal> {
         self.automatic()?;
-        if decision.visit != self.ticket.visit.no {
+        let refused_since = !decision.second_round && self.ticket.visit.refused_by.contains(&expert);
+        if decision.visit != self.ticket.visit.no || refused_since {
             return Err(Refusal::StaleAward);
         }
         let no = self.ticket.next_offer;

@@ -63,6 +63,17 @@ fn an_award_for_another_visit_or_against_a_new_promise_is_stale() {
 }
 
 #[test]
+fn an_award_to_somebody_who_refused_since_is_stale_unless_they_are_asked_once_more() {
+    let scene = Scene::new().did(offer("ann")).did(by("ann", decline()));
+    assert_eq!(scene.code(offer("ann")), "stale_award");
+    let again = scene.when(|ticket| {
+        let decision = crate::domain::decision::Decision { second_round: true, ..*decision(ticket) };
+        Command::Offer { decision: decision.into(), expert: expert("ann"), route: route(ticket, "ann", PLAN) }
+    });
+    assert!(again.is_ok());
+}
+
+#[test]
 fn an_award_without_its_stop_in_the_experts_route_is_stale() {
     let scene = Scene::new();
     let with = |edit: fn(&mut crate::domain::route::Route)| {

@@ -128,7 +128,7 @@ fn a_client_id_takes_effect_once() {
     };
     let scene = Scene::in_phase(Phase::Assigning);
     assert_eq!(scene.kinds(identified("ann", decline())), ["ticket.declined", "ticket.command_seen"]);
-    let scene = scene.did(identified("ann", decline())).did(offer("ann"));
+    let scene = scene.did(identified("ann", decline())).did(assign("ann", CHOICE));
     assert_eq!(scene.when(identified("ann", decline())), Ok(Decided::default()));
     assert_eq!(scene.ticket.phase, Phase::Assigning);
 }
