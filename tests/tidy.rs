@@ -27,11 +27,11 @@ const LAYERS: [&[&str]; 7] = [
     &["routing", "storage", "api", "tokens"],
     &["import", "notify", "travel", "crm", "billing", "knowledge", "reports", "cluster", "bench"],
     &["actors"],
-    &["load"],
+    &["load", "sim"],
     &["http", "cli"],
     WIRING,
 ];
-const WIRING: &[&str] = &["main", "app", "sim", "lib"];
+const WIRING: &[&str] = &["main", "app", "lib"];
 
 /// Subcommands that start the whole product: part of the wiring, although they lie with the others.
 const WIRING_FILES: [&str; 5] =

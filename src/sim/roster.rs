@@ -32,6 +32,9 @@ const SHIFTS: [&str; 10] = [
 const HOLDERS: usize = 3;
 /// Skills that one expert learns at most, however much is asked for.
 const MOST_SKILLS: usize = 8;
+/// So many times the experts that a skill's tickets would keep busy on average: they come in bursts,
+/// and its holders are asked for other things, too.
+const MARGIN: f64 = 4.0;
 /// Every skill asked for in a region is held by somebody there or in so many of the nearest ones.
 const NEAR: usize = 4;
 const LEVELS: [f64; 3] = [0.6, 0.3, 0.1];
@@ -42,8 +45,9 @@ pub struct Demand {
     regions: BTreeMap<RegionId, f64>,
     /// Tickets, and the highest level asked for.
     skills: BTreeMap<Skill, (f64, Level)>,
-    /// Which skills are asked for where.
-    local: BTreeSet<(RegionId, Skill)>,
+    /// Tickets by where they are and what they need.
+    local: BTreeMap<(RegionId, Skill), f64>,
+    tickets: f64,
 }
 
 impl Demand {
@@ -57,10 +61,13 @@ impl Demand {
             let needs = if arrival.new.skills.is_empty() { fallback() } else { arrival.new.skills.clone() };
             let region = arrival.new.place.and_then(|place| index.locate(place, reach_m).0);
             for SkillLevel { skill, level } in needs {
-                demand.local.extend(region.clone().map(|region| (region, skill.clone())));
+                if let Some(region) = &region {
+                    *demand.local.entry((region.clone(), skill.clone())).or_default() += 1.0;
+                }
                 let entry = demand.skills.entry(skill).or_insert((0.0, level));
                 *entry = (entry.0 + 1.0, entry.1.max(level));
             }
+            demand.tickets += 1.0;
             if let Some(region) = region {
                 *demand.regions.entry(region).or_default() += 1.0;
             }
@@ -88,10 +95,14 @@ pub fn generate(count: usize, seed: u64, regions: &[RegionDraft], demand: &Deman
         })
         .collect();
     let near = neighbourhoods(regions);
-    for (region, skill) in &demand.local {
+    // The most asked for first: who has learnt enough learns no more.
+    let mut local: Vec<_> = demand.local.iter().collect();
+    local.sort_by(|a, b| b.1.total_cmp(a.1).then(a.0.cmp(b.0)));
+    for ((region, skill), tickets) in local {
         if let (Some(near), Some((_, level))) = (near.get(region), demand.skills.get(skill)) {
             let nearby = |expert: &ExpertDraft| expert.region.as_ref().is_some_and(|home| near.contains(home));
-            cover(&mut experts, skill, *level, 1, &nearby);
+            let holders = (MARGIN * tickets * count as f64 / demand.tickets).ceil() as usize;
+            cover(&mut experts, skill, *level, holders.max(1), &nearby);
         }
     }
     for (skill, (_, level)) in &demand.skills {

@@ -14,7 +14,7 @@ use super::{
     files::io_fault,
     history::each_record,
     hot::Hot,
-    journal::{Archive, Journal, JournalOptions, RedbJournal},
+    journal::{Archive, Journal, JournalError, JournalOptions, RedbJournal},
     numbers::{Numbers, Taken},
     overlay::Overlay,
     row::Stamp,
@@ -58,18 +58,38 @@ pub(super) fn recover(options: StoreOptions) -> Result<Recovered, Fault> {
     let journal_dir = dir.join("journal");
     fs::create_dir_all(&dir).map_err(|error| io_fault(&dir, "make the folder", &error))?;
     let fresh = !holds_anything(&journal_dir)?;
-    let keys = KeyFile::open(&options.data, KeyOptions { seed: options.seed, create: fresh })?;
-    let journal = RedbJournal::open(
-        &journal_dir,
-        JournalOptions {
-            segment_bytes: options.segment_bytes,
-            relaxed: options.durability == Durability::Disposable,
-            cache_bytes: options.cache_bytes / 4,
-        },
-    )?;
+    let open_keys = || KeyFile::open(&options.data, KeyOptions { seed: options.seed, create: fresh });
+    let open_journal = || RedbJournal::open(&journal_dir, journal_options(&options));
+    let (keys, journal) = if fresh {
+        // Keys first: a journal without its keys would be refused at the next open.
+        (open_keys()?, open_journal()?)
+    } else {
+        together(open_keys, open_journal)?
+    };
     let cache_bytes = options.cache_bytes / 4 * 3;
     let archive = Some((journal.archive(), options));
     recover_with(Box::new(journal), archive, &dir, cache_bytes, Sealer::new(keys))
+}
+
+fn journal_options(options: &StoreOptions) -> JournalOptions {
+    JournalOptions {
+        segment_bytes: options.segment_bytes,
+        relaxed: options.durability == Durability::Disposable,
+        cache_bytes: options.cache_bytes / 4,
+    }
+}
+
+/// A million people's keys and a large segment take a tenth of a second each.
+fn together(
+    keys: impl FnOnce() -> Result<KeyFile, Fault> + Send,
+    journal: impl FnOnce() -> Result<RedbJournal, JournalError>,
+) -> Result<(KeyFile, RedbJournal), Fault> {
+    std::thread::scope(|scope| {
+        let keys = scope.spawn(keys);
+        let journal = journal();
+        let keys = keys.join().map_err(|_| Fault { what: "opening it panicked".into(), place: "keys".into() })?;
+        Ok((keys?, journal?))
+    })
 }
 
 /// Recovery over any journal.

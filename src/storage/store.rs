@@ -180,7 +180,8 @@ impl Store {
     }
 
     /// `hear` is called with the states of every commit, in order, after it is durable.
-    /// Runs on the committing thread and must not wait. A later hook replaces the earlier one.
+    /// Runs on the writer's thread (the caller's in a disposable store) and must not wait, nor commit. A later hook
+    /// replaces the earlier one.
     pub fn on_commit(&self, hear: Hear) {
         *write(&self.core().hear) = Some(hear);
     }

@@ -268,13 +268,18 @@ impl Writer {
         }
         group.last_seq = seq - 1;
         self.core.backlog.fetch_add(group.moved.len(), Ordering::Relaxed);
-        self.core.set_head(self.journal.head());
-        if let Some(hear) = &*read(&self.core.hear) {
-            let states: Vec<State> = group.moved.iter().map(|moved| moved.state.clone()).collect();
-            hear(&states);
-        }
+        let hear = read(&self.core.hear);
+        let states = hear.as_ref().map(|_| group.moved.iter().map(|moved| moved.state.clone()).collect::<Vec<_>>());
         // Waits when the snapshots are far behind. Without them the fatal hook is at work already.
         let _ = self.snapshots.send(Message::Group(group));
+        // Only now: whoever sees the head and then flushes finds all up to it in the snapshots.
+        self.core.set_head(self.journal.head());
+        if let (Some(hear), Some(states)) = (&*hear, states) {
+            // Whoever listens must not be able to stop the journal.
+            if catch_unwind(AssertUnwindSafe(|| hear(&states))).is_err() {
+                tracing::error!("a listener panicked over a commit");
+            }
+        }
     }
 
     fn publish_state(&mut self, state: State, last_seq: Seq, fresh: bool) -> Moved {

@@ -26,7 +26,7 @@ use crate::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 
 /// Visits in one auction round.
@@ -52,7 +52,7 @@ impl Dispatcher {
         let Some(world) = &mut self.world else { return false };
         let (scope, numbers) = world.queue.next(VISITS_PER_ROUND);
         let mut round = Round {
-            id: self.next_round,
+            id: self.handle.rounds.fetch_add(1, Ordering::Relaxed) + 1,
             at: now,
             scope,
             contests: Vec::new(),
@@ -60,7 +60,6 @@ impl Dispatcher {
             pending: BTreeSet::new(),
             deadline: None,
         };
-        self.next_round += 1;
         let (mut early, mut refused): (Vec<TicketNumber>, Vec<TicketNumber>) = (Vec::new(), Vec::new());
         for number in numbers {
             let Some(entry) = world.queue.peek(number) else { continue };

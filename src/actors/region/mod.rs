@@ -55,6 +55,8 @@ pub(super) struct Handle {
     parked: Mutex<Option<String>>,
     /// For the metrics.
     pub(super) queued: AtomicU64,
+    /// Auction rounds ever: a restarted dispatcher must not take bids for its predecessor's.
+    rounds: AtomicU64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +76,7 @@ impl Handle {
             timing: AtomicBool::new(false),
             parked: Mutex::new(None),
             queued: AtomicU64::new(0),
+            rounds: AtomicU64::new(0),
         }
     }
 
@@ -128,7 +131,6 @@ pub(super) struct Dispatcher {
     world: Option<World>,
     early: Vec<Msg>,
     round: Option<Round>,
-    next_round: u64,
     /// Somebody got room: the next round is worth holding at once.
     roomy: bool,
     resume: Option<tokio::task::AbortHandle>,
@@ -191,7 +193,6 @@ impl Dispatcher {
             world: None,
             early: Vec::new(),
             round: None,
-            next_round: 1,
             roomy: false,
             resume: None,
             alarm: None,
