@@ -36,6 +36,8 @@ cpu() { awk -v hz="$(getconf CLK_TCK)" '{ print ($14 + $15) / hz }' "/proc/$1/st
 start() {
     local log=$1
     shift
+    # Emptied first: the line of the server before must not be taken for this one's.
+    : >"$log"
     "$@" >"$log" 2>"$log.err" &
     server=$!
     until url=$(sed -n 's/^listening on //p' "$log") && [ -n "$url" ]; do

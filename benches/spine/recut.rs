@@ -46,7 +46,7 @@ pub(crate) fn measure(options: &Options) {
     thread::sleep(STEP);
     let (mut staff, mut admin) = (server.client(&clerk), server.client(&admin));
     let mut edits = Samples::default();
-    let added = add_region_and_experts(&mut admin, &mut edits);
+    let refused = add_region_and_experts(&mut admin, &mut edits);
     thread::sleep(STEP);
     let before = tickets_of(&mut staff, CUT);
     let cut = timed(&mut edits, || {
@@ -65,7 +65,7 @@ pub(crate) fn measure(options: &Options) {
     let IntakeReport { acked, per_s, p99_ms, errors, .. } = report;
     let failures = errors
         + moved as u64
-        + u64::from(added > 0)
+        + refused.len() as u64
         + u64::from(cut != 200)
         + u64::from(!stayed || !ended_well)
         + u64::from(audit["ok"] != true);
@@ -75,7 +75,7 @@ pub(crate) fn measure(options: &Options) {
         against: None,
         to_reach: "0",
         detail: json!({
-            "tickets": acked, "per_s": per_s, "p99_ms": p99_ms, "errors": errors, "edits_refused": added, "cut_status": cut,
+            "tickets": acked, "per_s": per_s, "p99_ms": p99_ms, "errors": errors, "edits_refused": refused, "cut_status": cut,
             "open_before_the_cut": before.len(), "of_them_moved": moved, "tickets_of_the_new_region": in_new,
             "edit_ms": edits.json(), "restarted": !stayed, "audit": audit,
         }),
@@ -117,16 +117,18 @@ fn halved() -> String {
     json!({ "geometry": rectangle(west, west.midpoint(east)) }).to_string()
 }
 
-/// The eastern half becomes a region of its own. How many calls were refused.
-fn add_region_and_experts(admin: &mut Client, edits: &mut Samples) -> usize {
+/// The eastern half becomes a region of its own. What was answered to calls that were refused.
+fn add_region_and_experts(admin: &mut Client, edits: &mut Samples) -> Vec<Value> {
     let (west, east) = edges(CUT);
     let region = json!({
         "id": "annexe", "name": "Annexe", "time_zone": "America/New_York", "geometry": rectangle(west.midpoint(east), east),
     });
-    let mut refused = 0;
+    let mut refused = Vec::new();
     let mut post = |path: &str, body: &Value| {
-        let status = timed(edits, || admin.post(path, &body.to_string()).unwrap().status);
-        refused += usize::from(status != 201);
+        let answer = timed(edits, || admin.post(path, &body.to_string()).unwrap());
+        if answer.status != 201 {
+            refused.push(answer.json());
+        }
     };
     post("/v1/regions", &region);
     for nth in 0..EXPERTS {

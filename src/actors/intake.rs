@@ -52,9 +52,9 @@ impl Atlas {
         if let Some(sheet) = &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
             return sheet.clone();
         }
-        let sheet = Arc::new(Sheet::new(store));
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(sheet.clone());
-        sheet
+        // Made under the lock, so that an edit that comes meanwhile outdates it, and made once.
+        let mut slot = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        slot.get_or_insert_with(|| Arc::new(Sheet::new(store))).clone()
     }
 }
 

@@ -239,6 +239,8 @@ async fn put_region(
         let state = before.clone().map(State::Region);
         let thing = Thing::Region(draft.id.clone());
         if let Some(State::Region(written)) = write(tree, draft.id.clone(), thing, state, fact, caller).await? {
+            // Who got an answer finds the region at once, not when the herald has come round.
+            tree.atlas.outdated();
             return Ok((written, before.is_none()));
         }
     }
