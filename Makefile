@@ -42,7 +42,8 @@ unit: tools
 	$(CARGO) test $(FAULTS)
 
 soak: tools
-	CALLOUT_SOAK_TICKETS=$${SOAK_TICKETS:-30000} $(CARGO) test $(FAULTS) --test processes -- --nocapture
+	$(CARGO) build --release --locked
+	CALLOUT_BINARY=$(CURDIR)/target/release/callout CALLOUT_SOAK_TICKETS=$${SOAK_TICKETS:-30000} $(CARGO) test $(FAULTS) --test processes -- --nocapture
 
 storm: tools
 	CALLOUT_STORM_SECONDS=$${STORM_SECONDS:-120} $(CARGO) test $(FAULTS) --test promises -- storm --nocapture

@@ -6,7 +6,10 @@ use std::{
     process::{Child, ChildStdout, Command, Output, Stdio},
 };
 
-const BINARY: &str = env!("CARGO_BIN_EXE_callout");
+/// The binary under test: of this build, or `CALLOUT_BINARY` (a soak runs the release build).
+fn binary() -> std::ffi::OsString {
+    std::env::var_os("CALLOUT_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_callout").into())
+}
 
 pub struct Server {
     child: Child,
@@ -22,7 +25,7 @@ impl Server {
     }
 
     pub fn start_with(data: &Path, environment: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(BINARY)
+        let mut child = Command::new(binary())
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .envs(environment.iter().copied())
@@ -75,7 +78,7 @@ fn log_of(data: &Path) -> Stdio {
 
 /// Runs a subcommand to its end.
 pub fn callout(arguments: &[&str]) -> Output {
-    Command::new(BINARY).args(arguments).stdin(Stdio::null()).output().expect("the binary runs")
+    Command::new(binary()).args(arguments).stdin(Stdio::null()).output().expect("the binary runs")
 }
 
 /// Runs a subcommand that must succeed; its stdout.
