@@ -6,7 +6,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, OnceLock, PoisonError, Weak,
-        atomic::{AtomicI64, AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering},
     },
     time::Instant,
 };
@@ -38,6 +38,8 @@ pub(super) struct Pulse {
     pub(super) role: Role,
     /// Monotonic milliseconds when the present message was begun; 0 while idle.
     busy_since: AtomicI64,
+    /// A commit is awaited.
+    storing: AtomicBool,
     /// When the last message was done (or the actor made).
     idle_since: AtomicI64,
     cell: OnceLock<ActorCell>,
@@ -71,6 +73,39 @@ pub(super) fn monotonic_ms() -> i64 {
     i64::try_from(start.elapsed().as_millis()).unwrap_or(i64::MAX) + 1
 }
 
+tokio::task_local! {
+    /// The pulse of the actor that is handling a message in this task.
+    static OWN: Arc<Pulse>;
+}
+
+/// While it lives, the actor waits for the journal: slow is the disk then, not the actor.
+pub(super) struct ForTheJournal(Option<Arc<Pulse>>);
+
+impl ForTheJournal {
+    pub(super) fn begin() -> Self {
+        let own = OWN.try_with(Arc::clone).ok();
+        if let Some(pulse) = &own {
+            pulse.storing.store(true, Ordering::Release);
+        }
+        Self(own)
+    }
+}
+
+impl Drop for ForTheJournal {
+    fn drop(&mut self) {
+        if let Some(pulse) = &self.0 {
+            pulse.storing.store(false, Ordering::Release);
+            // What comes after the wait is judged anew.
+            pulse.busy_since.store(monotonic_ms(), Ordering::Release);
+        }
+    }
+}
+
+/// Runs a handler so that its commits know whose they are.
+pub(super) async fn own<T>(pulse: &Arc<Pulse>, handling: impl Future<Output = T>) -> T {
+    OWN.scope(pulse.clone(), handling).await
+}
+
 impl Pulse {
     pub(super) fn beat(&self) -> Beat<'_> {
         self.busy_since.store(monotonic_ms(), Ordering::Release);
@@ -90,10 +125,11 @@ impl Pulse {
         self.suspicion.fetch_max(suspicion as u8, Ordering::AcqRel) >= suspicion as u8
     }
 
-    /// Milliseconds spent on the present message; None while idle.
+    /// Milliseconds spent on the present message; None while idle or waiting for the journal (whose
+    /// callers have a patience of their own).
     pub(super) fn busy_ms(&self) -> Option<i64> {
         let since = self.busy_since.load(Ordering::Acquire);
-        (since != 0).then(|| monotonic_ms() - since)
+        (since != 0 && !self.storing.load(Ordering::Acquire)).then(|| monotonic_ms() - since)
     }
 
     /// Milliseconds without any message; None while handling one.
@@ -112,6 +148,7 @@ impl Pulses {
         let pulse = Arc::new(Pulse {
             role,
             busy_since: AtomicI64::new(0),
+            storing: AtomicBool::new(false),
             idle_since: AtomicI64::new(monotonic_ms()),
             cell: OnceLock::new(),
             suspicion: AtomicU8::new(0),

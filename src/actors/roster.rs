@@ -3,7 +3,7 @@
 use super::{
     failure::Failure,
     region,
-    service::{Caller, ExpertDraft, RegionDraft, Service},
+    service::{Caller, ExpertDraft, RegionDraft},
     ticket::{commit, envelope},
     tree::Tree,
 };
@@ -17,9 +17,7 @@ use crate::{
         person::Private,
         place::Geometry,
         region::{Region, RegionEvent},
-        route::Stop,
         settings::RegionSettings,
-        ticket::Command,
         time::{Timestamp, zone},
     },
     storage::{Batch, Change, CommitError},
@@ -149,14 +147,12 @@ async fn amend(
     Err(overtaken())
 }
 
-pub(super) async fn retire_expert(service: &Service, id: &ExpertId, caller: &Caller) -> Result<Arc<Expert>, Failure> {
-    let expert = amend(service.tree(), id, caller, |_| Ok(ExpertEvent::Retired)).await?;
-    take_back(service, id, "the expert has retired", |_| true).await;
-    Ok(expert)
+pub(super) async fn retire_expert(tree: &Tree, id: &ExpertId, caller: &Caller) -> Result<Arc<Expert>, Failure> {
+    amend(tree, id, caller, |_| Ok(ExpertEvent::Retired)).await
 }
 
 pub(super) async fn add_absence(
-    service: &Service,
+    tree: &Tree,
     id: &ExpertId,
     kind: AbsenceKind,
     from: Timestamp,
@@ -167,9 +163,8 @@ pub(super) async fn add_absence(
         return Err(Failure::Invalid { what: "to".into(), detail: "an absence ends after it begins".into() });
     }
     let add = |expert: &Expert| Ok(ExpertEvent::AbsenceAdded(Absence { id: expert.next_absence, kind, from, to }));
-    let expert = amend(service.tree(), id, caller, add).await?;
+    let expert = amend(tree, id, caller, add).await?;
     let absence = expert.absences.last().copied().ok_or_else(overtaken)?;
-    take_back(service, id, "the expert is absent", |stop| stop.planned_start < to && stop.planned_end > from).await;
     Ok(absence)
 }
 
@@ -181,17 +176,6 @@ pub(super) async fn remove_absence(tree: &Tree, id: &ExpertId, absence: u32, cal
             .ok_or_else(|| Failure::NotFound(format!("absence {absence}")))
     };
     amend(tree, id, caller, remove).await.map(|_| ())
-}
-
-/// Visits that this expert will not come to go back to the queue, at once.
-async fn take_back(service: &Service, id: &ExpertId, why: &str, affected: impl Fn(&Stop) -> bool) {
-    let Some(route) = service.store().route(id) else { return };
-    for stop in route.stops.iter().filter(|stop| !stop.started() && affected(stop)) {
-        let command = Command::Unassign { reason: why.to_owned() };
-        if let Err(failure) = service.command(stop.ticket, command, &Caller::system()).await {
-            tracing::warn!(ticket = %stop.ticket, %failure, "a visit could not be taken back");
-        }
-    }
 }
 
 pub(super) async fn write_region(

@@ -167,6 +167,7 @@ impl Service {
             region_supervisor: OnceLock::new(),
             outbox: Slot::default(),
             behind: AtomicUsize::new(0),
+            queued: Arc::default(),
             fruitless: Mutex::new(Pace::new(FRUITLESS.0, FRUITLESS.1)),
             notices: Mutex::new(Pace::new(NOTICES.0, NOTICES.1)),
             outbox_supervisor: OnceLock::new(),
@@ -226,9 +227,9 @@ impl Service {
         let carry = move || {
             while let Ok(states) = heard.recv() {
                 let Some(tree) = told.upgrade() else { return };
-                tree.behind.fetch_sub(states.len(), Ordering::Relaxed);
                 let told =
                     catch_unwind(AssertUnwindSafe(|| states.iter().for_each(|state| herald::tell(&tree, state))));
+                tree.behind.fetch_sub(states.len(), Ordering::Relaxed);
                 if told.is_err() {
                     tracing::error!("news of a commit could not be told: whoever needs them reads the store");
                 }
@@ -304,7 +305,7 @@ impl Service {
     }
 
     pub async fn retire_expert(&self, expert: &ExpertId, caller: &Caller) -> Result<Arc<Expert>, Failure> {
-        roster::retire_expert(self, expert, caller).await
+        roster::retire_expert(&self.tree, expert, caller).await
     }
 
     /// From then until then the expert is not there; what they held in it is taken back at once.
@@ -316,7 +317,7 @@ impl Service {
         to: Timestamp,
         caller: &Caller,
     ) -> Result<Absence, Failure> {
-        roster::add_absence(self, expert, kind, from, to, caller).await
+        roster::add_absence(&self.tree, expert, kind, from, to, caller).await
     }
 
     pub async fn remove_absence(&self, expert: &ExpertId, absence: u32, caller: &Caller) -> Result<(), Failure> {
@@ -414,7 +415,8 @@ impl Service {
             return Ok(None);
         }
         let permit = self.tree.permits.clone().try_acquire_owned();
-        let behind = self.tree.behind.load(Ordering::Relaxed) > BEHIND;
+        let waiting = self.tree.behind.load(Ordering::Relaxed) + self.tree.queued.load(Ordering::Relaxed);
+        let behind = waiting > BEHIND;
         permit.ok().filter(|_| !behind).map(Some).ok_or_else(|| {
             self.tree.meters.shed.add(1);
             Failure::Overloaded { retry_after_s: 1 }
@@ -429,7 +431,7 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Crash>
 
 /// Calls of doors under way at the same time; more are refused at once.
 const PERMITS: usize = 4_096;
-/// Committed states that dispatchers and timers have not heard of yet; with more, doors are closed.
+/// News and messages that actors have not handled yet; with more, doors are closed.
 const BEHIND: usize = 50_000;
 
 /// Sends a command to its ticket's actor until it was begun, within the caller's patience.
@@ -440,8 +442,8 @@ pub(super) async fn ask(
     caller: &Caller,
 ) -> Result<Opened, Failure> {
     let shared = Arc::new(caller.clone());
-    let before = tree.store.ticket(number).map_err(Failure::from)?;
-    let before = before.ok_or_else(|| Failure::NotFound(format!("ticket {number}")))?;
+    let known = tree.store.ticket(number).map_err(Failure::from)?;
+    known.ok_or_else(|| Failure::NotFound(format!("ticket {number}")))?;
     for _ in 0..8 {
         let (reply, answer) = Reply::channel();
         let msg = ticket::Msg::Command { command: command.clone(), caller: shared.clone(), reply };
@@ -457,13 +459,12 @@ pub(super) async fn ask(
         match answer {
             Ok(Answer::Done(done)) => return done,
             Ok(Answer::Lost { begun: false }) => {}
-            // The actor died over it. If the ticket stands as before, it was not stored.
-            Ok(Answer::Lost { begun: true }) | Err(_) => {
-                let after = tree.store.ticket(number).map_err(Failure::from)?;
-                if after.is_none_or(|after| after.version != before.version) {
-                    return Err(Failure::OutcomeUnknown);
-                }
+            // The actor died over it, and what it sent to the journal may still be stored. With a key
+            // it can be sent again: the key is taken once.
+            Ok(Answer::Lost { begun: true }) | Err(_) if caller.idempotency.is_none() => {
+                return Err(Failure::OutcomeUnknown);
             }
+            Ok(Answer::Lost { begun: true }) | Err(_) => {}
         }
     }
     Err(Failure::Overloaded { retry_after_s: 1 })

@@ -5,15 +5,38 @@
 use super::{
     clock::{Busy, Clock},
     faults::Faults,
-    pulse::{Pulse, Role},
+    pulse::{self, Pulse, Role},
 };
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, ActorRuntime};
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 /// A message with the mark that keeps virtual time still until it is handled.
 pub(super) struct Mail<M> {
     body: M,
     _busy: Busy,
+    queued: Queued,
+}
+
+/// One message in some mailbox of the tree; doors close when there are too many.
+struct Queued(Arc<AtomicUsize>);
+
+impl Queued {
+    fn one(all: &Arc<AtomicUsize>) -> Self {
+        all.fetch_add(1, Ordering::Relaxed);
+        Self(all.clone())
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What an actor does with one message.
@@ -33,11 +56,12 @@ pub(super) struct Crash(pub(super) String);
 pub(super) struct Address<M: Send + 'static> {
     actor: ActorRef<Mail<M>>,
     clock: Clock,
+    queued: Arc<AtomicUsize>,
 }
 
 impl<M: Send + 'static> Clone for Address<M> {
     fn clone(&self) -> Self {
-        Self { actor: self.actor.clone(), clock: self.clock.clone() }
+        Self { actor: self.actor.clone(), clock: self.clock.clone(), queued: self.queued.clone() }
     }
 }
 
@@ -49,7 +73,7 @@ impl<M: Send + 'static> Address<M> {
 
     /// Sends, or gives the message back when the actor has stopped.
     pub(super) fn offer(&self, body: M) -> Result<(), Option<M>> {
-        let mail = Mail { body, _busy: self.clock.busy() };
+        let mail = Mail { body, _busy: self.clock.busy(), queued: Queued::one(&self.queued) };
         self.actor.send_message(mail).map_err(|error| match error {
             ractor::MessagingErr::SendErr(mail) => Some(mail.body),
             ractor::MessagingErr::ChannelClosed | ractor::MessagingErr::InvalidActorType => None,
@@ -83,14 +107,14 @@ struct Inside<H: Handler> {
 impl<H: Handler> Actor for Shell<H> {
     type Msg = Mail<H::Msg>;
     type State = Inside<H>;
-    type Arguments = (H, Arc<Pulse>, Clock, Faults);
+    type Arguments = (H, Arc<Pulse>, Clock, Faults, Arc<AtomicUsize>);
 
     async fn pre_start(
         &self,
         actor: ActorRef<Self::Msg>,
-        (handler, pulse, clock, faults): Self::Arguments,
+        (handler, pulse, clock, faults, queued): Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        Ok(Inside { handler, pulse, me: Address { actor, clock }, faults })
+        Ok(Inside { handler, pulse, me: Address { actor, clock, queued }, faults })
     }
 
     async fn handle(
@@ -101,8 +125,9 @@ impl<H: Handler> Actor for Shell<H> {
     ) -> Result<(), ActorProcessingErr> {
         let _beat = inside.pulse.beat();
         inside.faults.strike(&inside.pulse.role).await;
-        let Mail { body, _busy } = mail;
-        let handled = inside.handler.handle(&inside.me, body).await;
+        let Mail { body, _busy, queued } = mail;
+        drop(queued);
+        let handled = pulse::own(&inside.pulse, inside.handler.handle(&inside.me, body)).await;
         handled.map_err(|crash| ActorProcessingErr::from(crash.0))
     }
 }
@@ -116,10 +141,11 @@ pub(super) fn spawn<H: Handler>(
 ) -> Result<Address<H::Msg>, Crash> {
     let _core = tree.core.enter();
     let pulse = tree.pulses.add(role);
-    let arguments = (handler, pulse.clone(), tree.clock.clone(), tree.faults.clone());
+    let queued = tree.queued.clone();
+    let arguments = (handler, pulse.clone(), tree.clock.clone(), tree.faults.clone(), queued.clone());
     let shell = Shell(std::marker::PhantomData);
     let (actor, _) = ActorRuntime::spawn_linked_instant(None, shell, arguments, supervisor.clone())
         .map_err(|e| Crash(e.to_string()))?;
     pulse.belongs_to(actor.get_cell());
-    Ok(Address { actor, clock: tree.clock.clone() })
+    Ok(Address { actor, clock: tree.clock.clone(), queued })
 }

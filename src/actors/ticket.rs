@@ -4,6 +4,7 @@
 
 use super::{
     failure::Failure,
+    pulse::ForTheJournal,
     region,
     reply::Reply,
     service::{Caller, Opened},
@@ -341,6 +342,7 @@ pub(super) async fn commit(tree: &Tree, batch: Batch, caller: &Caller) -> Result
     if tree.clock.is_virtual() {
         return commit.await.map(|_| ());
     }
+    let _waiting = ForTheJournal::begin();
     match tokio::time::timeout(caller.patience, commit).await {
         Ok(done) => done.map(|_| ()),
         Err(_) => Err(CommitError::OutcomeUnknown),

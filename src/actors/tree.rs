@@ -50,6 +50,8 @@ pub(super) struct Tree {
     pub(super) outbox: Slot<outbox::Msg>,
     /// Committed states that are still on their way to dispatchers and timers.
     pub(super) behind: AtomicUsize,
+    /// Messages in all mailboxes.
+    pub(super) queued: Arc<AtomicUsize>,
     /// Auction rounds that lead nowhere, all regions together.
     pub(super) fruitless: Mutex<Pace>,
     /// Messages to customers: what a gateway takes, and a flood must not crowd out intake.
@@ -62,7 +64,7 @@ pub(super) struct Tree {
 /// Rounds that lead nowhere: at once, and a second.
 pub(super) const FRUITLESS: (i64, i64) = (100, 40);
 /// Messages to customers: at once, and a second.
-pub(super) const NOTICES: (i64, i64) = (400, 200);
+pub(super) const NOTICES: (i64, i64) = (1_000, 500);
 
 impl Tree {
     pub(super) fn fruitless<T>(&self, turn: impl FnOnce(&mut Pace) -> T) -> T {

@@ -8,7 +8,7 @@ use super::{
     decision::{Decision, Verdict},
     ids::{ExpertId, RegionId, TicketNumber},
     route::{Route, Stop, StopState},
-    ticket::{Phase, Step, Ticket, TicketEvent},
+    ticket::{Phase, Step, Ticket, TicketEvent, Timer, TimerKind},
     time::Timestamp,
 };
 use serde::Serialize;
@@ -186,7 +186,9 @@ pub fn unhurried(route: &Route, overlap: impl FnOnce(&Route) -> Option<(Stop, St
 /// P6: no deadline of this state has been due for longer than `bound_s` at `now`.
 #[must_use]
 pub fn on_time(ticket: &Ticket, now: Timestamp, bound_s: i64) -> Vec<Violation> {
-    let overdue = ticket.timers().into_iter().filter(|timer| now.since_s(timer.due) > bound_s);
+    // Messages to customers keep the pace of their gateway; they are owed, but promised for no moment.
+    let promised = |timer: &Timer| !matches!(timer.kind, TimerKind::Notice(_));
+    let overdue = ticket.timers().into_iter().filter(promised).filter(|timer| now.since_s(timer.due) > bound_s);
     overdue
         .map(|timer| Violation::new("P6", &ticket.number, format!("{:?} was due {}", timer.kind, timer.due)))
         .collect()

@@ -12,9 +12,10 @@ use super::{
 use crate::{
     api::{FieldProblem, Problem, TicketView, new_ticket, words},
     domain::{
-        ids::{CustomerId, ExpertId, RegionId, TicketNumber},
+        fact::Fact,
+        ids::{CustomerId, ExpertId, RegionId, Thing, TicketNumber},
         intake::NewTicket,
-        ticket::{Phase, Role, Ticket},
+        ticket::{Phase, Role, Ticket, TicketEvent},
         time::Timestamp,
     },
     storage::{Fault, TicketPage, TicketQuery},
@@ -77,6 +78,25 @@ pub(super) async fn known(shared: &Shared, session: &Session, text: &str) -> Res
     if session.sees(&ticket) { Ok(ticket) } else { Err(not_found(format_args!("ticket {}", ticket.number))) }
 }
 
+/// A ticket that the expert sees, or that was offered or assigned to them at some time. Others do not
+/// exist for them.
+pub(super) async fn once_theirs(shared: &Shared, session: &Session, text: &str) -> Result<Arc<Ticket>, Refused> {
+    let ticket = existing(shared, text).await?;
+    if session.sees(&ticket) {
+        return Ok(ticket);
+    }
+    let (store, thing) = (shared.service.store().clone(), Thing::Ticket(ticket.number));
+    let history = blocking(move || store.history(&thing)).await??;
+    let theirs = |fact: &Fact| match fact {
+        Fact::Ticket(TicketEvent::Offered { expert, .. } | TicketEvent::Assigned { expert, .. }) => {
+            expert.as_str() == session.claims.subject
+        }
+        _ => false,
+    };
+    let once = history.iter().any(|recorded| theirs(&recorded.fact));
+    once.then_some(ticket).ok_or_else(|| not_found(format_args!("ticket {text}")))
+}
+
 pub(super) async fn show(State(shared): State<Context>, session: Session, Path(number): Path<String>) -> Reply {
     let ticket = known(&shared, &session, &number).await?;
     Ok(show_ticket(&ticket, StatusCode::OK, &session))
@@ -124,7 +144,9 @@ fn wanted(session: &Session, uri: &Uri) -> Result<Wanted, Refused> {
         customer: query.parsed("customer", CustomerId::parse),
         expert: query.parsed("expert", ExpertId::parse),
         opened_after: query.parsed("opened_after", Timestamp::parse),
-        cursor: query.text("cursor"),
+        cursor: query.parsed("cursor", |text: &str| {
+            crate::storage::is_cursor(text).then(|| text.to_owned()).ok_or("not a cursor of a list")
+        }),
         limit: query.limit(),
     };
     query.finish()?;

@@ -42,5 +42,6 @@ pub use batch::{Batch, Change, Claim, ClaimKey, CommitError, Committed, Envelope
 pub use core::Hear;
 pub use keys::{KeyFile, KeyOptions, KeyState};
 pub use lock::DataLock;
+pub use query::is_cursor;
 pub use seal::{SealCtx, Sealer};
 pub use store::{Durability, Store, StoreOptions, TicketPage, TicketQuery};

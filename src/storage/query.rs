@@ -238,6 +238,12 @@ fn cursor(position: Position) -> String {
     })
 }
 
+/// Whether a text can be a list's cursor.
+#[must_use]
+pub fn is_cursor(text: &str) -> bool {
+    parse_cursor(text).is_ok()
+}
+
 fn parse_cursor(text: &str) -> Result<Position, Fault> {
     let bytes: Option<Vec<u8>> = (0..text.len())
         .step_by(2)

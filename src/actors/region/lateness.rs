@@ -16,6 +16,8 @@ use crate::{
 
 /// A plan may be overtaken by this much before it is re-timed, and then again after this much more.
 pub(super) const LATE_GRACE_S: i64 = 300;
+/// Routes re-timed in one turn: each is a commit, and others wait for the mailbox.
+const PER_TURN: usize = 8;
 
 impl Dispatcher {
     pub(super) fn set_alarm(&mut self, me: &Address<Msg>) {
@@ -33,7 +35,7 @@ impl Dispatcher {
     pub(super) async fn late(&mut self, me: &Address<Msg>) {
         self.alarm = None;
         let now = self.tree.clock.now();
-        loop {
+        for _ in 0..PER_TURN {
             let Some(world) = &mut self.world else { return };
             let Some((at, expert)) = world.moments.first().cloned() else { break };
             if at > now {

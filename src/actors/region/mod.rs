@@ -27,7 +27,7 @@ use crate::{
         expert::Expert,
         ids::{ExpertId, RegionId, TicketNumber},
         region::Region,
-        route::Route,
+        route::{Route, Stop},
         ticket::{Command, Ticket},
         time::Timestamp,
     },
@@ -201,7 +201,11 @@ impl Dispatcher {
     }
 
     async fn loaded(&mut self, me: &Address<Msg>, loaded: Loaded) {
-        self.world = Some(loaded.into_world());
+        let world = loaded.into_world();
+        for (expert, _) in world.experts.values() {
+            take_back(&self.tree, expert);
+        }
+        self.world = Some(world);
         for early in std::mem::take(&mut self.early) {
             self.act(me, early).await;
         }
@@ -250,6 +254,7 @@ impl Dispatcher {
             world.experts.insert(expert.id.clone(), (expert.clone(), route));
         }
         world.candidates = None;
+        take_back(&self.tree, expert);
         self.wake(expert, 8 * WAKE);
     }
 
@@ -309,4 +314,17 @@ pub(super) fn escalation(
     at: Timestamp,
 ) -> crate::domain::decision::Escalation {
     crate::domain::decision::Escalation { at, reason, ruled: rules.iter().map(|(r, n)| (*r, *n)).collect() }
+}
+
+/// Visits that an expert will not come to go back to the queue: whatever became of the call that said
+/// so, the profile says it too.
+fn take_back(tree: &Arc<Tree>, expert: &Expert) {
+    let Some(route) = tree.store.route(&expert.id) else { return };
+    let away = |stop: &&Stop| {
+        expert.retired || expert.absences.iter().any(|a| stop.planned_start < a.to && stop.planned_end > a.from)
+    };
+    for stop in route.stops.iter().filter(|stop| !stop.started()).filter(away) {
+        let reason = if expert.retired { "the expert has retired" } else { "the expert is absent" };
+        send(tree, stop.ticket, Command::Unassign { reason: reason.to_owned() }, Reply::nobody());
+    }
 }

@@ -54,8 +54,11 @@ impl Sla {
     #[must_use]
     pub fn after_pause(mut self, paused: Timestamp, resumed: Timestamp, calendar: Option<&Calendar>) -> Self {
         for clock in [&mut self.respond, &mut self.resolve] {
-            if clock.running() {
-                let left_s = Calendar::between(calendar, paused, clock.due);
+            if clock.running() && calendar.is_none() {
+                clock.due = clock.due.plus_ms(resumed.since_ms(paused).max(0));
+            } else if clock.running() {
+                // Rounded up: a pause never shortens a clock.
+                let left_s = Calendar::between(calendar, paused, clock.due.plus_ms(999));
                 clock.due = Calendar::add(calendar, resumed, left_s);
             }
         }
