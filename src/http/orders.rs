@@ -35,8 +35,8 @@ pub(super) async fn order(
     };
     let ticket = match input.session.role() {
         // What an expert did offline must reach a ticket that was taken from them meanwhile: it is
-        // refused with why, and their notes are kept.
-        Role::Expert => tickets::once_theirs(&shared, &input.session, &number).await?,
+        // refused with why, and their notes are kept. Whoever never had it is told `not_yours`.
+        Role::Expert => tickets::existing(&shared, &number).await?,
         _ => tickets::known(&shared, &input.session, &number).await?,
     };
     let _turn = shared.running.turn(&input.caller).await;

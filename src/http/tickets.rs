@@ -12,10 +12,9 @@ use super::{
 use crate::{
     api::{FieldProblem, Problem, TicketView, new_ticket, words},
     domain::{
-        fact::Fact,
-        ids::{CustomerId, ExpertId, RegionId, Thing, TicketNumber},
+        ids::{CustomerId, ExpertId, RegionId, TicketNumber},
         intake::NewTicket,
-        ticket::{Phase, Role, Ticket, TicketEvent},
+        ticket::{Phase, Role, Ticket},
         time::Timestamp,
     },
     storage::{Fault, TicketPage, TicketQuery},
@@ -76,25 +75,6 @@ pub(super) async fn existing(shared: &Shared, text: &str) -> Result<Arc<Ticket>,
 pub(super) async fn known(shared: &Shared, session: &Session, text: &str) -> Result<Arc<Ticket>, Refused> {
     let ticket = existing(shared, text).await?;
     if session.sees(&ticket) { Ok(ticket) } else { Err(not_found(format_args!("ticket {}", ticket.number))) }
-}
-
-/// A ticket that the expert sees, or that was offered or assigned to them at some time. Others do not
-/// exist for them.
-pub(super) async fn once_theirs(shared: &Shared, session: &Session, text: &str) -> Result<Arc<Ticket>, Refused> {
-    let ticket = existing(shared, text).await?;
-    if session.sees(&ticket) {
-        return Ok(ticket);
-    }
-    let (store, thing) = (shared.service.store().clone(), Thing::Ticket(ticket.number));
-    let history = blocking(move || store.history(&thing)).await??;
-    let theirs = |fact: &Fact| match fact {
-        Fact::Ticket(TicketEvent::Offered { expert, .. } | TicketEvent::Assigned { expert, .. }) => {
-            expert.as_str() == session.claims.subject
-        }
-        _ => false,
-    };
-    let once = history.iter().any(|recorded| theirs(&recorded.fact));
-    once.then_some(ticket).ok_or_else(|| not_found(format_args!("ticket {text}")))
 }
 
 pub(super) async fn show(State(shared): State<Context>, session: Session, Path(number): Path<String>) -> Reply {

@@ -302,7 +302,7 @@ impl Bed {
                 verdict: Verdict::Bid(bid),
             }],
             winner: Some(ann.clone()),
-            second_round: false,
+            second_round: ticket.visit.refused_by.contains(&ann),
         };
         let changed = Fact::Route(RouteEvent::Changed {
             cause: RouteCause::Award,
