@@ -26,7 +26,7 @@ use std::{
 use tokio::runtime::Runtime;
 
 pub(crate) fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).max_blocking_threads(4).enable_all().build().unwrap()
 }
 
 /// Opens the data durably and starts the tree; regions may still be recovering.

@@ -17,6 +17,9 @@ use std::{
 };
 use tokio::runtime::Runtime;
 
+/// Regions read back at the same time when the process starts.
+const READERS: usize = 4;
+
 /// Why it did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -59,6 +62,8 @@ impl Core {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(settings.server.core_threads)
             .thread_name("core")
+            // A hundred at once would starve the first ticket, and the allocator keeps memory per thread.
+            .max_blocking_threads(READERS)
             .enable_all()
             .build()?;
         let service = runtime.block_on(Service::start(store, options))?;
