@@ -5,7 +5,8 @@
 //!         [--tickets N] [--regions N] [--experts N] [--open N] [--closed N]
 //!
 //! Must hold: loads are bounded in count and time; ceilings are measured in the same run, on the same
-//! disk. `restart`, `passivated` and `memory` share one made data directory below `--dir` and keep it.
+//! disk. `restart`, `passivated` and `memory` share one made data directory below `--dir` (by default in cargo's
+//! `target/tmp`) and keep it: one run at a time.
 
 #![allow(clippy::unwrap_used, reason = "a bench ends at the first surprise")]
 #![allow(clippy::disallowed_methods, reason = "a bench measures and waits in real time")]
@@ -40,8 +41,12 @@ pub(crate) struct Options {
 impl Options {
     /// The row's name and how to measure it. Unknown flags (cargo adds `--bench`) are ignored.
     fn from_args() -> (String, Self) {
-        let mut options =
-            Self { dir: std::env::temp_dir().join("callout-spine"), runs: 5, tickets: 0, size: Size::FULL };
+        let mut options = Self {
+            dir: PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("spine"),
+            runs: 5,
+            tickets: 0,
+            size: Size::FULL,
+        };
         let mut row = String::new();
         let mut args = std::env::args().skip(1);
         while let Some(arg) = args.next() {
