@@ -246,7 +246,7 @@ impl<'a> Replay<'a> {
         if !moved && !touched.iter().any(lacks) {
             return Ok(Vec::new());
         }
-        let base = self.newest_row(number, &touched)?;
+        let base = self.newest(number, &touched, placed.head.also.is_some())?;
         let fresh = base.is_none() && placed.head.base == 0;
         let thing = &placed.head.thing;
         let (state, last_seq) = self.fold(thing, base, frame, placed)?;
@@ -263,16 +263,23 @@ impl<'a> Replay<'a> {
         Ok(touched.into_iter().map(|region| to(Some(region))).collect())
     }
 
-    /// The newest state any file or the overlay has: after a crash in the middle of a handover
-    /// two files may have one, or none.
-    fn newest_row(&self, number: TicketNumber, touched: &BTreeSet<RegionId>) -> Result<Option<(State, Seq)>, Fault> {
-        if let Some(entry) = self.core.overlay.ticket(number) {
-            return Ok(Some((State::Ticket(entry.ticket), entry.last_seq)));
+    /// The newest state that the overlay or a file in question has. After a crash in the middle of a
+    /// handover two files may have a row, or none; and where the ticket moved to may be ahead of what
+    /// was replayed here, with nothing more of it to be replayed: so a move asks the files again.
+    fn newest(
+        &self,
+        number: TicketNumber,
+        touched: &BTreeSet<RegionId>,
+        moved: bool,
+    ) -> Result<Option<(State, Seq)>, Fault> {
+        let replayed = self.core.overlay.ticket(number).map(|entry| (Arc::clone(&entry.ticket), entry.stamp()));
+        let mut places = BTreeSet::new();
+        if moved || replayed.is_none() {
+            places.clone_from(touched);
+            places.extend(self.core.hot.whereabouts(number));
+            places.extend(self.core.hot.home(number.code));
         }
-        let mut places = touched.clone();
-        places.extend(self.core.hot.whereabouts(number));
-        places.extend(self.core.hot.home(number.code));
-        let mut newest: Option<(Arc<crate::domain::ticket::Ticket>, Stamp)> = None;
+        let mut newest = replayed;
         for file in places.iter().filter_map(|region| self.core.snapshots.region(region)) {
             let row = file.ticket(number, &self.core.sealer)?;
             if row.as_ref().map(|(_, stamp)| stamp.version) > newest.as_ref().map(|(_, stamp)| stamp.version) {

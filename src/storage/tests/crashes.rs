@@ -177,6 +177,49 @@ fn a_handover_of_which_only_one_file_knows_is_whole_again() {
     }
 }
 
+/// A crash in the middle of a round in which a ticket wandered on: whichever files were written, the
+/// directory was not, and each file may know another stretch of its way.
+#[test]
+fn a_ticket_that_wandered_is_found_at_its_end_whichever_files_were_written() {
+    const WAYS: [&[&str]; 4] =
+        [&["south", "west"], &["south", "west", "north"], &["south", "north", "west"], &["south", "north", "south"]];
+    for (way, behind) in WAYS.iter().flat_map(|way| (0..8).map(move |behind| (way, behind))) {
+        let mut bed = Bed::peopled();
+        bed.add_region("west");
+        let number = bed.open("north", 0);
+        for (minute, name) in ["north", "south", "west"].into_iter().enumerate() {
+            bed.open(name, 1 + minute as i64);
+        }
+        bed.store().flush().unwrap();
+        bed.crash();
+        let mut old = vec![bed.cell().join("directory.redb")];
+        for (bit, name) in ["north", "south", "west"].into_iter().enumerate() {
+            if behind & (1 << bit) != 0 {
+                old.push(bed.cell().join(format!("regions/{name}.redb")));
+            }
+        }
+        let old: Vec<_> = old.into_iter().map(|file| (fs::read(&file).unwrap(), file)).collect();
+        bed.restart();
+        for to in *way {
+            bed.hand_over(number, to);
+            bed.command(number, Command::Note { text: "called back".into() });
+        }
+        bed.store().flush().unwrap();
+        let before = bed.sight();
+        bed.crash();
+        for (bytes, file) in old {
+            fs::write(&file, bytes).unwrap();
+        }
+        bed.restart();
+        assert_eq!(bed.sight(), before, "way {way:?}, behind {behind:03b}");
+        bed.command(number, Command::Note { text: "and once more".into() });
+        assert_eq!(super::audits::violations(&bed), [], "way {way:?}, behind {behind:03b}");
+        bed.store().flush().unwrap();
+        bed.restart();
+        assert_eq!(super::audits::violations(&bed), [], "way {way:?}, behind {behind:03b}, later");
+    }
+}
+
 /// A crash after the regions' part of a round, before the directory's.
 #[test]
 fn a_directory_behind_its_files_learns_numbers_and_moves_and_keeps_them() {
