@@ -20,7 +20,7 @@ bin=$(bin)
 
 # The server refuses to run as root.
 as=()
-folder=$(mktemp -d "${BENCH_DIR:-/tmp}/callout-pg.XXXXXX")
+folder=$(mktemp -d -p "${BENCH_DIR:-/tmp}")
 if [ "$(id -u)" = 0 ]; then
     chown postgres "$folder"
     as=(runuser -u postgres --)

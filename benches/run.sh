@@ -11,7 +11,7 @@ seconds=${BENCH_SECONDS:-20}
 runs=${BENCH_RUNS:-3}
 clients=${BENCH_CLIENTS:-64}
 boston=${BENCH_DATA:-../shared/data}
-folder=$(mktemp -d "${BENCH_DIR:-/tmp}/callout-bench.XXXXXX")
+folder=$(mktemp -d -p "${BENCH_DIR:-/tmp}")
 server=
 
 stop() { [ -z "$server" ] || { kill "$server" 2>/dev/null && wait "$server" 2>/dev/null; server=; } || true; }

@@ -286,7 +286,7 @@ fn nothing_is_left_for_later() {
 
 #[test]
 fn no_path_of_one_machine_is_in_the_repository() {
-    // `/home/` and `/root/` only with a folder below: `/home/lat` is a pointer into an expert's JSON.
+    // People's folders only with a folder below: an expert's JSON has a pointer that begins like one.
     let homes = [["/ho", "me/"].concat(), ["/ro", "ot/"].concat()];
     let shared = ["/wo", "rk/"].concat();
     let machine_path = |line: &str| {
