@@ -17,7 +17,6 @@ use super::{
     journal::{Archive, Journal, JournalError, JournalOptions, RedbJournal},
     numbers::{Numbers, Taken},
     overlay::Overlay,
-    row::Stamp,
     snapshot::{
         Found, History, Loaded, Snapshots,
         rounds::{Group, Moved, Rounds},
