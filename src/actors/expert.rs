@@ -23,8 +23,6 @@ use std::sync::Arc;
 pub(super) enum Msg {
     /// What would these visits cost you? Answered with [`region::Msg::Bids`].
     Bid(Arc<BidRequest>),
-    Profile(Arc<Expert>),
-    Route(Arc<Route>),
     Position {
         place: Place,
         at: Timestamp,
@@ -61,7 +59,6 @@ pub(super) struct ExpertActor {
     id: ExpertId,
     tree: Arc<Tree>,
     position: Option<(Place, Timestamp)>,
-    known: Option<(Arc<Expert>, Arc<Route>)>,
 }
 
 /// A position older than this says nothing about where to start from.
@@ -73,20 +70,6 @@ impl Handler for ExpertActor {
     async fn handle(&mut self, _: &Address<Msg>, msg: Msg) -> Result<(), Crash> {
         match msg {
             Msg::Bid(request) => self.bid(&request),
-            Msg::Profile(profile) => {
-                if let Some((known, _)) = &mut self.known
-                    && known.version < profile.version
-                {
-                    *known = profile;
-                }
-            }
-            Msg::Route(route) => {
-                if let Some((_, known)) = &mut self.known
-                    && known.version < route.version
-                {
-                    *known = route;
-                }
-            }
             Msg::Position { place, at } => self.position = Some((place, at)),
         }
         Ok(())
@@ -95,11 +78,14 @@ impl Handler for ExpertActor {
 
 impl ExpertActor {
     pub(super) fn new(id: ExpertId, tree: Arc<Tree>) -> Self {
-        Self { id, tree, position: None, known: None }
+        Self { id, tree, position: None }
     }
 
-    fn bid(&mut self, request: &BidRequest) {
-        let Some((profile, route)) = self.load() else { return };
+    fn bid(&self, request: &BidRequest) {
+        // From the store each time: a bid on what was true a moment ago is an award that fails.
+        let (Some(profile), Some(route)) = (self.tree.store.expert(&self.id), self.tree.store.route(&self.id)) else {
+            return;
+        };
         let now = request.at;
         let fresh = |(place, at): (Place, Timestamp)| (now.since_s(at) <= POSITION_FRESH_S).then_some(place);
         let position = self.position.and_then(fresh);
@@ -117,13 +103,6 @@ impl ExpertActor {
         if let Some(asker) = self.tree.region(&request.asker) {
             asker.dispatcher.send(region::Msg::Bids(bids));
         }
-    }
-
-    fn load(&mut self) -> Option<(Arc<Expert>, Arc<Route>)> {
-        if self.known.is_none() {
-            self.known = Some((self.tree.store.expert(&self.id)?, self.tree.store.route(&self.id)?));
-        }
-        self.known.clone()
     }
 }
 

@@ -2,7 +2,7 @@
 //! after the fsync and whether or not the committing actor is still alive; so delivery may repeat or
 //! come late, and nothing breaks: receivers ignore what is older than what they know.
 
-use super::{expert, region, timers, tree::Tree};
+use super::{region, timers, tree::Tree};
 use crate::domain::fact::State;
 use std::sync::Arc;
 
@@ -16,17 +16,11 @@ pub(super) fn tell(tree: &Arc<Tree>, state: &State) {
             }
         }
         State::Route(route) => {
-            if let Some(actor) = tree.experts.running(&route.expert) {
-                actor.send(expert::Msg::Route(route.clone()));
-            }
             if let Some(handle) = tree.region(&route.region) {
                 handle.dispatcher.send(region::Msg::Route(route.clone()));
             }
         }
         State::Expert(profile) => {
-            if let Some(actor) = tree.experts.running(&profile.id) {
-                actor.send(expert::Msg::Profile(profile.clone()));
-            }
             if let Some(handle) = tree.region(&profile.region) {
                 handle.dispatcher.send(region::Msg::Expert(profile.clone()));
             }

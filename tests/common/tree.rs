@@ -6,7 +6,7 @@ use callout::{
     domain::{
         decision::Policy,
         expert::ExpertPersonal,
-        ids::{ExpertId, RegionId, TicketNumber},
+        ids::{ExpertId, RegionId, Thing, TicketNumber},
         intake::NewTicket,
         person::Contact,
         place::{Geometry, Place, Polygon},
@@ -297,6 +297,10 @@ impl Tree {
                     "{region} {number} v{version} {phase:?} {visit:?} {waiting:?} {escalation:?}",
                     region = region.id
                 ));
+                let past = self.service.store().history(&Thing::Ticket(*number)).unwrap_or_default();
+                open.extend(past.iter().map(|event| {
+                    format!("  {} v{} {:.160}", event.envelope.at, event.version, format!("{:?}", event.fact))
+                }));
             };
             self.service.store().for_each_open(&region.id, &mut look).unwrap();
         }
