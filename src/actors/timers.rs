@@ -15,7 +15,7 @@ use crate::domain::{
     time::Timestamp,
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, atomic::Ordering},
 };
 
@@ -35,16 +35,37 @@ const PER_TURN: usize = 256;
 const AGAIN_S: i64 = 5;
 /// The outbox may lose a delivery with its actor: it is told again after this.
 const OUTBOX_AGAIN_S: i64 = 60;
-/// A message to a customer for which there is no turn now comes after this.
-const NO_TURN_S: i64 = 30;
+/// Messages to customers that wait for their turn look again after this.
+const NO_TURN_MS: i64 = 200;
+/// When a timer is due that was fired and is not to be fired again by itself.
+const FIRED: Timestamp = Timestamp(i64::MAX);
 
 pub(super) struct Timers {
     id: RegionId,
     tree: Arc<Tree>,
     handle: Arc<Handle>,
-    due: BTreeSet<(Timestamp, TicketNumber, TimerKind)>,
-    of: BTreeMap<TicketNumber, (u64, Vec<Timer>)>,
+    of: BTreeMap<TicketNumber, Held>,
+    /// Each ticket's earliest.
+    due: BTreeSet<(Timestamp, TicketNumber)>,
+    /// Messages to customers that are due and have had no turn yet, in order.
+    notices: VecDeque<(TicketNumber, TimerKind)>,
     alarm: Option<(Timestamp, tokio::task::AbortHandle)>,
+}
+
+/// A ticket's timers as its state of this version implies them, with when each is fired next.
+struct Held {
+    version: u64,
+    timers: Vec<Timer>,
+}
+
+impl Held {
+    fn earliest(&self) -> Option<Timer> {
+        self.timers.iter().copied().min_by_key(|timer| (timer.due, timer.kind)).filter(|timer| timer.due < FIRED)
+    }
+
+    fn of_kind(&mut self, kind: TimerKind) -> Option<&mut Timer> {
+        self.timers.iter_mut().find(|timer| timer.kind == kind)
+    }
 }
 
 impl Handler for Timers {
@@ -59,9 +80,10 @@ impl Handler for Timers {
             Msg::Ticket(ticket) => self.remove(ticket.number),
             Msg::Gone(number) => self.remove(number),
             Msg::Alarm => self.alarm = None,
-            Msg::Again(number, kind) => self.again(number, kind),
+            Msg::Again(number, kind) => self.later(number, kind, AGAIN_S),
         }
         self.fire(me);
+        self.notify();
         self.set_alarm(me);
         Ok(())
     }
@@ -77,7 +99,8 @@ impl Drop for Timers {
 
 impl Timers {
     pub(super) fn new(tree: Arc<Tree>, handle: Arc<Handle>) -> Self {
-        Self { id: handle.id.clone(), tree, handle, due: BTreeSet::new(), of: BTreeMap::new(), alarm: None }
+        let (of, due, notices) = (BTreeMap::new(), BTreeSet::new(), VecDeque::new());
+        Self { id: handle.id.clone(), tree, handle, of, due, notices, alarm: None }
     }
 
     fn loaded(&mut self, timers: Vec<(TicketNumber, Timer)>) {
@@ -95,59 +118,88 @@ impl Timers {
     }
 
     fn replace(&mut self, number: TicketNumber, version: u64, timers: Vec<Timer>) {
-        if self.of.get(&number).is_some_and(|(known, _)| *known > version) {
+        if self.of.get(&number).is_some_and(|held| held.version > version) {
             return;
         }
         self.remove(number);
-        for timer in &timers {
-            self.due.insert((timer.due, number, timer.kind));
-        }
-        if !timers.is_empty() {
-            self.of.insert(number, (version, timers));
+        let held = Held { version, timers };
+        if let Some(timer) = held.earliest() {
+            self.due.insert((timer.due, number));
+            self.of.insert(number, held);
         }
     }
 
     fn remove(&mut self, number: TicketNumber) {
-        for timer in self.of.remove(&number).map(|(_, timers)| timers).unwrap_or_default() {
-            self.due.remove(&(timer.due, number, timer.kind));
+        if let Some(timer) = self.of.remove(&number).and_then(|held| held.earliest()) {
+            self.due.remove(&(timer.due, number));
         }
     }
 
-    /// Puts a fired deadline back, a little later, if it still stands.
-    fn again(&mut self, number: TicketNumber, kind: TimerKind) {
-        let retry_at = self.tree.clock.now().plus_s(AGAIN_S);
-        let Some((_, timers)) = self.of.get_mut(&number) else { return };
-        if let Some(timer) = timers.iter_mut().find(|timer| timer.kind == kind) {
-            self.due.remove(&(timer.due, number, kind));
-            timer.due = retry_at;
-            self.due.insert((retry_at, number, kind));
+    /// Sets when a timer is fired next, if it still stands.
+    fn set(&mut self, number: TicketNumber, kind: TimerKind, due: Timestamp) {
+        let Some(held) = self.of.get_mut(&number) else { return };
+        let before = held.earliest();
+        let Some(timer) = held.of_kind(kind) else { return };
+        timer.due = due;
+        if let Some(before) = before {
+            self.due.remove(&(before.due, number));
         }
+        if let Some(after) = held.earliest() {
+            self.due.insert((after.due, number));
+        }
+    }
+
+    fn later(&mut self, number: TicketNumber, kind: TimerKind, after_s: i64) {
+        self.set(number, kind, self.tree.clock.now().plus_s(after_s));
     }
 
     fn fire(&mut self, me: &Address<Msg>) {
         let now = self.tree.clock.now();
         for _ in 0..PER_TURN {
-            let Some((due, number, kind)) = self.due.first().copied() else { return };
+            let Some((due, number)) = self.due.first().copied() else { return };
             if due > now {
                 return;
             }
-            self.due.pop_first();
+            let Some(timer) = self.of.get(&number).and_then(Held::earliest) else {
+                self.due.pop_first();
+                continue;
+            };
             self.tree.meters.timers_fired.add(1);
-            match kind {
+            self.set(number, timer.kind, FIRED);
+            match timer.kind {
                 TimerKind::NextTry => {
                     self.handle.dispatcher.send(region::Msg::Try(number));
                 }
-                TimerKind::Notice(_) if !self.tree.notice() => self.again_later(number, kind, NO_TURN_S),
-                TimerKind::Delivery(delivery) | TimerKind::Notice(delivery) => {
+                TimerKind::Notice(_) => self.notices.push_back((number, timer.kind)),
+                TimerKind::Delivery(delivery) => {
                     self.tree.outbox.send(outbox::Msg::Due { number, delivery });
-                    self.again_later(number, kind, OUTBOX_AGAIN_S);
+                    self.later(number, timer.kind, OUTBOX_AGAIN_S);
                 }
                 TimerKind::OfferExpiry
                 | TimerKind::RespondBreach
                 | TimerKind::ResolveBreach
                 | TimerKind::HoldUntil
-                | TimerKind::AutoClose => self.command(me, number, kind),
+                | TimerKind::AutoClose => self.command(me, number, timer.kind),
             }
+        }
+    }
+
+    /// Passes on as many messages to customers as there are turns: they have a pace of their own, all
+    /// regions together, and however many wait, each is looked at once.
+    fn notify(&mut self) {
+        while let Some((number, kind)) = self.notices.front().copied() {
+            // The ticket may have gone on: then the message went, was dropped, or is due anew.
+            let waits = self.of.get_mut(&number).and_then(|held| held.of_kind(kind));
+            if waits.is_some_and(|timer| timer.due == FIRED) {
+                if !self.tree.notice() {
+                    return;
+                }
+                if let TimerKind::Notice(delivery) = kind {
+                    self.tree.outbox.send(outbox::Msg::Due { number, delivery });
+                }
+                self.later(number, kind, OUTBOX_AGAIN_S);
+            }
+            self.notices.pop_front();
         }
     }
 
@@ -162,19 +214,9 @@ impl Timers {
         region::send(&self.tree, number, Command::Timer(kind), reply);
     }
 
-    /// Looks again, if it is still due, in a while.
-    fn again_later(&mut self, number: TicketNumber, kind: TimerKind, after_s: i64) {
-        let at = self.tree.clock.now().plus_s(after_s);
-        if let Some((_, timers)) = self.of.get_mut(&number)
-            && let Some(timer) = timers.iter_mut().find(|timer| timer.kind == kind)
-        {
-            timer.due = at;
-            self.due.insert((at, number, kind));
-        }
-    }
-
     fn set_alarm(&mut self, me: &Address<Msg>) {
-        let Some((next, _, _)) = self.due.first().copied() else { return };
+        let turn = (!self.notices.is_empty()).then(|| self.tree.clock.now().plus_ms(NO_TURN_MS));
+        let Some(next) = self.due.first().map(|(due, _)| *due).into_iter().chain(turn).min() else { return };
         if self.alarm.as_ref().is_some_and(|(at, _)| *at <= next) {
             return;
         }
