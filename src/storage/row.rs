@@ -20,13 +20,18 @@ pub(super) struct Stamp {
 
 /// Sealing cannot fail here: whoever is in a state was in its events.
 pub(super) fn encode<T: for<'a> Encode<Ctx<'a>>>(state: &T, stamp: Stamp, sealer: &Sealer) -> Vec<u8> {
-    let mut row = Vec::with_capacity(512);
+    let mut row = Vec::with_capacity(1024);
+    encode_into(&mut row, state, stamp, sealer);
+    row
+}
+
+/// The same, to the end of `row`.
+pub(super) fn encode_into<T: for<'a> Encode<Ctx<'a>>>(row: &mut Vec<u8>, state: &T, stamp: Stamp, sealer: &Sealer) {
     row.push(FORMAT);
     row.extend_from_slice(&stamp.version.to_le_bytes());
     row.extend_from_slice(&stamp.last_seq.to_le_bytes());
     // Writing to memory: no error is possible, and a cut row would be found when it is read.
-    let _ = minicbor::encode_with(state, &mut row, &mut Ctx::new(sealer));
-    row
+    let _ = minicbor::encode_with(state, row, &mut Ctx::new(sealer));
 }
 
 pub(super) fn stamp(row: &[u8]) -> Result<Stamp, Fault> {

@@ -38,14 +38,12 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// How much of the processor the snapshot thread gives way (niceness; on Linux a thread has its own).
-const BEHIND_THE_JOURNAL: i32 = 5;
 /// Batches that may wait for the writer: at 64 clients a fraction is ever used.
 const ORDERS: usize = 8192;
 /// States committed but not in a snapshot: beyond this, commits are refused until snapshots catch up.
 const MAX_BACKLOG: usize = 200_000;
-/// How often snapshots are written. A crash costs at most this much of replay.
-const PACE: Duration = Duration::from_secs(1);
+/// How often snapshots are written. A crash costs about this much of replay.
+const PACE: Duration = Duration::from_secs(3);
 /// A disposable store is rebuilt, not recovered: its snapshots only bound memory.
 const DISPOSABLE_PACE: Duration = Duration::from_secs(10);
 
@@ -147,11 +145,7 @@ impl Store {
         let (snapshots, messages) = bounded(QUEUE);
         let writer = Writer::new(Arc::clone(&core), journal, taken, snapshots.clone(), fatal.clone());
         let pace = if durability == Durability::Fsync { PACE } else { DISPOSABLE_PACE };
-        let mut threads = vec![spawn("snapshots", move || {
-            // Nobody waits for snapshots, everybody for the journal. Where it cannot be said, no harm.
-            let _ = rustix::process::nice(BEHIND_THE_JOURNAL);
-            rounds.run(&messages, pace, &fatal);
-        })?];
+        let mut threads = vec![spawn("snapshots", move || rounds.run(&messages, pace, &fatal))?];
         let lane = match durability {
             Durability::Disposable => Lane::Inline(Mutex::new(writer)),
             Durability::Fsync => {

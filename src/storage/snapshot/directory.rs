@@ -5,7 +5,7 @@
 //! region's file too: recovery starts there.
 
 use super::{
-    file::{History, Opened, SnapshotFile, Table, Trouble, Writes, row},
+    file::{History, Manner, Opened, SnapshotFile, Table, Trouble, Writes, row},
     keys,
 };
 use crate::domain::{
@@ -119,7 +119,13 @@ impl DirectoryFile {
     }
 
     /// Writes all of it, and that all up to `applied` is in. Durable.
-    pub(in crate::storage) fn apply(&self, dirty: &DirectoryDirty, applied: Seq, sealer: &Sealer) -> Result<(), Fault> {
+    pub(in crate::storage) fn apply(
+        &self,
+        dirty: &DirectoryDirty,
+        applied: Seq,
+        sealer: &Sealer,
+        manner: Manner,
+    ) -> Result<(), Fault> {
         self.file.write(applied, |txn| {
             let mut states = BTreeMap::<&str, (Table, Writes)>::new();
             let mut codes = Writes::default();
@@ -132,17 +138,17 @@ impl DirectoryFile {
                 }
             }
             for (table, writes) in states.into_values() {
-                writes.apply(&mut txn.open_table(table)?)?;
+                writes.apply(&mut txn.open_table(table)?, manner)?;
             }
-            codes.apply(&mut txn.open_table(CODES)?)?;
-            dirty.small_tables(txn)?;
-            dirty.claims(txn)
+            codes.apply(&mut txn.open_table(CODES)?, manner)?;
+            dirty.small_tables(txn, manner)?;
+            dirty.claims(txn, manner)
         })
     }
 }
 
 impl DirectoryDirty {
-    fn small_tables(&self, txn: &redb::WriteTransaction) -> Result<(), Trouble> {
+    fn small_tables(&self, txn: &redb::WriteTransaction, manner: Manner) -> Result<(), Trouble> {
         let (mut serials, mut forwards, mut applied) = (Writes::default(), Writes::default(), Writes::default());
         let mut highest = txn.open_table(SERIALS)?;
         for (code, serial) in &self.serials {
@@ -161,12 +167,12 @@ impl DirectoryDirty {
         for (region, seq) in &self.regions {
             applied.put(region.as_str().as_bytes(), seq.to_be_bytes().into());
         }
-        serials.apply(&mut highest)?;
-        forwards.apply(&mut txn.open_table(FORWARDS)?)?;
-        applied.apply(&mut txn.open_table(APPLIED)?)
+        serials.apply(&mut highest, manner)?;
+        forwards.apply(&mut txn.open_table(FORWARDS)?, manner)?;
+        applied.apply(&mut txn.open_table(APPLIED)?, manner)
     }
 
-    fn claims(&self, txn: &redb::WriteTransaction) -> Result<(), Trouble> {
+    fn claims(&self, txn: &redb::WriteTransaction, manner: Manner) -> Result<(), Trouble> {
         let (mut claims, mut expiries) = (Writes::default(), Writes::default());
         let mut table = txn.open_table(CLAIMS)?;
         let mut by_expiry = txn.open_table(EXPIRIES)?;
@@ -188,8 +194,8 @@ impl DirectoryDirty {
                 expiries.put(&keys::expiry_key(expires_at, &claim.key), Vec::new());
             }
         }
-        claims.apply(&mut table)?;
-        expiries.apply(&mut by_expiry)
+        claims.apply(&mut table, manner)?;
+        expiries.apply(&mut by_expiry, manner)
     }
 }
 

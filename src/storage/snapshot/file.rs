@@ -303,18 +303,41 @@ impl Writes {
         self.insert.push((key.to_vec(), value));
     }
 
-    pub(super) fn apply(mut self, rows: &mut Rows<'_>) -> Result<(), Trouble> {
+    pub(super) fn apply(mut self, rows: &mut Rows<'_>, manner: Manner) -> Result<(), Trouble> {
         self.remove.sort_unstable();
         self.insert.sort_unstable();
-        for key in &self.remove {
+        for (nth, key) in self.remove.iter().enumerate() {
             rows.remove(key.as_slice())?;
+            manner.after_row(nth);
         }
-        for (key, value) in &self.insert {
+        for (nth, (key, value)) in self.insert.iter().enumerate() {
             rows.insert(key.as_slice(), value.as_slice())?;
+            manner.after_row(nth);
         }
         Ok(())
     }
 }
+
+/// How a round shares the processor. It is long work that nobody waits for, and a thread that wakes
+/// may stand behind it for a whole time slice (milliseconds): the journal's writer must not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::storage) enum Manner {
+    /// Whoever waits for this core goes first, every few rows.
+    GiveWay,
+    /// Snapshots are behind: everybody will wait for them if they do not get their share.
+    Hurry,
+}
+
+impl Manner {
+    pub(super) fn after_row(self, nth: usize) {
+        if self == Self::GiveWay && nth.is_multiple_of(ROWS_BETWEEN) {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// A row takes some ten microseconds.
+const ROWS_BETWEEN: usize = 16;
 
 /// The row under `key`, passed through `decode`.
 pub(super) fn row<T>(

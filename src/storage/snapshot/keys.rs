@@ -11,9 +11,10 @@ use crate::domain::{
     time::Timestamp,
 };
 use crate::storage::{ClaimKey, KeyState, Sealer};
-use std::collections::BTreeMap;
 
 pub(in crate::storage) type Key = Vec<u8>;
+/// Key and value.
+pub(in crate::storage) type Row = (Key, Vec<u8>);
 
 const BY_PHASE: u8 = 1;
 const BY_EXPERT: u8 = 2;
@@ -90,8 +91,9 @@ pub(in crate::storage) fn index_keys(ticket: &Ticket) -> Vec<Key> {
 }
 
 /// All rows of a ticket in the index. A contact's row holds whose it is, so that erasing finds it.
-pub(in crate::storage) fn index_rows(ticket: &Ticket, sealer: &Sealer) -> BTreeMap<Key, Vec<u8>> {
-    let mut rows: BTreeMap<Key, Vec<u8>> = index_keys(ticket).into_iter().map(|key| (key, Vec::new())).collect();
+/// An expert of several visits is there several times.
+pub(in crate::storage) fn index_rows(ticket: &Ticket, sealer: &Sealer) -> Vec<Row> {
+    let mut rows: Vec<Row> = index_keys(ticket).into_iter().map(|key| (key, Vec::new())).collect();
     let person = ticket.person();
     // A state from before the erasure may still be on its way here.
     let erased = person != PersonId(0) && sealer.keys().key(person) == KeyState::Erased;
@@ -100,7 +102,7 @@ pub(in crate::storage) fn index_rows(ticket: &Ticket, sealer: &Sealer) -> BTreeM
         for hash in contact_hashes(contact.phone.as_deref(), contact.email.as_deref(), sealer) {
             let mut key = contact_prefix(&hash);
             key.extend_from_slice(&number(ticket.number));
-            rows.insert(key, person.0.to_be_bytes().to_vec());
+            rows.push((key, person.0.to_be_bytes().to_vec()));
         }
     }
     rows

@@ -8,7 +8,7 @@ mod region;
 pub(super) mod rounds;
 
 pub(super) use directory::{DirectoryDirty, DirectoryFile, Loaded};
-pub(super) use file::History;
+pub(super) use file::{History, Manner};
 pub(super) use region::{Dirty, RegionFile};
 
 use super::{

@@ -4,8 +4,8 @@
 //! version; a ticket that moved to another region leaves no row here.
 
 use super::{
-    file::{History, Opened, Rows, SnapshotFile, Table, Trouble, Writes, row},
-    keys::{self, List, Position},
+    file::{History, Manner, Opened, Rows, SnapshotFile, Table, Trouble, Writes, row},
+    keys::{self, List, Position, Row},
 };
 use crate::domain::{
     ids::{PersonId, RegionId, Seq, TicketNumber},
@@ -215,7 +215,7 @@ impl RegionFile {
         if theirs.remove.is_empty() {
             return Ok(());
         }
-        self.file.amend(|txn| theirs.apply(&mut txn.open_table(INDEX)?))
+        self.file.amend(|txn| theirs.apply(&mut txn.open_table(INDEX)?, Manner::Hurry))
     }
 
     /// Writes the newest state of each ticket, and that all up to `applied` is in. Durable.
@@ -224,53 +224,52 @@ impl RegionFile {
         dirty: &BTreeMap<TicketNumber, Dirty>,
         applied: Seq,
         sealer: &Sealer,
+        manner: Manner,
     ) -> Result<(), Fault> {
         self.file.write(applied, |txn| {
-            let (mut open, mut ended) = (txn.open_table(OPEN)?, txn.open_table(ENDED)?);
-            let mut plan = Plan::default();
-            for (number, dirty) in dirty {
-                plan.add(&self.id, *number, dirty, (&open, &ended), sealer)?;
+            let (open, ended) = (txn.open_table(OPEN)?, txn.open_table(ENDED)?);
+            let mut round = Round { open, ended, row: Vec::new(), index: Writes::default(), timers: Writes::default() };
+            for (nth, (number, dirty)) in dirty.iter().enumerate() {
+                round.add(&self.id, *number, dirty, sealer)?;
+                manner.after_row(nth);
             }
-            plan.open.apply(&mut open)?;
-            plan.ended.apply(&mut ended)?;
-            plan.index.apply(&mut txn.open_table(INDEX)?)?;
-            plan.timers.apply(&mut txn.open_table(TIMERS)?)
+            round.index.apply(&mut txn.open_table(INDEX)?, manner)?;
+            round.timers.apply(&mut txn.open_table(TIMERS)?, manner)
         })
     }
 }
 
-#[derive(Default)]
-struct Plan {
-    open: Writes,
-    ended: Writes,
+/// One transaction in the making. Rows are written as they come, by number.
+struct Round<'txn> {
+    open: Rows<'txn>,
+    ended: Rows<'txn>,
+    /// Holds the row that is being written; used again for the next.
+    row: Vec<u8>,
     index: Writes,
     timers: Writes,
 }
 
-impl Plan {
-    fn add(
-        &mut self,
-        region: &RegionId,
-        number: TicketNumber,
-        dirty: &Dirty,
-        tables: (&Rows<'_>, &Rows<'_>),
-        sealer: &Sealer,
-    ) -> Result<(), Trouble> {
+impl<'txn> Round<'txn> {
+    fn add(&mut self, region: &RegionId, number: TicketNumber, dirty: &Dirty, sealer: &Sealer) -> Result<(), Trouble> {
         let key = keys::number(number);
-        let old = if dirty.fresh { None } else { stored(tables, &key, sealer)? };
+        let old = if dirty.fresh { None } else { self.stored(&key, sealer)? };
         let stamp = Stamp { version: dirty.ticket.version, last_seq: dirty.last_seq };
         if old.as_ref().is_some_and(|(_, old)| old.version > stamp.version) {
             return Ok(());
         }
         let old = old.map(|(ticket, _)| ticket);
         let new = (dirty.ticket.region == *region).then_some(&*dirty.ticket);
-        if let Some(new) = new {
-            self.rows(new.phase.open()).put(&key, rows::encode(new, stamp, sealer));
-        }
         if let Some(old) = &old
             && new.is_none_or(|new| new.phase.open() != old.phase.open())
         {
-            self.rows(old.phase.open()).remove.push(key.to_vec());
+            self.rows(old.phase.open()).remove(&key[..])?;
+        }
+        if let Some(new) = new {
+            let mut row = std::mem::take(&mut self.row);
+            row.clear();
+            rows::encode_into(&mut row, new, stamp, sealer);
+            self.rows(new.phase.open()).insert(&key[..], &row[..])?;
+            self.row = row;
         }
         let index = |ticket: &Ticket| keys::index_rows(ticket, sealer);
         exchange(&mut self.index, old.as_ref().map(index), new.map(index));
@@ -279,8 +278,16 @@ impl Plan {
         Ok(())
     }
 
-    fn rows(&mut self, open: bool) -> &mut Writes {
+    fn rows(&mut self, open: bool) -> &mut Rows<'txn> {
         if open { &mut self.open } else { &mut self.ended }
+    }
+
+    fn stored(&self, key: &[u8], sealer: &Sealer) -> Result<Option<(Ticket, Stamp)>, Trouble> {
+        let decode = |bytes: &[u8]| rows::decode(bytes, sealer);
+        match row(&self.open, key, decode)? {
+            None => row(&self.ended, key, decode),
+            found => Ok(found),
+        }
     }
 }
 
@@ -297,23 +304,13 @@ fn each_row(
     Ok(())
 }
 
-fn stored(tables: (&Rows<'_>, &Rows<'_>), key: &[u8], sealer: &Sealer) -> Result<Option<(Ticket, Stamp)>, Trouble> {
-    let decode = |bytes: &[u8]| rows::decode(bytes, sealer);
-    match row(tables.0, key, decode)? {
-        None => row(tables.1, key, decode),
-        found => Ok(found),
-    }
-}
-
 /// The old state's keys out, the new one's in; what is in both stays untouched.
-fn exchange(writes: &mut Writes, old: Option<BTreeMap<Vec<u8>, Vec<u8>>>, new: Option<BTreeMap<Vec<u8>, Vec<u8>>>) {
-    let (old, mut new) = (old.unwrap_or_default(), new.unwrap_or_default());
-    for (key, value) in old {
-        match new.get(&key) {
-            None => writes.remove.push(key),
-            Some(same) if *same == value => drop(new.remove(&key)),
-            Some(_) => {}
+fn exchange(writes: &mut Writes, old: Option<Vec<Row>>, new: Option<Vec<Row>>) {
+    let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
+    for (key, _) in &old {
+        if new.iter().all(|(kept, _)| kept != key) {
+            writes.remove.push(key.clone());
         }
     }
-    writes.insert.extend(new);
+    writes.insert.extend(new.into_iter().filter(|row| !old.contains(row)));
 }

@@ -5,7 +5,7 @@
 //! whatever the directory has applied is in every file; an overlay entry leaves after its owner's
 //! transaction. A file that fails stays pending and does not stop the others.
 
-use super::{DirectoryDirty, Dirty};
+use super::{DirectoryDirty, Dirty, Manner};
 use crate::domain::{
     fact::State,
     ids::{RegionId, Seq, TicketNumber},
@@ -20,8 +20,8 @@ use std::{
     time::Duration,
 };
 
-/// A round begins at once when so many states wait.
-pub(in crate::storage) const FULL_ROUND: usize = 20_000;
+/// A round begins at once when so many states wait. Neighbours share pages: large rounds write less.
+pub(in crate::storage) const FULL_ROUND: usize = 60_000;
 /// Groups that may wait for the snapshot thread; then commits wait.
 pub(in crate::storage) const QUEUE: usize = 16_384;
 /// Each file costs two fsyncs: with many files, rounds are farther apart.
@@ -152,7 +152,8 @@ impl Rounds {
         for (region, dirty) in std::mem::take(&mut self.regions) {
             let applied = self.last_seq.max(self.floors.get(&region).copied().unwrap_or(0));
             let file = self.core.snapshots.region_or_make(&region);
-            match file.and_then(|file| file.apply(&dirty, applied, &self.core.sealer)) {
+            let manner = self.manner();
+            match file.and_then(|file| file.apply(&dirty, applied, &self.core.sealer, manner)) {
                 Ok(()) => {
                     let owned = dirty.iter().filter(|(_, dirty)| dirty.ticket.region == region);
                     self.core.overlay.prune(owned.map(|(number, _)| *number), self.last_seq);
@@ -168,12 +169,19 @@ impl Rounds {
             return Err(fault);
         }
         let applied = self.hold.unwrap_or(self.last_seq);
-        self.core.snapshots.directory.apply(&self.directory, applied, &self.core.sealer)?;
+        let manner = self.manner();
+        self.core.snapshots.directory.apply(&self.directory, applied, &self.core.sealer, manner)?;
         self.core.overlay.prune_claims(self.directory.claims.keys().copied(), self.last_seq);
         self.directory = DirectoryDirty { now: self.directory.now, ..DirectoryDirty::default() };
         self.core.backlog.fetch_sub(self.waiting, Ordering::Relaxed);
         self.waiting = 0;
         Ok(())
+    }
+
+    /// Nobody waits for a round until the next one is due.
+    fn manner(&self) -> Manner {
+        let queued = self.core.backlog.load(Ordering::Relaxed).saturating_sub(self.waiting);
+        if queued < FULL_ROUND { Manner::GiveWay } else { Manner::Hurry }
     }
 
     /// The snapshot thread. Ends with `Stop` or when nobody can send any more.
@@ -204,7 +212,9 @@ impl Rounds {
                 recv(due) -> _ => timed = true,
             }
             if answer.is_some() || timed || (self.is_full() && !failing) {
+                let states = self.waiting;
                 let done = self.round();
+                tracing::debug!(states, files = self.files, groups_behind = messages.len(), "a snapshot round ended");
                 failing = done.is_err();
                 if let Err(fault) = &done {
                     tracing::error!(%fault, "a snapshot was not written; it is tried again");

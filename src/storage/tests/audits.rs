@@ -12,7 +12,7 @@ use crate::{
     storage::{
         AuditOptions, AuditReport,
         audit::without_travel,
-        snapshot::{DirectoryDirty, Dirty},
+        snapshot::{DirectoryDirty, Dirty, Manner},
     },
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -81,7 +81,8 @@ fn doctor(bed: &Bed, name: &str, number: TicketNumber, change: impl FnOnce(&mut 
     change(&mut ticket);
     let dirty = Dirty { ticket: Arc::new(ticket), last_seq, fresh: false };
     let file = bed.store().core().snapshots.region(&region(name)).unwrap();
-    file.apply(&BTreeMap::from([(number, dirty)]), bed.store().head().0, &bed.store().core().sealer).unwrap();
+    file.apply(&BTreeMap::from([(number, dirty)]), bed.store().head().0, &bed.store().core().sealer, Manner::Hurry)
+        .unwrap();
 }
 
 #[test]
@@ -120,7 +121,7 @@ fn a_directory_that_differs_is_found() {
     }
     let things = BTreeMap::from([(Thing::Expert(expert("ann")), (state, seq))]);
     let dirty = DirectoryDirty { things, ..DirectoryDirty::default() };
-    core.snapshots.directory.apply(&dirty, core.last_seq(), &core.sealer).unwrap();
+    core.snapshots.directory.apply(&dirty, core.last_seq(), &core.sealer, Manner::Hurry).unwrap();
     assert_eq!(promises(&bed), ["P2"]);
 }
 
