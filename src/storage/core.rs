@@ -5,6 +5,7 @@
 
 use super::{
     Claim, ClaimKey, Fault, Sealer, StoreOptions,
+    claim_filter::ClaimFilter,
     hot::Hot,
     journal::{Archive, Head, JournalReader},
     numbers::Numbers,
@@ -24,6 +25,7 @@ pub(super) struct Core {
     pub(super) sealer: Sealer,
     pub(super) hot: Hot,
     pub(super) overlay: Overlay,
+    pub(super) free_keys: ClaimFilter,
     pub(super) numbers: Numbers,
     pub(super) snapshots: Snapshots,
     pub(super) reader: Box<dyn JournalReader>,
@@ -93,7 +95,15 @@ impl Core {
         if let Some(claim) = self.overlay.claim(key) {
             return Ok(Some(claim));
         }
+        if self.free_keys.surely_free(key) {
+            return Ok(None);
+        }
         Ok(self.snapshots.directory.claim(key)?.map(Arc::new))
+    }
+
+    pub(super) fn put_claim(&self, claim: &Arc<Claim>, seq: Seq) {
+        self.overlay.put_claim(Arc::clone(claim), seq);
+        self.free_keys.add(&claim.key);
     }
 
     pub(super) fn head(&self) -> Head {

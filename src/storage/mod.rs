@@ -13,6 +13,7 @@
 pub mod audit;
 pub mod backup;
 pub mod batch;
+mod claim_filter;
 mod codec;
 mod core;
 mod fatal;

@@ -69,6 +69,10 @@ impl Overlay {
         read(&self.claims).get(key).map(|(claim, _)| Arc::clone(claim))
     }
 
+    pub(super) fn claim_keys(&self) -> Vec<ClaimKey> {
+        read(&self.claims).keys().copied().collect()
+    }
+
     pub(super) fn put_claim(&self, claim: Arc<Claim>, seq: Seq) {
         write(&self.claims).insert(claim.key, (claim, seq));
     }

@@ -101,7 +101,7 @@ impl Core {
             }
         };
         if let Some(file) = self.snapshots.region(region) {
-            file.for_each_timer(&mut |number, timer| {
+            file.for_each_timer(&self.sealer, &mut |number, timer| {
                 let here = self.hot.whereabouts(number).as_ref() == Some(region);
                 if here && !numbers.contains(&number) {
                     visit(number, timer);

@@ -9,6 +9,7 @@
 
 use super::{
     Durability, Fault, KeyFile, KeyOptions, Sealer, StoreOptions,
+    claim_filter::ClaimFilter,
     codec::{Frame, Placed},
     core::Core,
     files::io_fault,
@@ -108,6 +109,7 @@ pub(super) fn recover_with(
         sealer,
         hot: Hot::default(),
         overlay: Overlay::new(),
+        free_keys: ClaimFilter::default(),
         numbers: Numbers::default(),
         snapshots,
         reader: journal.reader(),
@@ -203,7 +205,7 @@ impl<'a> Replay<'a> {
             if last_seq > self.directory {
                 for claim in &frame.head.claims {
                     let claim = Arc::new(claim.clone());
-                    self.core.overlay.put_claim(Arc::clone(&claim), last_seq);
+                    self.core.put_claim(&claim, last_seq);
                     group.claims.push(claim);
                 }
             }

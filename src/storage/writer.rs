@@ -257,7 +257,7 @@ impl Writer {
             let end = seq + (events.max(1)) as Seq;
             for claim in batch.claims {
                 let claim = Arc::new(claim);
-                self.core.overlay.put_claim(Arc::clone(&claim), end - 1);
+                self.core.put_claim(&claim, end - 1);
                 group.claims.push(claim);
             }
             for change in batch.changes {

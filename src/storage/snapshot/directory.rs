@@ -115,7 +115,19 @@ impl DirectoryFile {
     }
 
     pub(in crate::storage) fn claim(&self, key: &ClaimKey) -> Result<Option<Claim>, Fault> {
-        self.file.read(|txn| row(&txn.open_table(CLAIMS)?, &key.0, claim_of))
+        self.file.read(|txn| row(&txn.open_table(CLAIMS)?, &key.0, |bytes| claim_of(*key, bytes)))
+    }
+
+    /// The keys of all claims, in no order of time.
+    pub(in crate::storage) fn for_each_claim(&self, visit: &mut dyn FnMut(&ClaimKey)) -> Result<(), Fault> {
+        self.file.read(|txn| {
+            for entry in txn.open_table(CLAIMS)?.iter()? {
+                if let Ok(key) = entry?.0.value().try_into() {
+                    visit(&ClaimKey(key));
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Writes all of it, and that all up to `applied` is in. Durable.
@@ -181,15 +193,15 @@ impl DirectoryDirty {
             let key = entry?.0.value().to_vec();
             // The key may have been taken anew since: then it has a later expiry of its own.
             if let Some((expires_at, claim)) = keys::expiry_of_key(&key)
-                && row(&table, &claim.0, claim_of)?.is_some_and(|held| held.expires_at == Some(expires_at))
+                && row(&table, &claim.0, |bytes| claim_of(claim, bytes))?
+                    .is_some_and(|held| held.expires_at == Some(expires_at))
             {
                 claims.remove.push(claim.0.into());
             }
             expiries.remove.push(key);
         }
         for claim in self.claims.values() {
-            let bytes = minicbor::to_vec(&**claim).unwrap_or_default();
-            claims.put(&claim.key.0, bytes);
+            claims.put(&claim.key.0, claim_row(claim));
             if let Some(expires_at) = claim.expires_at {
                 expiries.put(&keys::expiry_key(expires_at, &claim.key), Vec::new());
             }
@@ -250,8 +262,15 @@ fn pairs<T>(
     Ok(found)
 }
 
-fn claim_of(bytes: &[u8]) -> Result<Claim, Fault> {
-    minicbor::decode(bytes).map_err(|error| bad(&format!("a claim does not decode: {error}")))
+/// All but the key: many of these lie in the table, in no order of time.
+fn claim_row(claim: &Claim) -> Vec<u8> {
+    minicbor::to_vec((claim.fingerprint, &claim.outcome, claim.expires_at)).unwrap_or_default()
+}
+
+fn claim_of(key: ClaimKey, bytes: &[u8]) -> Result<Claim, Fault> {
+    let (fingerprint, outcome, expires_at) =
+        minicbor::decode(bytes).map_err(|error| bad(&format!("a claim does not decode: {error}")))?;
+    Ok(Claim { key, fingerprint, outcome, expires_at })
 }
 
 fn region_id(bytes: &[u8]) -> Option<RegionId> {

@@ -100,7 +100,7 @@ pub(in crate::storage) fn index_rows(ticket: &Ticket, sealer: &Sealer) -> Vec<Ro
     if let Some(personal) = ticket.personal.known().filter(|_| !erased) {
         let contact = &personal.contact;
         for hash in contact_hashes(contact.phone.as_deref(), contact.email.as_deref(), sealer) {
-            let mut key = contact_prefix(&hash);
+            let mut key = contact_prefix(shelf(ticket.number), &hash);
             key.extend_from_slice(&number(ticket.number));
             rows.push((key, person.0.to_be_bytes().to_vec()));
         }
@@ -121,10 +121,32 @@ pub(in crate::storage) fn contact_hashes(
     phone.into_iter().chain(email).map(|text| sealer.lookup_hash(&text))
 }
 
-pub(in crate::storage) fn contact_prefix(hash: &[u8; 16]) -> Key {
-    let mut key = vec![BY_CONTACT];
+/// Hashes lie anywhere: if they alone gave the order, each new ticket would rewrite pages all over a
+/// table that grows for ever. So they are shelved by the ticket's serial, and a search goes from shelf
+/// to shelf.
+const SERIALS_PER_SHELF: u32 = 1 << 14;
+
+fn shelf(number: Number) -> u32 {
+    number.serial / SERIALS_PER_SHELF
+}
+
+/// What the rows of a contact's hash on one shelf begin with.
+pub(in crate::storage) fn contact_prefix(shelf: u32, hash: &[u8; 16]) -> Key {
+    let mut key = shelf_start(shelf);
     key.extend_from_slice(hash);
     key
+}
+
+/// Where a shelf of contacts begins.
+pub(in crate::storage) fn shelf_start(shelf: u32) -> Key {
+    let mut key = vec![BY_CONTACT];
+    key.extend_from_slice(&shelf.to_be_bytes());
+    key
+}
+
+/// The shelf that a contact's row lies on.
+pub(in crate::storage) fn shelf_of(key: &[u8]) -> Option<u32> {
+    Some(u32::from_be_bytes(*key.get(1..)?.first_chunk()?))
 }
 
 /// What all contact rows begin with.
@@ -135,8 +157,12 @@ pub(in crate::storage) fn contact_number(key: &[u8]) -> Option<Number> {
     key.last_chunk().map(|bytes| unnumber(*bytes))
 }
 
-/// The keys of a ticket in the table of deadlines, in due order.
+/// The keys of a ticket in the table of deadlines, in due order. An open ticket has none there: who
+/// wants its deadlines reads its row, and only a few of the ended ones have any.
 pub(in crate::storage) fn timer_keys(ticket: &Ticket) -> Vec<Key> {
+    if ticket.phase.open() {
+        return Vec::new();
+    }
     ticket.timers().into_iter().map(|timer| timer_key(ticket.number, timer)).collect()
 }
 

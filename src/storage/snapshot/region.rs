@@ -23,6 +23,7 @@ const OPEN: Table = TableDefinition::new("open");
 /// Completed, closed, cancelled.
 const ENDED: Table = TableDefinition::new("ended");
 const INDEX: Table = TableDefinition::new("index");
+/// Deadlines of ended tickets.
 const TIMERS: Table = TableDefinition::new("timers");
 const TABLES: &[Table] = &[OPEN, ENDED, INDEX, TIMERS];
 
@@ -147,9 +148,16 @@ impl RegionFile {
         })
     }
 
-    /// All deadlines, by due time.
-    pub(in crate::storage) fn for_each_timer(&self, visit: &mut dyn FnMut(TicketNumber, Timer)) -> Result<(), Fault> {
+    /// All deadlines: those of open tickets by number, those of ended ones by due time.
+    pub(in crate::storage) fn for_each_timer(
+        &self,
+        sealer: &Sealer,
+        visit: &mut dyn FnMut(TicketNumber, Timer),
+    ) -> Result<(), Fault> {
         self.file.read(|txn| {
+            each_row(txn, OPEN, sealer, &mut |ticket, _| {
+                ticket.timers().into_iter().for_each(|timer| visit(ticket.number, timer));
+            })?;
             for entry in txn.open_table(TIMERS)?.iter()? {
                 if let Some((number, timer)) = keys::timer_of_key(entry?.0.value()) {
                     visit(number, timer);
@@ -187,12 +195,21 @@ impl RegionFile {
 
     /// Tickets whose contact has this hash.
     pub(in crate::storage) fn of_contact(&self, hash: &[u8; 16]) -> Result<Vec<TicketNumber>, Fault> {
-        let from = keys::contact_prefix(hash);
-        let to = [&from[..], &[0xFF; 9]].concat();
+        let end = [keys::CONTACTS[0] + 1];
         self.file.read(|txn| {
-            let mut found = Vec::new();
-            for entry in txn.open_table(INDEX)?.range(from.as_slice()..to.as_slice())? {
-                found.extend(keys::contact_number(entry?.0.value()));
+            let index = txn.open_table(INDEX)?;
+            let (mut found, mut shelf) = (Vec::new(), 0);
+            loop {
+                let start = keys::shelf_start(shelf);
+                let Some(first) = index.range(start.as_slice()..&end[..])?.next().transpose()? else { break };
+                let Some(next) = keys::shelf_of(first.0.value()) else { break };
+                let from = keys::contact_prefix(next, hash);
+                let to = [&from[..], &[0xFF; 9]].concat();
+                for entry in index.range(from.as_slice()..to.as_slice())? {
+                    found.extend(keys::contact_number(entry?.0.value()));
+                }
+                let Some(after) = next.checked_add(1) else { break };
+                shelf = after;
             }
             Ok(found)
         })

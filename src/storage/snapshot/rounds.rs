@@ -178,6 +178,20 @@ impl Rounds {
         Ok(())
     }
 
+    /// Keys in the overlay first: what leaves it meanwhile is in the table that is read next.
+    fn learn_free_keys(&self) {
+        if !self.core.free_keys.wants_building() {
+            return;
+        }
+        let built = self.core.free_keys.build(|add| {
+            self.core.overlay.claim_keys().iter().for_each(&mut *add);
+            self.core.snapshots.directory.for_each_claim(add)
+        });
+        if let Err(fault) = built {
+            tracing::warn!(%fault, "claims could not be listed; each new key is looked up");
+        }
+    }
+
     /// Nobody waits for a round until the next one is due.
     fn manner(&self) -> Manner {
         let queued = self.core.backlog.load(Ordering::Relaxed).saturating_sub(self.waiting);
@@ -200,6 +214,7 @@ impl Rounds {
         if !self.is_idle() {
             (due, armed) = (after(Duration::ZERO), true);
         }
+        self.learn_free_keys();
         loop {
             let mut answer = None;
             let mut timed = false;
@@ -216,8 +231,9 @@ impl Rounds {
                 let done = self.round();
                 tracing::debug!(states, files = self.files, groups_behind = messages.len(), "a snapshot round ended");
                 failing = done.is_err();
-                if let Err(fault) = &done {
-                    tracing::error!(%fault, "a snapshot was not written; it is tried again");
+                match &done {
+                    Ok(()) => self.learn_free_keys(),
+                    Err(fault) => tracing::error!(%fault, "a snapshot was not written; it is tried again"),
                 }
                 (due, armed) = if failing { (after(RETRY), true) } else { (never(), false) };
                 answer.map(|answer| answer.send(done));

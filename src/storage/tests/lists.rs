@@ -1,6 +1,6 @@
 //! Lists of tickets.
 
-use super::bed::{Bed, T0, region};
+use super::bed::{Bed, T0, a_request, batch, opening_change, region};
 use crate::{
     domain::{ids::TicketNumber, ticket::Phase},
     storage::TicketQuery,
@@ -117,4 +117,23 @@ fn open_tickets_of_a_region_come_once_from_wherever_they_are() {
         }
         bed.store().flush().unwrap();
     }
+}
+
+#[test]
+fn a_contact_is_found_on_every_shelf_and_nobody_else_is() {
+    let bed = Bed::peopled();
+    let code = bed.store().region(&region("north")).unwrap().code;
+    // Shelves end at multiples of 16,384; some are empty.
+    let numbers = [3, 16_383, 16_384, 50_000, u32::MAX].map(|serial| TicketNumber { code, serial });
+    for number in numbers {
+        let open = a_request(number, "north", 0, bed.store().new_person());
+        bed.commit(batch(vec![opening_change(open)])).unwrap();
+    }
+    bed.store().flush().unwrap();
+    assert_eq!(bed.store().tickets_of_contact(None, Some("eve@example.org")).unwrap(), numbers);
+    let phone = |serial: u32| bed.store().tickets_of_contact(Some(&format!("+1617555{serial:04}")), None).unwrap();
+    for number in numbers {
+        assert_eq!(phone(number.serial), [number]);
+    }
+    assert_eq!(phone(4), []);
 }

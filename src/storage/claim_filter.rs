@@ -1,0 +1,176 @@
+//! Which keys nobody has claimed, for sure: a Bloom filter (Bloom 1970) over all claims. The keys of a
+//! new ticket are nearly always new, and the directory's table of claims is too large to be read for
+//! each of them.
+//!
+//! Must hold: a key that has left the overlay for the directory is never said to be free (the overlay
+//! is always asked first). So a claim is added after the overlay got it and before the snapshots hear
+//! of it, and a filter is believed only after overlay and table, in this order, were added to it. It
+//! is built by the snapshot thread, at the start and whenever it has become too full; until then, and
+//! if that fails, the directory is asked.
+
+use super::{
+    ClaimKey, Fault,
+    overlay::{read, write},
+};
+use std::sync::{
+    RwLock,
+    atomic::{AtomicU64, AtomicUsize, Ordering},
+};
+
+/// With 10 bits a key and 4 probes, one key in 80 is looked up in vain.
+const BITS_PER_KEY: usize = 10;
+const PROBES: usize = 4;
+/// 1.25 MB.
+const MIN_KEYS: usize = 1_000_000;
+
+#[derive(Default)]
+pub(super) struct ClaimFilter(RwLock<Filters>);
+
+#[derive(Default)]
+struct Filters {
+    /// Holds every key.
+    whole: Option<Bits>,
+    /// Being filled.
+    next: Option<Bits>,
+}
+
+struct Bits {
+    words: Vec<AtomicU64>,
+    keys: AtomicUsize,
+}
+
+impl ClaimFilter {
+    pub(super) fn add(&self, key: &ClaimKey) {
+        let filters = read(&self.0);
+        for bits in filters.whole.iter().chain(&filters.next) {
+            bits.add(key);
+        }
+    }
+
+    /// False: it may be taken, or is not known yet.
+    pub(super) fn surely_free(&self, key: &ClaimKey) -> bool {
+        read(&self.0).whole.as_ref().is_some_and(|bits| !bits.may_hold(key))
+    }
+
+    /// True when there is none yet, or one with more keys than it was made for.
+    pub(super) fn wants_building(&self) -> bool {
+        read(&self.0).whole.as_ref().is_none_or(|bits| bits.keys() > bits.capacity())
+    }
+
+    /// Makes a new one. `fill` passes on every key that is held now; those that come meanwhile are
+    /// added by [`ClaimFilter::add`]. After a fault the one before goes on.
+    pub(super) fn build(&self, fill: impl FnOnce(&mut dyn FnMut(&ClaimKey)) -> Result<(), Fault>) -> Result<(), Fault> {
+        let known = read(&self.0).whole.as_ref().map_or(0, Bits::keys);
+        self.build_for((2 * known).max(MIN_KEYS), fill)
+    }
+
+    fn build_for(
+        &self,
+        keys: usize,
+        fill: impl FnOnce(&mut dyn FnMut(&ClaimKey)) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        write(&self.0).next = Some(Bits::new(keys));
+        let filled = fill(&mut |key| {
+            if let Some(next) = &read(&self.0).next {
+                next.add(key);
+            }
+        });
+        let mut filters = write(&self.0);
+        let next = filters.next.take();
+        if filled.is_ok() {
+            filters.whole = next;
+        }
+        filled
+    }
+}
+
+impl Bits {
+    fn new(keys: usize) -> Self {
+        let words = (keys * BITS_PER_KEY).div_ceil(64);
+        Self { words: (0..words).map(|_| AtomicU64::new(0)).collect(), keys: AtomicUsize::new(0) }
+    }
+
+    fn capacity(&self) -> usize {
+        self.words.len() * 64 / BITS_PER_KEY
+    }
+
+    fn keys(&self) -> usize {
+        self.keys.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, key: &ClaimKey) {
+        for (word, mask) in self.probes(key) {
+            // The lock that hands the claim itself over orders this too.
+            self.words[word].fetch_or(mask, Ordering::Relaxed);
+        }
+        self.keys.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn may_hold(&self, key: &ClaimKey) -> bool {
+        self.probes(key).all(|(word, mask)| self.words[word].load(Ordering::Relaxed) & mask != 0)
+    }
+
+    /// Keys are hashes already: each quarter of one is a probe.
+    fn probes(&self, key: &ClaimKey) -> impl Iterator<Item = (usize, u64)> {
+        let bits = self.words.len() as u64 * 64;
+        let quarters: [u32; PROBES] =
+            std::array::from_fn(|i| key.0[4 * i..].first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)));
+        quarters.into_iter().map(move |quarter| {
+            let bit = (u64::from(quarter) * bits) >> 32;
+            ((bit / 64) as usize, 1 << (bit % 64))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(from: usize, to: usize) -> Vec<ClaimKey> {
+        (from..to).map(|i| ClaimKey::external(&i.to_string())).collect()
+    }
+
+    #[test]
+    fn what_is_held_is_never_free_and_nearly_all_else_is() {
+        let filter = ClaimFilter::default();
+        let (early, late, others) = (keys(0, 500), keys(500, 1_000), keys(1_000, 11_000));
+        assert!(!filter.surely_free(&others[0]), "nothing is known yet");
+        filter
+            .build_for(1_000, |add| {
+                early.iter().for_each(&mut *add);
+                // Taken while it is being built.
+                for key in &late {
+                    filter.add(key);
+                }
+                assert!(!filter.surely_free(&others[0]), "nothing is known yet");
+                Ok(())
+            })
+            .unwrap();
+        assert!(early.iter().chain(&late).all(|key| !filter.surely_free(key)));
+        let in_vain = others.iter().filter(|key| !filter.surely_free(key)).count();
+        assert!(in_vain < others.len() / 40, "{in_vain} of {} are looked up in vain", others.len());
+    }
+
+    #[test]
+    fn a_full_one_is_built_anew_and_a_fault_keeps_the_one_before() {
+        let filter = ClaimFilter::default();
+        assert!(filter.wants_building());
+        filter.build_for(100, |_| Ok(())).unwrap();
+        assert!(!filter.wants_building());
+        let taken = keys(0, 200);
+        for key in &taken {
+            filter.add(key);
+        }
+        assert!(filter.wants_building());
+        let fault = Fault { what: "unreadable".into(), place: "here".into() };
+        assert_eq!(filter.build(|_| Err(fault.clone())), Err(fault));
+        assert!(taken.iter().all(|key| !filter.surely_free(key)));
+        filter
+            .build(|add| {
+                taken.iter().for_each(add);
+                Ok(())
+            })
+            .unwrap();
+        assert!(!filter.wants_building() && taken.iter().all(|key| !filter.surely_free(key)));
+    }
+}
