@@ -2,8 +2,9 @@
 //! command the ticket. When the route moved meanwhile, plan again.
 
 use super::{
+    caller::Caller,
     failure::Failure,
-    service::{Caller, Opened, Service},
+    service::{Opened, Service},
 };
 use crate::{
     domain::{

@@ -2,8 +2,9 @@
 //! has no state to protect, and the journal's writer settles races for keys and numbers.
 
 use super::{
+    caller::Caller,
     failure::Failure,
-    service::{Caller, Opened},
+    service::Opened,
     ticket::{commit, envelope},
     tree::Tree,
 };

@@ -13,6 +13,7 @@
 //! that a restart loses.
 
 mod assign;
+mod caller;
 mod clock;
 mod device;
 mod expert;
@@ -37,10 +38,11 @@ mod tickets;
 mod timers;
 mod tree;
 
+pub use caller::Caller;
 pub use clock::Clock;
 pub use device::{Device, Push};
 pub use failure::Failure;
 #[cfg(feature = "faults")]
 pub use faults::{Faults, Freeze, Kind};
 pub use sentinel::{Heartbeat, watchdog};
-pub use service::{Caller, ExpertDraft, Opened, Readiness, RegionDraft, Service, ServiceOptions, Unready, ZipLookup};
+pub use service::{Opened, Readiness, Service, ServiceOptions, Unready, ZipLookup};

@@ -1,15 +1,16 @@
 //! Edits of experts, regions and the catalogue: checked, journalled, told to whoever works with them.
 
 use super::{
+    caller::Caller,
     failure::Failure,
     region,
-    service::{Caller, ExpertDraft, RegionDraft},
     ticket::{commit, envelope},
     tree::Tree,
 };
 use crate::{
     domain::{
         catalogue::{Catalogue, CatalogueEvent},
+        drafts::{ExpertDraft, RegionDraft},
         expert::{Absence, AbsenceKind, Expert, ExpertEvent},
         fact::{Fact, State},
         ids::{ExpertId, RegionId, Thing},

@@ -1,7 +1,9 @@
 //! The handle that doors use: open a ticket, send a command, edit the roster, read. Cheap to clone.
 
 use super::{
-    assign, expert,
+    assign,
+    caller::Caller,
+    expert,
     failure::Failure,
     faults::Faults,
     herald,
@@ -22,19 +24,17 @@ use super::{
 use crate::{
     domain::{
         catalogue::Catalogue,
-        expert::{Absence, AbsenceKind, Expert, ExpertPersonal},
+        drafts::{ExpertDraft, RegionDraft},
+        expert::{Absence, AbsenceKind, Expert},
         fact::State,
-        ids::{ExpertId, RegionId, TicketNumber, Version},
+        ids::{ExpertId, RegionId, TicketNumber},
         intake::NewTicket,
-        place::{Geometry, Place},
+        place::Place,
         region::Region,
-        settings::RegionSettings,
-        shift::Shift,
-        skill::Skills,
-        ticket::{Command, Ticket, Who},
+        ticket::{Command, Ticket},
         time::Timestamp,
     },
-    storage::{ClaimKey, Store},
+    storage::Store,
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -64,20 +64,6 @@ pub struct ServiceOptions {
     pub mailbox: Option<std::path::PathBuf>,
 }
 
-/// Who calls, under which request, with which claims.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    pub who: Who,
-    pub request_id: Option<String>,
-    pub trace_id: Option<String>,
-    /// The idempotency key and the hash of the body (0 is never a hash).
-    pub idempotency: Option<(ClaimKey, u64)>,
-    /// The version the caller has seen; another one is `Stale`.
-    pub if_match: Option<Version>,
-    /// How long the caller is willing to wait.
-    pub patience: Duration,
-}
-
 /// A ticket as it stands after the call, and whether this was a repeat.
 #[derive(Clone, Debug)]
 pub struct Opened {
@@ -103,49 +89,6 @@ pub struct Unready {
 #[derive(Clone)]
 pub struct Service {
     tree: Arc<Tree>,
-}
-
-impl Caller {
-    /// The system itself.
-    #[must_use]
-    pub fn system() -> Self {
-        Self::of(Who::system())
-    }
-
-    #[must_use]
-    pub fn of(who: Who) -> Self {
-        Self {
-            who,
-            request_id: None,
-            trace_id: None,
-            idempotency: None,
-            if_match: None,
-            patience: Duration::from_secs(5),
-        }
-    }
-}
-
-/// A profile to be written: all of it. `personal.home` decides the region when none is given.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ExpertDraft {
-    pub id: ExpertId,
-    pub personal: ExpertPersonal,
-    pub region: Option<RegionId>,
-    pub skills: Skills,
-    pub shifts: Vec<Shift>,
-    pub max_visits_ahead: Option<u8>,
-}
-
-/// A region to be written: all of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RegionDraft {
-    pub id: RegionId,
-    pub name: String,
-    pub time_zone: String,
-    pub geometry: Geometry,
-    pub zips: Vec<String>,
-    /// None: keep (or the defaults).
-    pub settings: Option<RegionSettings>,
 }
 
 impl Service {

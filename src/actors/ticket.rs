@@ -3,11 +3,12 @@
 //! A guard that broke is retried with fresh versions inside the caller's patience, never shown.
 
 use super::{
+    caller::Caller,
     failure::Failure,
     pulse::ForTheJournal,
     region,
     reply::Reply,
-    service::{Caller, Opened},
+    service::Opened,
     shell::{Address, Crash, Handler},
     timers,
     tree::Tree,

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     domain::{
+        drafts::ExpertDraft,
         expert::{Absence, AbsenceKind, Expert, ExpertPersonal},
         ids::{ExpertId, RegionId, TicketNumber},
         place::Place,
@@ -164,19 +165,8 @@ impl<'a> RouteView<'a> {
     }
 }
 
-/// A profile as a body gives it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ExpertBody {
-    pub id: ExpertId,
-    pub personal: ExpertPersonal,
-    pub region: Option<RegionId>,
-    pub skills: Skills,
-    pub shifts: Vec<Shift>,
-    pub max_visits_ahead: Option<u8>,
-}
-
 /// A whole profile (`POST`), or an edit of `present` (`PATCH`): what is not sent stays, `null` removes.
-pub fn expert_body<'j>(body: &'j Json<'j>, present: Option<&Expert>) -> Result<ExpertBody, Vec<FieldProblem>> {
+pub fn expert_body<'j>(body: &'j Json<'j>, present: Option<&Expert>) -> Result<ExpertDraft, Vec<FieldProblem>> {
     let known = present.and_then(|expert| expert.personal.known());
     read_object(body, |f| {
         let id = if let Some(expert) = present {
@@ -197,7 +187,7 @@ pub fn expert_body<'j>(body: &'j Json<'j>, present: Option<&Expert>) -> Result<E
         let ahead = kept(f, "max_visits_ahead", present.and_then(|e| e.max_visits_ahead), |f| {
             f.whole("max_visits_ahead", 1..=50).and_then(|n| u8::try_from(n).ok())
         });
-        Some(ExpertBody {
+        Some(ExpertDraft {
             id: id?,
             personal: ExpertPersonal { name: name?, phone, email, home: home? },
             region,
@@ -323,7 +313,7 @@ mod tests {
         };
         let edit = Json::parse(br#"{"phone":null,"max_visits_ahead":5}"#).unwrap();
         let edited = expert_body(&edit, Some(&present)).unwrap();
-        let expected = ExpertBody {
+        let expected = ExpertDraft {
             personal: ExpertPersonal { phone: None, ..made.personal.clone() },
             region: Some(present.region.clone()),
             max_visits_ahead: Some(5),

@@ -1,10 +1,10 @@
 //! `callout replay`: days of requests through the real router, and the figures.
 
 use crate::{
-    actors::{ExpertDraft, RegionDraft},
     domain::{
         catalogue::Catalogue,
         decision::Policy,
+        drafts::{ExpertDraft, RegionDraft},
         expert::ExpertPersonal,
         place::RegionIndex,
         settings::RegionSettings,

@@ -4,6 +4,7 @@
 pub mod calendar;
 pub mod catalogue;
 pub mod decision;
+pub mod drafts;
 pub mod expert;
 pub mod fact;
 pub mod ids;

@@ -9,12 +9,12 @@ use super::{
     session::Session,
 };
 use crate::{
-    actors::ExpertDraft,
     api::{
         Problem,
-        expert::{self, AbsenceView, ExpertBody, ExpertView, PresenceView, RouteView},
+        expert::{self, AbsenceView, ExpertView, PresenceView, RouteView},
     },
     domain::{
+        drafts::ExpertDraft,
         expert::{Absence, Expert},
         ids::{ExpertId, RegionId, Thing},
         skill::Skill,
@@ -83,7 +83,7 @@ pub(super) async fn add(State(shared): State<Context>, input: Input) -> Reply {
         // A repeat whose first answer was lost: the same profile stands already.
         Some(there) if same(there, &body) => (there.clone(), false),
         Some(_) => return Err(Problem::new(409, "already_exists", format!("expert {id} exists; edit it")).into()),
-        None => shared.service.write_expert(draft(body), &input.caller).await?,
+        None => shared.service.write_expert(body, &input.caller).await?,
     };
     let outcome =
         Outcome::Version { thing: Thing::Expert(id), version: written.version, status: StatusCode::CREATED.as_u16() };
@@ -92,7 +92,7 @@ pub(super) async fn add(State(shared): State<Context>, input: Input) -> Reply {
     Ok(if new { response } else { replayed(response) })
 }
 
-fn same(there: &Expert, body: &ExpertBody) -> bool {
+fn same(there: &Expert, body: &ExpertDraft) -> bool {
     there.personal.known() == Some(&body.personal)
         && there.skills == body.skills
         && there.shifts == body.shifts
@@ -101,18 +101,13 @@ fn same(there: &Expert, body: &ExpertBody) -> bool {
         && body.region.as_ref().is_none_or(|region| *region == there.region)
 }
 
-fn draft(body: ExpertBody) -> ExpertDraft {
-    let ExpertBody { id, personal, region, skills, shifts, max_visits_ahead } = body;
-    ExpertDraft { id, personal, region, skills, shifts, max_visits_ahead }
-}
-
 pub(super) async fn edit(State(shared): State<Context>, Path(id): Path<String>, input: Input) -> Reply {
     let present = known(&shared, &input.session, &id)?;
     let body = expert::expert_body(&input.json()?, Some(&present))?;
     let mut caller = input.caller.clone();
     // What was not sent came from this version: an edit in between must not be undone.
     caller.if_match = caller.if_match.or(Some(present.version));
-    let written = shared.service.write_expert(draft(body), &caller).await;
+    let written = shared.service.write_expert(body, &caller).await;
     let (written, _) = written.map_err(|failure| super::failure::refuse(failure, true))?;
     Ok(one(&shared, &written, StatusCode::OK))
 }

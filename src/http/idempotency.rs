@@ -48,9 +48,11 @@ impl Running {
     pub(super) async fn turn(&self, caller: &Caller) -> Option<Turn<'_>> {
         let (key, _) = caller.idempotency?;
         let lock = self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().clone();
+        // Made first: a caller who goes away while waiting leaves nothing behind either.
+        let mut turn = Turn { running: self, key, held: None };
         // The edge's deadline bounds this wait.
-        let held = lock.lock_owned().await;
-        Some(Turn { running: self, key, held: Some(held) })
+        turn.held = Some(lock.lock_owned().await);
+        Some(turn)
     }
 }
 

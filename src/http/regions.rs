@@ -11,12 +11,12 @@ use super::{
     session::Session,
 };
 use crate::{
-    actors::RegionDraft,
     api::{
         FieldProblem, Problem,
         region::{RegionBody, RegionView, region_body},
     },
     domain::{
+        drafts::RegionDraft,
         ids::{RegionId, Thing},
         place::Geometry,
         region::Region,

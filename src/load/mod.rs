@@ -14,7 +14,8 @@ pub use core::{Core, StartError, has_data, store_options};
 pub use zips::Zips;
 
 use crate::{
-    actors::{Caller, ExpertDraft, Failure, RegionDraft, Service},
+    actors::{Caller, Failure, Service},
+    domain::drafts::{ExpertDraft, RegionDraft},
     domain::{expert::ExpertPersonal, place::Place, ticket::WindowKind, time},
     import::{
         self, ExpertOptions, Experts, ImportError, Places, Regions, Renames, Report, Source, TicketOptions, Tickets,

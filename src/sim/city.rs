@@ -4,19 +4,17 @@
 //! Must hold: the same seed gives the same city and the same tickets. Never: a real person or place.
 
 use super::{Arrival, Chance, roster};
-use crate::{
-    actors::{ExpertDraft, RegionDraft},
-    domain::{
-        catalogue::{Catalogue, CatalogueRule},
-        ids::RegionId,
-        intake::NewTicket,
-        person::Contact,
-        place::{Geometry, Place, Polygon, RegionIndex},
-        shift::Shift,
-        skill::SkillLevel,
-        ticket::{Priority, Source, Window, WindowKind},
-        time::Timestamp,
-    },
+use crate::domain::{
+    catalogue::{Catalogue, CatalogueRule},
+    drafts::{ExpertDraft, RegionDraft},
+    ids::RegionId,
+    intake::NewTicket,
+    person::Contact,
+    place::{Geometry, Place, Polygon, RegionIndex},
+    shift::Shift,
+    skill::SkillLevel,
+    ticket::{Priority, Source, Window, WindowKind},
+    time::Timestamp,
 };
 
 pub struct City {

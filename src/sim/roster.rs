@@ -2,16 +2,14 @@
 //! somebody for every day of the week.
 
 use super::{Arrival, Chance};
-use crate::{
-    actors::{ExpertDraft, RegionDraft},
-    domain::{
-        catalogue::Catalogue,
-        expert::ExpertPersonal,
-        ids::{ExpertId, RegionId},
-        place::{Place, RegionIndex},
-        shift::Shift,
-        skill::{Level, Skill, SkillLevel},
-    },
+use crate::domain::{
+    catalogue::Catalogue,
+    drafts::{ExpertDraft, RegionDraft},
+    expert::ExpertPersonal,
+    ids::{ExpertId, RegionId},
+    place::{Place, RegionIndex},
+    shift::Shift,
+    skill::{Level, Skill, SkillLevel},
 };
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,9 +2,10 @@
 //! or on the machine's clock (fsync, two threads). A scene is the same on both.
 
 use callout::{
-    actors::{Caller, Clock, ExpertDraft, Failure, Opened, RegionDraft, Service, ServiceOptions},
+    actors::{Caller, Clock, Failure, Opened, Service, ServiceOptions},
     domain::{
         decision::Policy,
+        drafts::{ExpertDraft, RegionDraft},
         expert::ExpertPersonal,
         ids::{ExpertId, RegionId, Thing, TicketNumber},
         intake::NewTicket,

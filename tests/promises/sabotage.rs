@@ -5,8 +5,9 @@ use crate::common::tree::{
     ALWAYS, MONDAY, Time, Tree, at, by, desk, expert, region, reopen, runtime, store_options, tv, violations,
 };
 use callout::{
-    actors::{Caller, Clock, Failure, RegionDraft},
+    actors::{Caller, Clock, Failure},
     domain::{
+        drafts::RegionDraft,
         fact::{Fact, State},
         ids::{Thing, TicketNumber},
         intake::NewTicket,

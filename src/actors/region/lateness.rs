@@ -3,7 +3,7 @@
 
 use super::{Dispatcher, Msg, World};
 use crate::{
-    actors::{service::Caller, shell::Address, ticket},
+    actors::{caller::Caller, shell::Address, ticket},
     domain::{
         fact::{Fact, State},
         ids::{ExpertId, Thing},

@@ -12,10 +12,11 @@ mod round;
 pub(super) use load::{Loaded, start};
 
 use super::{
+    caller::Caller,
     expert::Bids,
     failure::Failure,
     reply::{Answer, Reply},
-    service::{Caller, Opened},
+    service::Opened,
     shell::{Address, Crash, Handler},
     supervise::Children,
     ticket, timers,

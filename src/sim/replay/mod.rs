@@ -5,10 +5,11 @@
 
 use super::{Arrival, Behaviour, Conductor, Kpis, Ledger, Phone, Played, Stopped};
 use crate::{
-    actors::{Caller, Clock, ExpertDraft, Failure, RegionDraft, Service, ServiceOptions},
+    actors::{Caller, Clock, Failure, Service, ServiceOptions},
     domain::{
         catalogue::Catalogue,
         decision::Policy,
+        drafts::{ExpertDraft, RegionDraft},
         time::{HOUR_S, Timestamp},
     },
     routing::checker::Finding,
