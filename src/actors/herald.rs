@@ -4,7 +4,33 @@
 
 use super::{region, timers, tree::Tree};
 use crate::domain::fact::State;
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Weak, atomic::Ordering, mpsc::Receiver},
+    time::Duration,
+};
+
+/// So many states in one commit are a flood: news of them wait a moment for more, so that an actor
+/// wakes once for several tickets and not for each.
+const FLOOD: usize = 12;
+const FLOOD_PAUSE: Duration = Duration::from_millis(8);
+
+/// The herald's thread: tells what it hears until nobody is left to tell or to hear.
+#[allow(clippy::disallowed_methods, reason = "a thread outside all runtimes has no other way to wait")]
+pub(super) fn carry(tree: &Weak<Tree>, heard: &Receiver<Vec<State>>) {
+    while let Ok(mut states) = heard.recv() {
+        if states.len() >= FLOOD {
+            std::thread::sleep(FLOOD_PAUSE);
+            states.extend(heard.try_iter().flatten());
+        }
+        let Some(tree) = tree.upgrade() else { return };
+        let told = catch_unwind(AssertUnwindSafe(|| states.iter().for_each(|state| tell(&tree, state))));
+        tree.behind.fetch_sub(states.len(), Ordering::Relaxed);
+        if told.is_err() {
+            tracing::error!("news of a commit could not be told: whoever needs them reads the store");
+        }
+    }
+}
 
 /// To be called with the states of each commit, in order.
 pub(super) fn tell(tree: &Arc<Tree>, state: &State) {

@@ -37,7 +37,6 @@ use crate::{
     storage::Store,
 };
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, OnceLock, RwLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -167,18 +166,7 @@ impl Service {
             }
             let _ = sender.send(states.to_vec());
         }));
-        let carry = move || {
-            while let Ok(states) = heard.recv() {
-                let Some(tree) = told.upgrade() else { return };
-                let told =
-                    catch_unwind(AssertUnwindSafe(|| states.iter().for_each(|state| herald::tell(&tree, state))));
-                tree.behind.fetch_sub(states.len(), Ordering::Relaxed);
-                if told.is_err() {
-                    tracing::error!("news of a commit could not be told: whoever needs them reads the store");
-                }
-            }
-        };
-        thread("herald", carry)
+        thread("herald", move || herald::carry(&told, &heard))
     }
 
     /// What is to go wrong in this tree.
