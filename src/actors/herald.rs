@@ -24,11 +24,12 @@ pub(super) fn carry(tree: &Weak<Tree>, heard: &Receiver<Vec<State>>) {
             states.extend(heard.try_iter().flatten());
         }
         let Some(tree) = tree.upgrade() else { return };
-        let told = catch_unwind(AssertUnwindSafe(|| states.iter().for_each(|state| tell(&tree, state))));
-        tree.behind.fetch_sub(states.len(), Ordering::Relaxed);
-        if told.is_err() {
-            tracing::error!("news of a commit could not be told: whoever needs them reads the store");
+        for state in &states {
+            if catch_unwind(AssertUnwindSafe(|| tell(&tree, state))).is_err() {
+                tracing::error!("news of a commit could not be told: whoever needs them reads the store");
+            }
         }
+        tree.behind.fetch_sub(states.len(), Ordering::Relaxed);
     }
 }
 

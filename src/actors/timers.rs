@@ -80,7 +80,7 @@ impl Handler for Timers {
             Msg::Ticket(ticket) => self.remove(ticket.number),
             Msg::Gone(number) => self.remove(number),
             Msg::Alarm => self.alarm = None,
-            Msg::Again(number, kind) => self.later(number, kind, AGAIN_S),
+            Msg::Again(number, kind) => self.again(number, kind),
         }
         self.fire(me);
         self.notify();
@@ -146,6 +146,14 @@ impl Timers {
         }
         if let Some(after) = held.earliest() {
             self.due.insert((after.due, number));
+        }
+    }
+
+    /// A command was lost: its timer is fired again, unless the ticket has gone on to a new one.
+    fn again(&mut self, number: TicketNumber, kind: TimerKind) {
+        let timer = self.of.get_mut(&number).and_then(|held| held.of_kind(kind));
+        if timer.is_some_and(|timer| timer.due == FIRED) {
+            self.later(number, kind, AGAIN_S);
         }
     }
 

@@ -22,6 +22,8 @@ const BITS_PER_KEY: usize = 10;
 const PROBES: usize = 4;
 /// 1.25 MB.
 const MIN_KEYS: usize = 1_000_000;
+/// 512 MB: 2^32 bits are all that a probe can tell apart. Beyond, more keys are looked up in vain.
+const MOST_WORDS: usize = 1 << 26;
 
 #[derive(Default)]
 pub(super) struct ClaimFilter(RwLock<Filters>);
@@ -32,6 +34,7 @@ struct Filters {
     whole: Option<Bits>,
     /// Being filled.
     next: Option<Bits>,
+    given_up: bool,
 }
 
 struct Bits {
@@ -54,14 +57,23 @@ impl ClaimFilter {
 
     /// True when there is none yet, or one with more keys than it was made for.
     pub(super) fn wants_building(&self) -> bool {
-        read(&self.0).whole.as_ref().is_none_or(|bits| bits.keys() > bits.capacity())
+        let filters = read(&self.0);
+        !filters.given_up && filters.whole.as_ref().is_none_or(|bits| bits.keys() > bits.capacity())
     }
 
-    /// Makes a new one. `fill` passes on every key that is held now; those that come meanwhile are
-    /// added by [`ClaimFilter::add`]. After a fault the one before goes on.
-    pub(super) fn build(&self, fill: impl FnOnce(&mut dyn FnMut(&ClaimKey)) -> Result<(), Fault>) -> Result<(), Fault> {
-        let known = read(&self.0).whole.as_ref().map_or(0, Bits::keys);
-        self.build_for((2 * known).max(MIN_KEYS), fill)
+    /// There is none any more, and none is built: the directory is asked.
+    pub(super) fn give_up(&self) {
+        *write(&self.0) = Filters { given_up: true, ..Filters::default() };
+    }
+
+    /// Makes a new one, with room for as many again as the `keys` held now. `fill` passes on every
+    /// one of them; those that come meanwhile are added by [`ClaimFilter::add`].
+    pub(super) fn build(
+        &self,
+        keys: usize,
+        fill: impl FnOnce(&mut dyn FnMut(&ClaimKey)) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        self.build_for((2 * keys).max(MIN_KEYS), fill)
     }
 
     fn build_for(
@@ -76,22 +88,25 @@ impl ClaimFilter {
             }
         });
         let mut filters = write(&self.0);
-        let next = filters.next.take();
+        let mut other = filters.next.take();
         if filled.is_ok() {
-            filters.whole = next;
+            std::mem::swap(&mut filters.whole, &mut other);
         }
+        // Whoever adds must not wait until its memory is given back.
+        drop(filters);
+        drop(other);
         filled
     }
 }
 
 impl Bits {
     fn new(keys: usize) -> Self {
-        let words = (keys * BITS_PER_KEY).div_ceil(64);
+        let words = (keys * BITS_PER_KEY).div_ceil(64).min(MOST_WORDS);
         Self { words: (0..words).map(|_| AtomicU64::new(0)).collect(), keys: AtomicUsize::new(0) }
     }
 
     fn capacity(&self) -> usize {
-        self.words.len() * 64 / BITS_PER_KEY
+        if self.words.len() < MOST_WORDS { self.words.len() * 64 / BITS_PER_KEY } else { usize::MAX }
     }
 
     fn keys(&self) -> usize {
@@ -163,14 +178,16 @@ mod tests {
         }
         assert!(filter.wants_building());
         let fault = Fault { what: "unreadable".into(), place: "here".into() };
-        assert_eq!(filter.build(|_| Err(fault.clone())), Err(fault));
+        assert_eq!(filter.build(200, |_| Err(fault.clone())), Err(fault));
         assert!(taken.iter().all(|key| !filter.surely_free(key)));
         filter
-            .build(|add| {
+            .build(200, |add| {
                 taken.iter().for_each(add);
                 Ok(())
             })
             .unwrap();
         assert!(!filter.wants_building() && taken.iter().all(|key| !filter.surely_free(key)));
+        filter.give_up();
+        assert!(!filter.wants_building() && !filter.surely_free(&keys(200, 201)[0]), "nothing is known any more");
     }
 }

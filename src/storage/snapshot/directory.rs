@@ -24,7 +24,7 @@ use crate::storage::{
     row::{self as rows, Stamp},
 };
 use minicbor::Decode;
-use redb::{ReadableTable, TableDefinition};
+use redb::{ReadableTable, ReadableTableMetadata, TableDefinition};
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 const REGIONS: Table = TableDefinition::new("regions");
@@ -45,7 +45,7 @@ const APPLIED: Table = TableDefinition::new("applied");
 const TABLES: &[Table] = &[REGIONS, EXPERTS, ROUTES, CATALOGUE, CODES, SERIALS, FORWARDS, CLAIMS, EXPIRIES, APPLIED];
 
 /// Expired claims dropped per transaction at most: a backlog must not make a round long.
-const DROP_PER_ROUND: usize = 5_000;
+const DROP_PER_ROUND: usize = 15_000;
 
 pub(in crate::storage) struct DirectoryFile {
     file: SnapshotFile,
@@ -118,6 +118,10 @@ impl DirectoryFile {
         self.file.read(|txn| row(&txn.open_table(CLAIMS)?, &key.0, |bytes| claim_of(*key, bytes)))
     }
 
+    pub(in crate::storage) fn claims_count(&self) -> Result<usize, Fault> {
+        self.file.read(|txn| Ok(txn.open_table(CLAIMS)?.len()? as usize))
+    }
+
     /// The keys of all claims, in no order of time.
     pub(in crate::storage) fn for_each_claim(&self, visit: &mut dyn FnMut(&ClaimKey)) -> Result<(), Fault> {
         self.file.read(|txn| {
@@ -136,7 +140,7 @@ impl DirectoryFile {
         dirty: &DirectoryDirty,
         applied: Seq,
         sealer: &Sealer,
-        manner: Manner,
+        manner: Manner<'_>,
     ) -> Result<(), Fault> {
         self.file.write(applied, |txn| {
             let mut states = BTreeMap::<&str, (Table, Writes)>::new();
@@ -160,7 +164,7 @@ impl DirectoryFile {
 }
 
 impl DirectoryDirty {
-    fn small_tables(&self, txn: &redb::WriteTransaction, manner: Manner) -> Result<(), Trouble> {
+    fn small_tables(&self, txn: &redb::WriteTransaction, manner: Manner<'_>) -> Result<(), Trouble> {
         let (mut serials, mut forwards, mut applied) = (Writes::default(), Writes::default(), Writes::default());
         let mut highest = txn.open_table(SERIALS)?;
         for (code, serial) in &self.serials {
@@ -184,7 +188,7 @@ impl DirectoryDirty {
         applied.apply(&mut txn.open_table(APPLIED)?, manner)
     }
 
-    fn claims(&self, txn: &redb::WriteTransaction, manner: Manner) -> Result<(), Trouble> {
+    fn claims(&self, txn: &redb::WriteTransaction, manner: Manner<'_>) -> Result<(), Trouble> {
         let (mut claims, mut expiries) = (Writes::default(), Writes::default());
         let mut table = txn.open_table(CLAIMS)?;
         let mut by_expiry = txn.open_table(EXPIRIES)?;

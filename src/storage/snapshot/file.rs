@@ -12,7 +12,15 @@ use crate::storage::{
     overlay::{read, write},
 };
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition};
-use std::{fs, panic::AssertUnwindSafe, path::PathBuf, sync::RwLock};
+use std::{
+    fs,
+    panic::AssertUnwindSafe,
+    path::PathBuf,
+    sync::{
+        RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 /// Tables hold raw bytes, so that no type name of redb locks the data in.
 pub(super) type Table = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -303,7 +311,7 @@ impl Writes {
         self.insert.push((key.to_vec(), value));
     }
 
-    pub(super) fn apply(mut self, rows: &mut Rows<'_>, manner: Manner) -> Result<(), Trouble> {
+    pub(super) fn apply(mut self, rows: &mut Rows<'_>, manner: Manner<'_>) -> Result<(), Trouble> {
         self.remove.sort_unstable();
         self.insert.sort_unstable();
         for (nth, key) in self.remove.iter().enumerate() {
@@ -320,17 +328,23 @@ impl Writes {
 
 /// How a round shares the processor. It is long work that nobody waits for, and a thread that wakes
 /// may stand behind it for a whole time slice (milliseconds): the journal's writer must not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::storage) enum Manner {
-    /// Whoever waits for this core goes first, every few rows.
-    GiveWay,
-    /// Snapshots are behind: everybody will wait for them if they do not get their share.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::storage) enum Manner<'a> {
+    /// Whoever waits for this core goes first, every few rows, while fewer states than these wait:
+    /// beyond, everybody will wait for snapshots if they do not get their share.
+    GiveWay {
+        backlog: &'a AtomicUsize,
+        below: usize,
+    },
     Hurry,
 }
 
-impl Manner {
+impl Manner<'_> {
     pub(super) fn after_row(self, nth: usize) {
-        if self == Self::GiveWay && nth.is_multiple_of(ROWS_BETWEEN) {
+        if let Self::GiveWay { backlog, below } = self
+            && nth.is_multiple_of(ROWS_BETWEEN)
+            && backlog.load(Ordering::Relaxed) < below
+        {
             std::thread::yield_now();
         }
     }

@@ -241,7 +241,7 @@ impl RegionFile {
         dirty: &BTreeMap<TicketNumber, Dirty>,
         applied: Seq,
         sealer: &Sealer,
-        manner: Manner,
+        manner: Manner<'_>,
     ) -> Result<(), Fault> {
         self.file.write(applied, |txn| {
             let (open, ended) = (txn.open_table(OPEN)?, txn.open_table(ENDED)?);

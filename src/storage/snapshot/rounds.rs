@@ -1,5 +1,5 @@
 //! Rounds: the snapshot thread gathers what was committed, one newest state per thing, and writes it
-//! every second or so in one durable transaction per file.
+//! every few seconds in one durable transaction per file.
 //!
 //! Must hold: region files first, the directory last, and only when all of them made it, so that
 //! whatever the directory has applied is in every file; an overlay entry leaves after its owner's
@@ -183,19 +183,25 @@ impl Rounds {
         if !self.core.free_keys.wants_building() {
             return;
         }
-        let built = self.core.free_keys.build(|add| {
-            self.core.overlay.claim_keys().iter().for_each(&mut *add);
-            self.core.snapshots.directory.for_each_claim(add)
-        });
-        if let Err(fault) = built {
-            tracing::warn!(%fault, "claims could not be listed; each new key is looked up");
+        let directory = &self.core.snapshots.directory;
+        let build = || {
+            let keys = self.core.overlay.claim_keys().len() + directory.claims_count()?;
+            self.core.free_keys.build(keys, |add| {
+                self.core.overlay.claim_keys().iter().for_each(&mut *add);
+                directory.for_each_claim(add)
+            })
+        };
+        // redb answers most damage with an error and some with a panic.
+        let built = catch_unwind(AssertUnwindSafe(build));
+        if !matches!(built, Ok(Ok(()))) {
+            self.core.free_keys.give_up();
+            tracing::error!("claims could not be listed; until the next start each new key is looked up");
         }
     }
 
     /// Nobody waits for a round until the next one is due.
-    fn manner(&self) -> Manner {
-        let queued = self.core.backlog.load(Ordering::Relaxed).saturating_sub(self.waiting);
-        if queued < FULL_ROUND { Manner::GiveWay } else { Manner::Hurry }
+    fn manner(&self) -> Manner<'_> {
+        Manner::GiveWay { backlog: &self.core.backlog, below: self.waiting + FULL_ROUND }
     }
 
     /// The snapshot thread. Ends with `Stop` or when nobody can send any more.
