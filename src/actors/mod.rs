@@ -15,6 +15,7 @@
 mod assign;
 mod caller;
 mod clock;
+mod deadlines;
 mod device;
 mod expert;
 mod failure;

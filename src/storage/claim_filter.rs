@@ -12,18 +12,18 @@ use super::{
     ClaimKey, Fault,
     overlay::{read, write},
 };
+use fastbloom::AtomicBloomFilter;
 use std::sync::{
     RwLock,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
+    atomic::{AtomicUsize, Ordering},
 };
 
-/// With 10 bits a key and 4 probes, one key in 80 is looked up in vain.
+/// With so many, one key in 120 is looked up in vain.
 const BITS_PER_KEY: usize = 10;
-const PROBES: usize = 4;
 /// 1.25 MB.
 const MIN_KEYS: usize = 1_000_000;
-/// 512 MB: 2^32 bits are all that a probe can tell apart. Beyond, more keys are looked up in vain.
-const MOST_WORDS: usize = 1 << 26;
+/// 500 MB. Beyond, more keys are looked up in vain.
+const MOST_KEYS: usize = 400_000_000;
 
 #[derive(Default)]
 pub(super) struct ClaimFilter(RwLock<Filters>);
@@ -38,8 +38,10 @@ struct Filters {
 }
 
 struct Bits {
-    words: Vec<AtomicU64>,
+    filter: AtomicBloomFilter,
     keys: AtomicUsize,
+    /// More of them, and it says too little.
+    capacity: usize,
 }
 
 impl ClaimFilter {
@@ -52,13 +54,13 @@ impl ClaimFilter {
 
     /// False: it may be taken, or is not known yet.
     pub(super) fn surely_free(&self, key: &ClaimKey) -> bool {
-        read(&self.0).whole.as_ref().is_some_and(|bits| !bits.may_hold(key))
+        read(&self.0).whole.as_ref().is_some_and(|bits| !bits.filter.contains(key))
     }
 
     /// True when there is none yet, or one with more keys than it was made for.
     pub(super) fn wants_building(&self) -> bool {
         let filters = read(&self.0);
-        !filters.given_up && filters.whole.as_ref().is_none_or(|bits| bits.keys() > bits.capacity())
+        !filters.given_up && filters.whole.as_ref().is_none_or(Bits::is_overfull)
     }
 
     /// There is none any more, and none is built: the directory is asked.
@@ -73,7 +75,7 @@ impl ClaimFilter {
         keys: usize,
         fill: impl FnOnce(&mut dyn FnMut(&ClaimKey)) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        self.build_for((2 * keys).max(MIN_KEYS), fill)
+        self.build_for((2 * keys).clamp(MIN_KEYS, MOST_KEYS), fill)
     }
 
     fn build_for(
@@ -100,40 +102,18 @@ impl ClaimFilter {
 }
 
 impl Bits {
-    fn new(keys: usize) -> Self {
-        let words = (keys * BITS_PER_KEY).div_ceil(64).min(MOST_WORDS);
-        Self { words: (0..words).map(|_| AtomicU64::new(0)).collect(), keys: AtomicUsize::new(0) }
-    }
-
-    fn capacity(&self) -> usize {
-        if self.words.len() < MOST_WORDS { self.words.len() * 64 / BITS_PER_KEY } else { usize::MAX }
-    }
-
-    fn keys(&self) -> usize {
-        self.keys.load(Ordering::Relaxed)
+    fn new(capacity: usize) -> Self {
+        let filter = AtomicBloomFilter::with_num_bits(capacity * BITS_PER_KEY).expected_items(capacity);
+        Self { filter, keys: AtomicUsize::new(0), capacity }
     }
 
     fn add(&self, key: &ClaimKey) {
-        for (word, mask) in self.probes(key) {
-            // The lock that hands the claim itself over orders this too.
-            self.words[word].fetch_or(mask, Ordering::Relaxed);
-        }
+        self.filter.insert(key);
         self.keys.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn may_hold(&self, key: &ClaimKey) -> bool {
-        self.probes(key).all(|(word, mask)| self.words[word].load(Ordering::Relaxed) & mask != 0)
-    }
-
-    /// Keys are hashes already: each quarter of one is a probe.
-    fn probes(&self, key: &ClaimKey) -> impl Iterator<Item = (usize, u64)> {
-        let bits = self.words.len() as u64 * 64;
-        let quarters: [u32; PROBES] =
-            std::array::from_fn(|i| key.0[4 * i..].first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)));
-        quarters.into_iter().map(move |quarter| {
-            let bit = (u64::from(quarter) * bits) >> 32;
-            ((bit / 64) as usize, 1 << (bit % 64))
-        })
+    fn is_overfull(&self) -> bool {
+        self.capacity < MOST_KEYS && self.keys.load(Ordering::Relaxed) > self.capacity
     }
 }
 

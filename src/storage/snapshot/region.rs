@@ -266,7 +266,7 @@ struct Round<'txn> {
     timers: Writes,
 }
 
-impl<'txn> Round<'txn> {
+impl Round<'_> {
     fn add(&mut self, region: &RegionId, number: TicketNumber, dirty: &Dirty, sealer: &Sealer) -> Result<(), Trouble> {
         let key = keys::number(number);
         let old = if dirty.fresh { None } else { self.stored(&key, sealer)? };
@@ -279,24 +279,20 @@ impl<'txn> Round<'txn> {
         if let Some(old) = &old
             && new.is_none_or(|new| new.phase.open() != old.phase.open())
         {
-            self.rows(old.phase.open()).remove(&key[..])?;
+            let rows = if old.phase.open() { &mut self.open } else { &mut self.ended };
+            rows.remove(&key[..])?;
         }
         if let Some(new) = new {
-            let mut row = std::mem::take(&mut self.row);
-            row.clear();
-            rows::encode_into(&mut row, new, stamp, sealer);
-            self.rows(new.phase.open()).insert(&key[..], &row[..])?;
-            self.row = row;
+            self.row.clear();
+            rows::encode_into(&mut self.row, new, stamp, sealer);
+            let rows = if new.phase.open() { &mut self.open } else { &mut self.ended };
+            rows.insert(&key[..], &self.row[..])?;
         }
         let index = |ticket: &Ticket| keys::index_rows(ticket, sealer);
         exchange(&mut self.index, old.as_ref().map(index), new.map(index));
         let timers = |ticket: &Ticket| keys::timer_keys(ticket).into_iter().map(|key| (key, Vec::new())).collect();
         exchange(&mut self.timers, old.as_ref().map(timers), new.map(timers));
         Ok(())
-    }
-
-    fn rows(&mut self, open: bool) -> &mut Rows<'txn> {
-        if open { &mut self.open } else { &mut self.ended }
     }
 
     fn stored(&self, key: &[u8], sealer: &Sealer) -> Result<Option<(Ticket, Stamp)>, Trouble> {

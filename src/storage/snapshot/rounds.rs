@@ -185,8 +185,7 @@ impl Rounds {
         }
         let directory = &self.core.snapshots.directory;
         let build = || {
-            let keys = self.core.overlay.claim_keys().len() + directory.claims_count()?;
-            self.core.free_keys.build(keys, |add| {
+            self.core.free_keys.build(directory.claims_count()?, |add| {
                 self.core.overlay.claim_keys().iter().for_each(&mut *add);
                 directory.for_each_claim(add)
             })
