@@ -5,6 +5,7 @@
 //! region's file too: recovery starts there.
 
 use super::{
+    claims,
     file::{History, Manner, Opened, SnapshotFile, Table, Trouble, Writes, row},
     keys,
 };
@@ -24,7 +25,7 @@ use crate::storage::{
     row::{self as rows, Stamp},
 };
 use minicbor::Decode;
-use redb::{ReadableTable, ReadableTableMetadata, TableDefinition};
+use redb::{ReadableTable, TableDefinition};
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 const REGIONS: Table = TableDefinition::new("regions");
@@ -37,15 +38,10 @@ const CODES: Table = TableDefinition::new("codes");
 const SERIALS: Table = TableDefinition::new("serials");
 /// Ticket number -> region, where it is not the number's.
 const FORWARDS: Table = TableDefinition::new("forwards");
-const CLAIMS: Table = TableDefinition::new("claims");
-/// When a claim may be forgotten and its key -> nothing.
-const EXPIRIES: Table = TableDefinition::new("expiries");
 /// Region -> what its file had applied when it was last written.
 const APPLIED: Table = TableDefinition::new("applied");
-const TABLES: &[Table] = &[REGIONS, EXPERTS, ROUTES, CATALOGUE, CODES, SERIALS, FORWARDS, CLAIMS, EXPIRIES, APPLIED];
-
-/// Expired claims dropped per transaction at most: a backlog must not make a round long.
-const DROP_PER_ROUND: usize = 15_000;
+const TABLES: &[Table] =
+    &[REGIONS, EXPERTS, ROUTES, CATALOGUE, CODES, SERIALS, FORWARDS, claims::CLAIMS, claims::SHELVES, APPLIED];
 
 pub(in crate::storage) struct DirectoryFile {
     file: SnapshotFile,
@@ -115,23 +111,16 @@ impl DirectoryFile {
     }
 
     pub(in crate::storage) fn claim(&self, key: &ClaimKey) -> Result<Option<Claim>, Fault> {
-        self.file.read(|txn| row(&txn.open_table(CLAIMS)?, &key.0, |bytes| claim_of(*key, bytes)))
+        self.file.read(|txn| claims::find(txn, key))
     }
 
     pub(in crate::storage) fn claims_count(&self) -> Result<usize, Fault> {
-        self.file.read(|txn| Ok(txn.open_table(CLAIMS)?.len()? as usize))
+        self.file.read(claims::count)
     }
 
     /// The keys of all claims, in no order of time.
     pub(in crate::storage) fn for_each_claim(&self, visit: &mut dyn FnMut(&ClaimKey)) -> Result<(), Fault> {
-        self.file.read(|txn| {
-            for entry in txn.open_table(CLAIMS)?.iter()? {
-                if let Ok(key) = entry?.0.value().try_into() {
-                    visit(&ClaimKey(key));
-                }
-            }
-            Ok(())
-        })
+        self.file.read(|txn| claims::for_each(txn, visit))
     }
 
     /// Writes all of it, and that all up to `applied` is in. Durable.
@@ -158,7 +147,7 @@ impl DirectoryFile {
             }
             codes.apply(&mut txn.open_table(CODES)?, manner)?;
             dirty.small_tables(txn, manner)?;
-            dirty.claims(txn, manner)
+            claims::write(txn, &dirty.claims, dirty.now, manner)
         })
     }
 }
@@ -186,32 +175,6 @@ impl DirectoryDirty {
         serials.apply(&mut highest, manner)?;
         forwards.apply(&mut txn.open_table(FORWARDS)?, manner)?;
         applied.apply(&mut txn.open_table(APPLIED)?, manner)
-    }
-
-    fn claims(&self, txn: &redb::WriteTransaction, manner: Manner<'_>) -> Result<(), Trouble> {
-        let (mut claims, mut expiries) = (Writes::default(), Writes::default());
-        let mut table = txn.open_table(CLAIMS)?;
-        let mut by_expiry = txn.open_table(EXPIRIES)?;
-        let now = keys::time(self.now);
-        for entry in by_expiry.range::<&[u8]>(..&now[..])?.take(DROP_PER_ROUND) {
-            let key = entry?.0.value().to_vec();
-            // The key may have been taken anew since: then it has a later expiry of its own.
-            if let Some((expires_at, claim)) = keys::expiry_of_key(&key)
-                && row(&table, &claim.0, |bytes| claim_of(claim, bytes))?
-                    .is_some_and(|held| held.expires_at == Some(expires_at))
-            {
-                claims.remove.push(claim.0.into());
-            }
-            expiries.remove.push(key);
-        }
-        for claim in self.claims.values() {
-            claims.put(&claim.key.0, claim_row(claim));
-            if let Some(expires_at) = claim.expires_at {
-                expiries.put(&keys::expiry_key(expires_at, &claim.key), Vec::new());
-            }
-        }
-        claims.apply(&mut table, manner)?;
-        expiries.apply(&mut by_expiry, manner)
     }
 }
 
@@ -264,17 +227,6 @@ fn pairs<T>(
         found.push(parse(key.value(), value.value()).ok_or_else(|| bad("a row makes no sense"))?);
     }
     Ok(found)
-}
-
-/// All but the key: many of these lie in the table, in no order of time.
-fn claim_row(claim: &Claim) -> Vec<u8> {
-    minicbor::to_vec((claim.fingerprint, &claim.outcome, claim.expires_at)).unwrap_or_default()
-}
-
-fn claim_of(key: ClaimKey, bytes: &[u8]) -> Result<Claim, Fault> {
-    let (fingerprint, outcome, expires_at) =
-        minicbor::decode(bytes).map_err(|error| bad(&format!("a claim does not decode: {error}")))?;
-    Ok(Claim { key, fingerprint, outcome, expires_at })
 }
 
 fn region_id(bytes: &[u8]) -> Option<RegionId> {

@@ -10,7 +10,7 @@ use crate::domain::{
     ticket::{Phase, Ticket, Timer, TimerKind},
     time::Timestamp,
 };
-use crate::storage::{ClaimKey, KeyState, Sealer};
+use crate::storage::{KeyState, Sealer};
 
 pub(in crate::storage) type Key = Vec<u8>;
 /// Key and value.
@@ -182,15 +182,6 @@ pub(in crate::storage) fn timer_of_key(key: &[u8]) -> Option<(Number, Timer)> {
     Some((unnumber(*key[8..].first_chunk()?), Timer { due: untime(*key.first_chunk()?), kind }))
 }
 
-/// The directory's claims by when they may be forgotten.
-pub(in crate::storage) fn expiry_key(expires_at: Timestamp, claim: &ClaimKey) -> Key {
-    [&time(expires_at)[..], &claim.0].concat()
-}
-
-pub(in crate::storage) fn expiry_of_key(key: &[u8]) -> Option<(Timestamp, ClaimKey)> {
-    Some((untime(*key.first_chunk()?), ClaimKey(*key.last_chunk()?)))
-}
-
 pub(in crate::storage) fn number(number: Number) -> [u8; 8] {
     number.to_bits().to_be_bytes()
 }
@@ -211,7 +202,7 @@ pub(in crate::storage) fn time(at: Timestamp) -> [u8; 8] {
     (at.0 as u64 ^ (1 << 63)).to_be_bytes()
 }
 
-fn untime(bytes: [u8; 8]) -> Timestamp {
+pub(in crate::storage) fn untime(bytes: [u8; 8]) -> Timestamp {
     Timestamp((u64::from_be_bytes(bytes) ^ (1 << 63)) as i64)
 }
 

@@ -1,6 +1,7 @@
 //! Snapshots: derived files that follow the journal, one per region and the directory. They can be
 //! deleted and are rebuilt; nothing is answered from them that the journal does not say.
 
+mod claims;
 mod directory;
 mod file;
 pub(super) mod keys;
