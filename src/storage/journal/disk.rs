@@ -9,7 +9,7 @@ use std::{
     ops::Bound,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -35,11 +35,17 @@ impl Medium {
     }
 }
 
+/// Zeros are written so many bytes ahead of what is written: an fsync of new blocks of a file also
+/// writes where they lie, which takes it twice as long as one of blocks that the file has.
+const AHEAD: u64 = 256 << 10;
+
 /// redb's file, watched.
 #[derive(Debug)]
 pub(super) struct SegmentFile {
     file: FileBackend,
     medium: Medium,
+    /// From here on, nothing was ever written.
+    blank_from: Mutex<u64>,
 }
 
 impl SegmentFile {
@@ -57,7 +63,29 @@ impl SegmentFile {
     }
 
     fn new(file: File, medium: &Medium) -> Result<Self, redb::Error> {
-        Ok(Self { file: FileBackend::new(file)?, medium: medium.clone() })
+        // What a file of before holds is not known.
+        let blank_from = Mutex::new(file.metadata()?.len());
+        Ok(Self { file: FileBackend::new(file)?, medium: medium.clone(), blank_from })
+    }
+
+    /// Makes sure that the file has blocks up to `end` and some way beyond.
+    fn go_ahead(&self, end: u64) -> io::Result<()> {
+        let mut blank_from = self.blank_from.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = *blank_from;
+        if end <= from {
+            return Ok(());
+        }
+        let to = (end + AHEAD).min(self.file.len()?).max(end);
+        *blank_from = to;
+        let zeros = vec![0; (to - from).min(AHEAD) as usize];
+        for offset in (from..to).step_by(zeros.len()) {
+            let some = &zeros[..zeros.len().min((to - offset) as usize)];
+            if self.file.write(offset, some).is_err() {
+                // The disk may be full for zeros and not for what is to be written.
+                break;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -73,7 +101,10 @@ impl StorageBackend for SegmentFile {
     fn set_len(&self, len: u64) -> io::Result<()> {
         #[cfg(any(test, feature = "faults"))]
         self.medium.armed.before_write(0)?;
-        self.file.set_len(len)
+        self.file.set_len(len)?;
+        let mut blank_from = self.blank_from.lock().unwrap_or_else(PoisonError::into_inner);
+        *blank_from = len.min(*blank_from);
+        Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
@@ -90,6 +121,7 @@ impl StorageBackend for SegmentFile {
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         #[cfg(any(test, feature = "faults"))]
         self.medium.armed.before_write(data.len() as u64)?;
+        self.go_ahead(offset + data.len() as u64)?;
         self.file.write(offset, data)
     }
 
@@ -219,5 +251,61 @@ mod armed {
         fn lock(&self) -> MutexGuard<'_, State> {
             self.0.lock().unwrap_or_else(PoisonError::into_inner)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::os::unix::fs::MetadataExt;
+
+    proptest! {
+        #[test]
+        fn zeros_written_ahead_never_change_what_a_file_holds(
+            steps in prop::collection::vec((any::<bool>(), 0..3 * AHEAD, 1..9_000_usize, any::<u8>()), 1..20),
+            again_at in 0..20_usize,
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("segment");
+            let medium = Medium::default();
+            let mut file = SegmentFile::create(&path, &medium).unwrap();
+            let mut held = vec![0; 4096];
+            file.set_len(4096).unwrap();
+            for (nth, (resize, at, bytes, byte)) in steps.into_iter().enumerate() {
+                if nth == again_at {
+                    drop(file);
+                    file = SegmentFile::open(&path, &medium).unwrap();
+                }
+                if resize {
+                    held.resize(at.max(1) as usize, 0);
+                    file.set_len(held.len() as u64).unwrap();
+                } else {
+                    let end = at as usize + bytes;
+                    held.resize(held.len().max(end), 0);
+                    held[at as usize..end].fill(byte);
+                    file.write(at, &vec![byte; bytes]).unwrap();
+                }
+                let mut found = vec![1; held.len()];
+                file.read(0, &mut found).unwrap();
+                prop_assert!(file.len().unwrap() == held.len() as u64 && found == held);
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_are_there_before_they_are_needed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("segment");
+        let file = SegmentFile::create(&path, &Medium::default()).unwrap();
+        file.set_len(10 * AHEAD).unwrap();
+        file.write(0, &[1; 4096]).unwrap();
+        file.sync_data().unwrap();
+        let blocks = || std::fs::metadata(&path).unwrap().blocks() * 512;
+        let before = blocks();
+        assert!((AHEAD..2 * AHEAD).contains(&before), "{before} bytes");
+        file.write(AHEAD / 2, &[1; 4096]).unwrap();
+        file.sync_data().unwrap();
+        assert_eq!(blocks(), before);
     }
 }
