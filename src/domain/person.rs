@@ -6,28 +6,45 @@
 
 use super::{ids::PersonId, place::Place};
 use minicbor::{Decode, Decoder, Encode, Encoder, bytes::ByteVec};
+use std::sync::{Arc, OnceLock};
 
-/// A value of one person, or the hole that erasing them left.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A value of one person, or the hole that erasing them left. Copies share it, and its sealed form:
+/// an event, the state it leads to and each row of that state hold the same bytes, sealed once.
+#[derive(Clone, Debug)]
 pub struct Private<T> {
     pub person: PersonId,
-    value: Option<T>,
+    value: Option<Arc<Value<T>>>,
+}
+
+#[derive(Debug)]
+struct Value<T> {
+    plain: T,
+    /// As written by, or read with, the keys of this process.
+    sealed: OnceLock<Vec<u8>>,
 }
 
 impl<T> Private<T> {
     pub fn new(person: PersonId, value: T) -> Self {
-        Self { person, value: Some(value) }
+        Self { person, value: Some(Arc::new(Value { plain: value, sealed: OnceLock::new() })) }
     }
 
     /// None when the person was erased.
     pub fn known(&self) -> Option<&T> {
-        self.value.as_ref()
+        self.value.as_ref().map(|value| &value.plain)
     }
 }
 
+impl<T: PartialEq> PartialEq for Private<T> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.person, self.known()) == (other.person, other.known())
+    }
+}
+
+impl<T: Eq> Eq for Private<T> {}
+
 /// Seals and opens bytes with a person's key. `storage/` implements it with the key file.
 pub trait Sealing {
-    /// Appends the sealed form of `plain` to nothing: salted, so never the same twice.
+    /// The sealed form of `plain`: salted, so never the same twice.
     fn seal(&mut self, person: PersonId, plain: &[u8]) -> Vec<u8>;
     /// The plain bytes; None when the person was erased. A wrong key or a torn text is an error.
     fn open(&mut self, person: PersonId, sealed: &[u8]) -> Result<Option<Vec<u8>>, SealError>;
@@ -47,9 +64,12 @@ impl<C: Sealing, T: Encode<()>> Encode<C> for Private<T> {
         match &self.value {
             None => e.null()?.ok(),
             Some(value) => {
-                let plain = minicbor::to_vec(value)
-                    .map_err(|_| minicbor::encode::Error::message("a private value does not encode"))?;
-                e.bytes(&ctx.seal(self.person, &plain))?.ok()
+                if value.sealed.get().is_none() {
+                    let plain = minicbor::to_vec(&value.plain)
+                        .map_err(|_| minicbor::encode::Error::message("a private value does not encode"))?;
+                    let _ = value.sealed.set(ctx.seal(self.person, &plain));
+                }
+                e.bytes(value.sealed.get().map_or(&[], Vec::as_slice))?.ok()
             }
         }
     }
@@ -65,7 +85,8 @@ where
         let sealed: Option<ByteVec> = d.decode()?;
         let Some(sealed) = sealed else { return Ok(Self { person, value: None }) };
         let plain = ctx.open(person, &sealed).map_err(minicbor::decode::Error::custom)?;
-        let value = plain.map(|plain| minicbor::decode(&plain)).transpose()?;
+        let plain = plain.map(|plain| minicbor::decode(&plain)).transpose()?;
+        let value = plain.map(|plain| Arc::new(Value { plain, sealed: OnceLock::from(Vec::from(sealed)) }));
         Ok(Self { person, value })
     }
 }
