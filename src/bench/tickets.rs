@@ -2,7 +2,8 @@
 //! All people are plainly made up.
 
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 /// A box of places, degrees.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,6 +56,37 @@ const TROUBLES: [(&str, &str, &str); 8] = [
 const PRIORITIES: [&str; 7] = ["low", "normal", "normal", "normal", "normal", "high", "urgent"];
 const CHANNELS: [&str; 4] = ["web", "phone", "app", "api"];
 
+#[derive(Serialize)]
+struct Body {
+    contact: Contact,
+    product: &'static str,
+    title: &'static str,
+    description: &'static str,
+    place: Place,
+    address: Address,
+    priority: &'static str,
+    channel: &'static str,
+}
+
+#[derive(Serialize)]
+struct Contact {
+    name: String,
+    phone: String,
+    email: String,
+}
+
+#[derive(Serialize)]
+struct Place {
+    lat: f64,
+    lon: f64,
+}
+
+#[derive(Serialize)]
+struct Address {
+    line1: String,
+    city: &'static str,
+}
+
 /// One client's stream of ticket bodies.
 pub struct TicketMaker {
     random: StdRng,
@@ -79,21 +111,22 @@ impl TicketMaker {
         let lon = self.random.random_range(bounds.west..=bounds.east);
         let priority = PRIORITIES[self.below(PRIORITIES.len())];
         let channel = CHANNELS[self.below(CHANNELS.len())];
-        json!({
-            "contact": {
-                "name": format!("Customer {caller}"),
-                "phone": format!("+1555{caller:07}"),
-                "email": format!("customer{caller}@example.com"),
+        let body = Body {
+            contact: Contact {
+                name: format!("Customer {caller}"),
+                phone: format!("+1555{caller:07}"),
+                email: format!("customer{caller}@example.com"),
             },
-            "product": product,
-            "title": title,
-            "description": description,
-            "place": { "lat": rounded(lat), "lon": rounded(lon) },
-            "address": { "line1": format!("{} Example Street", 1 + caller % 400), "city": "Springfield" },
-            "priority": priority,
-            "channel": channel,
-        })
-        .to_string()
+            product,
+            title,
+            description,
+            place: Place { lat: rounded(lat), lon: rounded(lon) },
+            address: Address { line1: format!("{} Example Street", 1 + caller % 400), city: "Springfield" },
+            priority,
+            channel,
+        };
+        // Text and finite numbers always have a JSON.
+        serde_json::to_string(&body).unwrap_or_default()
     }
 
     fn below(&mut self, bound: usize) -> usize {
@@ -109,6 +142,7 @@ fn rounded(degrees: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn a_seed_repeats_and_clients_differ() {

@@ -29,6 +29,7 @@ impl<T> Private<T> {
     }
 
     /// None when the person was erased.
+    #[must_use]
     pub fn known(&self) -> Option<&T> {
         self.value.as_ref().map(|value| &value.plain)
     }

@@ -1,7 +1,7 @@
 //! Paths to handlers. Each path and method also has its row in `access.rs`; a test compares the two.
 
 use super::{
-    Context, board, catalogue, edge, experts, history, imports, ops, orders, regions, session, surveys, tickets, upkeep,
+    Context, board, catalogue, experts, history, imports, ops, orders, regions, session, surveys, tickets, upkeep,
 };
 use axum::{
     Router,
@@ -39,10 +39,7 @@ pub(super) fn router(shared: Context) -> Router {
     for name in crate::api::commands::NAMES {
         router = router.route(&format!("/v1/tickets/{{number}}/{name}"), order(name));
     }
-    router
-        .route_layer(from_fn_with_state(shared.clone(), session::guard))
-        .layer(from_fn_with_state(shared.clone(), edge::edge))
-        .with_state(shared)
+    router.route_layer(from_fn_with_state(shared.clone(), session::guard)).with_state(shared)
 }
 
 fn order(name: &'static str) -> MethodRouter<Context> {

@@ -1,9 +1,15 @@
 //! The listener: connections in, each served on its own task, all of them finished on a stop.
 
-use super::{DoorOptions, Shared, edge::RequestIds, idempotency::Running, meters::Meters, routes::router};
+use super::{
+    Context, DoorOptions, Shared,
+    edge::{RequestIds, edge},
+    idempotency::Running,
+    meters::Meters,
+    routes::router,
+};
 use crate::{actors::Clock, domain::time::Timestamp, settings::limits};
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -34,7 +40,7 @@ impl Door {
 /// calls under way within [`limits::STOP`] and returns.
 pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<bool>) {
     let DoorOptions { service, tokens, zips, data } = options;
-    let router = router(Arc::new(Shared {
+    let shared = Arc::new(Shared {
         service,
         tokens,
         zips,
@@ -45,7 +51,8 @@ pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<b
         running: Running::default(),
         meters: Meters::default(),
         ids: RequestIds::new(),
-    }));
+    });
+    let router = TowerToHyperService::new(router(shared.clone()));
     let room = Arc::new(Semaphore::new(limits::CONNECTIONS));
     loop {
         let accepted = tokio::select! {
@@ -55,9 +62,9 @@ pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<b
         match accepted {
             Ok((stream, _)) => match room.clone().try_acquire_owned() {
                 Ok(place) => {
-                    let (router, stop) = (router.clone(), stop.clone());
+                    let (shared, router, stop) = (shared.clone(), router.clone(), stop.clone());
                     tokio::spawn(async move {
-                        connection(stream, router, stop).await;
+                        connection(stream, shared, router, stop).await;
                         drop(place);
                     });
                 }
@@ -77,12 +84,18 @@ pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<b
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, mut stop: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    shared: Context,
+    router: TowerToHyperService<Router>,
+    mut stop: watch::Receiver<bool>,
+) {
     // Answers are written whole: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits::HEADER);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+    let service = service_fn(|request| edge(shared.clone(), router.clone(), request));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         // An error here is the client's going away.
         _ = connection.as_mut() => return,

@@ -12,7 +12,6 @@ use axum::{
     body::Body,
     http::{Method, Request, Response, StatusCode, header},
 };
-use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -51,9 +50,10 @@ impl Bench {
         if let Some(token) = token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        let door = TowerToHyperService::new(router(self.shared.clone()));
+        let router = TowerToHyperService::new(router(self.shared.clone()));
         let runtime = self.core.as_ref().unwrap().handle();
-        runtime.block_on(door.call(request.body(Body::empty()).unwrap())).unwrap()
+        let request = request.body(Body::empty()).unwrap();
+        runtime.block_on(edge::edge(self.shared.clone(), router, request)).unwrap()
     }
 }
 

@@ -1,12 +1,12 @@
 //! Which keys nobody has claimed, for sure: a Bloom filter (Bloom 1970) over all claims. The keys of a
-//! new ticket are nearly always new, and the directory's table of claims is too large to be read for
+//! new ticket are nearly always new, and the directory's claims are too many to be looked through for
 //! each of them.
 //!
-//! Must hold: a key that has left the overlay for the directory is never said to be free (the overlay
-//! is always asked first). So a claim is added after the overlay got it and before the snapshots hear
-//! of it, and a filter is believed only after overlay and table, in this order, were added to it. It
-//! is built by the snapshot thread, at the start and whenever it has become too full; until then, and
-//! if that fails, the directory is asked.
+//! Must hold: a claim that was acknowledged, or is known to the journal's writer, is never said to be
+//! free. So the writer adds it before it answers, after the overlay got it and before the snapshots
+//! hear of it, and a filter is believed only after overlay and table, in this order, were added to it.
+//! It is built by the snapshot thread, at the start and whenever it has become too full; until then,
+//! and if that fails, overlay and directory are asked.
 
 use super::{
     ClaimKey, Fault,

@@ -92,11 +92,11 @@ impl Core {
     }
 
     pub(super) fn claim(&self, key: &ClaimKey) -> Result<Option<Arc<Claim>>, Fault> {
-        if let Some(claim) = self.overlay.claim(key) {
-            return Ok(Some(claim));
-        }
         if self.free_keys.surely_free(key) {
             return Ok(None);
+        }
+        if let Some(claim) = self.overlay.claim(key) {
+            return Ok(Some(claim));
         }
         Ok(self.snapshots.directory.claim(key)?.map(Arc::new))
     }
