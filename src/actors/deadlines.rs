@@ -1,7 +1,8 @@
 //! When each ticket's timers are fired. Pure.
 //!
 //! Must hold: a timer that a ticket's newest known state implies is fired once it is due, and again
-//! when it is asked for; what is asked for an earlier timer never moves a newer one of its kind.
+//! when it is asked for; what is asked for an earlier timer never moves a newer one of its kind. Of a
+//! ticket without timers nothing is remembered: an older state that comes late may fire in vain.
 
 use crate::domain::{
     ids::{TicketNumber, Version},

@@ -185,7 +185,7 @@ fn repeated(tree: &Tree, new: &NewTicket, caller: &Caller) -> Result<Option<Open
     let external = new.external_id.as_deref().map(ClaimKey::external);
     let keys = caller.idempotency.map(|(key, _)| key).into_iter().chain(external);
     for key in keys {
-        if let Some(claim) = tree.store.claim(&key).map_err(Failure::from)? {
+        if let Some(claim) = tree.store.claim(&key, tree.clock.now()).map_err(Failure::from)? {
             return answer_of(tree, claim, caller).map(Some);
         }
     }

@@ -205,7 +205,7 @@ impl Service {
         let _permit = self.admit(caller)?;
         self.tree.meters.commands.add(1);
         if let Some((key, _)) = caller.idempotency
-            && let Some(claim) = self.tree.store.claim(&key).map_err(Failure::from)?
+            && let Some(claim) = self.tree.store.claim(&key, self.tree.clock.now()).map_err(Failure::from)?
         {
             return intake::answer_of(&self.tree, claim, caller);
         }

@@ -38,6 +38,7 @@ const AGAIN_S: i64 = 5;
 const OUTBOX_AGAIN_S: i64 = 60;
 /// Messages to customers that wait for their turn look again after this.
 const NO_TURN_MS: i64 = 200;
+
 pub(super) struct Timers {
     id: RegionId,
     tree: Arc<Tree>,

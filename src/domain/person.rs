@@ -45,7 +45,7 @@ impl<T: Eq> Eq for Private<T> {}
 
 /// Seals and opens bytes with a person's key. `storage/` implements it with the key file.
 pub trait Sealing {
-    /// The sealed form of `plain`: salted, so never the same twice.
+    /// The sealed form of `plain`: salted, so never the same twice. Empty: refused, not to be stored.
     fn seal(&mut self, person: PersonId, plain: &[u8]) -> Vec<u8>;
     /// The plain bytes; None when the person was erased. A wrong key or a torn text is an error.
     fn open(&mut self, person: PersonId, sealed: &[u8]) -> Result<Option<Vec<u8>>, SealError>;
@@ -65,12 +65,18 @@ impl<C: Sealing, T: Encode<()>> Encode<C> for Private<T> {
         match &self.value {
             None => e.null()?.ok(),
             Some(value) => {
-                if value.sealed.get().is_none() {
-                    let plain = minicbor::to_vec(&value.plain)
-                        .map_err(|_| minicbor::encode::Error::message("a private value does not encode"))?;
-                    let _ = value.sealed.set(ctx.seal(self.person, &plain));
+                if let Some(sealed) = value.sealed.get() {
+                    return e.bytes(sealed)?.ok();
                 }
-                e.bytes(value.sealed.get().map_or(&[], Vec::as_slice))?.ok()
+                let plain = minicbor::to_vec(&value.plain)
+                    .map_err(|_| minicbor::encode::Error::message("a private value does not encode"))?;
+                let sealed = ctx.seal(self.person, &plain);
+                e.bytes(&sealed)?;
+                // What was refused is asked for again, and refused again.
+                if !sealed.is_empty() {
+                    let _ = value.sealed.set(sealed);
+                }
+                Ok(())
             }
         }
     }

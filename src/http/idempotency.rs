@@ -128,8 +128,8 @@ pub(super) fn show_ticket(ticket: &Ticket, status: StatusCode, session: &Session
 /// For writes that the service does not claim keys for: what this key did before, if anything.
 pub(super) async fn earlier(shared: &Context, session: &Session, caller: &Caller) -> Result<Option<Response>, Refused> {
     let Some((key, fingerprint)) = caller.idempotency else { return Ok(None) };
-    let store = shared.service.store().clone();
-    match super::blocking(move || store.claim(&key)).await?? {
+    let (store, now) = (shared.service.store().clone(), shared.service.clock().now());
+    match super::blocking(move || store.claim(&key, now)).await?? {
         None => Ok(None),
         Some(claim) if claim.fingerprint != fingerprint => Err(Failure::KeyReused.into()),
         Some(claim) => replay(shared, session, claim.outcome).await.map(Some),

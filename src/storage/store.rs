@@ -224,9 +224,10 @@ impl Store {
         self.core().hot.experts(region)
     }
 
-    /// Who took a key, even if that has expired since.
-    pub fn claim(&self, key: &ClaimKey) -> Result<Option<Claim>, Fault> {
-        Ok(self.core().claim(key)?.map(|claim| (*claim).clone()))
+    /// Who holds a key at that time.
+    pub fn claim(&self, key: &ClaimKey, at: Timestamp) -> Result<Option<Claim>, Fault> {
+        let held = self.core().claim(key)?.filter(|claim| !super::writer::expired(claim, at));
+        Ok(held.map(|claim| (*claim).clone()))
     }
 
     /// A page of a list, newest first. Fault: the cursor is none, or a file cannot be read.

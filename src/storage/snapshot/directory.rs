@@ -87,7 +87,12 @@ impl DirectoryFile {
         history: History,
     ) -> Result<(Self, Option<Seq>), Fault> {
         Ok(match SnapshotFile::open(path, TABLES, cache_bytes, history, 0)? {
-            Opened::Whole(file, applied) => (Self { file }, Some(applied)),
+            Opened::Whole(file, applied) => {
+                if applied == 0 {
+                    file.amend(claims::clear)?;
+                }
+                (Self { file }, Some(applied))
+            }
             Opened::Empty(file) => (Self { file }, None),
         })
     }
@@ -239,4 +244,26 @@ fn serial(bytes: &[u8]) -> Option<u32> {
 
 fn bad(what: &str) -> Fault {
     Fault { what: what.to_owned(), place: "directory".into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{KeyFile, KeyOptions, Outcome};
+
+    #[test]
+    fn claims_of_a_replay_that_was_cut_short_are_forgotten_and_those_of_a_whole_one_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let sealer = Sealer::new(KeyFile::open(dir.path(), KeyOptions { seed: Some(1), create: true }).unwrap());
+        let history = History { incarnation: 1, head: 9 };
+        let open = || DirectoryFile::open(dir.path().join("directory.redb"), 1 << 20, history).unwrap().0;
+        let outcome = Outcome::Body { status: 409, json: String::new() };
+        let claim = Claim { key: ClaimKey::external("form"), fingerprint: 0, outcome, expires_at: None };
+        let claims = BTreeMap::from([(claim.key, Arc::new(claim))]);
+        let dirty = DirectoryDirty { claims, ..DirectoryDirty::default() };
+        for (applied, kept) in [(0, 0), (5, 1)] {
+            open().apply(&dirty, applied, &sealer, Manner::Hurry).unwrap();
+            assert_eq!(open().claims_count().unwrap(), kept, "applied up to {applied}");
+        }
+    }
 }

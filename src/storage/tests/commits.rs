@@ -120,11 +120,13 @@ fn of_two_batches_that_claim_one_key_one_gets_it_and_the_other_learns_who() {
 #[test]
 fn an_expired_claim_is_free_and_is_forgotten_in_time() {
     let bed = Bed::peopled();
+    let key = |id: &str| ClaimKey::idempotency("portal", "POST", "/v1/tickets", id);
+    let held = |at_s: i64| bed.store().claim(&key("k"), T0.plus_s(at_s)).unwrap();
     let take = |id: &str, at_s: i64, for_s: i64| {
         let (number, mut opening) = bed.opening("north", 0);
         opening.envelope.at = T0.plus_s(at_s);
         let expires_at = Some(T0.plus_s(at_s + for_s));
-        opening.claims.push(crate::storage::Claim { expires_at, ..claim(id, number) });
+        opening.claims.push(crate::storage::Claim { key: key(id), expires_at, ..claim(id, number) });
         (number, bed.commit(opening))
     };
     let (first, answer) = take("k", 0, 60);
@@ -137,11 +139,12 @@ fn an_expired_claim_is_free_and_is_forgotten_in_time() {
     bed.store().flush().unwrap();
     take("other", 90, 600).1.unwrap();
     bed.store().flush().unwrap();
-    let held = bed.store().claim(&ClaimKey::external("k")).unwrap().unwrap();
-    assert_eq!(held.outcome, claim("k", second).outcome, "the first one's expiry did not take the second with it");
+    let of_second = held(90).unwrap().outcome;
+    assert_eq!(of_second, claim("k", second).outcome, "the first one's expiry did not take the second with it");
+    assert_eq!(held(660), None, "whether or not it is still stored");
     take("last", 5_000, 600).1.unwrap();
     bed.store().flush().unwrap();
-    assert_eq!(bed.store().claim(&ClaimKey::external("k")).unwrap(), None);
+    assert_eq!(held(0), None, "forgotten");
 }
 
 #[test]
@@ -173,8 +176,10 @@ fn nothing_is_sealed_under_a_key_that_could_not_be_made() {
     let bed = Bed::peopled();
     let number = bed.store().next_number(&region("north")).unwrap();
     let open = super::bed::a_request(number, "north", 0, PersonId(u32::MAX));
-    let refused = bed.commit(batch(vec![super::bed::opening_change(open)]));
-    assert_eq!(refused.unwrap_err(), CommitError::DiskFull);
+    let keyless = batch(vec![super::bed::opening_change(open)]);
+    for again in [keyless.clone(), keyless] {
+        assert_eq!(bed.commit(again).unwrap_err(), CommitError::DiskFull);
+    }
     assert_eq!(bed.store().ticket(number).unwrap(), None);
 }
 
