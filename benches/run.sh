@@ -85,6 +85,12 @@ load() {
     stop
     rm -rf "$folder/data"
 }
+# One line in $folder/postgres0 (bare) and postgres1 (listed) each, where there is a PostgreSQL.
+postgres_run() {
+    local tps which
+    mapfile -t tps < <(BENCH_SECONDS=$seconds BENCH_CLIENTS=$clients bash benches/postgres.sh || true)
+    for which in "${!tps[@]}"; do echo "${tps[which]}" >>"$folder/postgres$which"; done
+}
 column() { awk -v c="$2" '{ print $c }' "$folder/$1" | median; }
 
 bytes=0
@@ -93,8 +99,8 @@ for _ in $(seq "$runs"); do
     ceiling_run ceiling "$bytes"
     ceiling_run body 0
     callout_run regions1 1
+    postgres_run
 done
-mapfile -t postgres < <(BENCH_SECONDS=$seconds BENCH_CLIENTS=$clients bash benches/postgres.sh || true)
 
 bare=$(column ceiling 1) bare_p99=$(column ceiling 2)
 many=$(column regions26 1) many_p99=$(column regions26 2) many_cpu=$(column regions26 3)
@@ -108,7 +114,9 @@ body=$(column body 1) body_p99=$(column body 2)
 echo "| the same against bodies as they came, tickets/s; p99, ms | $many; $many_p99 | $body; $body_p99 | $(ratio "$many" "$body"); $(ratio "$many_p99" "$body_p99") | |"
 for which in 0 1; do
     what=("a row and a serial key" "with the keys and lists of a ticket")
-    [ -z "${postgres[which]:-}" ] || echo "| the same, tickets/s | $many | ${postgres[which]} (PostgreSQL, one-statement inserts: ${what[which]}) | $(ratio "$many" "${postgres[which]}") | > 1 |"
+    [ -s "$folder/postgres$which" ] || continue
+    postgres=$(column "postgres$which" 1)
+    echo "| the same, tickets/s | $many | $postgres (PostgreSQL, one-statement inserts: ${what[which]}) | $(ratio "$many" "$postgres") | > 1 |"
 done
 echo "| 26 regions, tickets/s | $many | $one (1 region) | $(ratio "$many" "$one") | ≥ 0.9 |"
 echo "| 26 regions, CPU µs per ticket | $many_cpu | $one_cpu (1 region) | $(ratio "$many_cpu" "$one_cpu") | ≤ 1.3 |"
