@@ -1,6 +1,6 @@
 //! What every request meets before the router: gets its id, takes a permit, has a deadline; panics are
 //! caught, and every error is written as a problem document. Not a layer of the router: those are
-//! copied into every route and cost three allocations a request each.
+//! copied into every route and boxed anew for each request.
 
 use super::{Context, answer::Carried, failure::outcome_unknown, session::RequestId};
 use crate::{api::Problem, settings::limits};

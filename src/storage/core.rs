@@ -1,8 +1,8 @@
 //! What all parts of an open store share: memory, snapshots, the journal's reading side.
 //!
-//! Must hold: looking a thing up goes overlay (or hot set) first, snapshot second (a claim that the
-//! filter knows to be free is in neither); since entries
-//! leave the overlay only after the snapshot's commit, nothing committed is ever missed.
+//! Must hold: looking a thing up goes overlay (or hot set) first, snapshot second (a key that the
+//! filter knows to be free is in neither); since entries leave the overlay only after the snapshot's
+//! commit, nothing committed is ever missed.
 
 use super::{
     Claim, ClaimKey, Fault, Sealer, StoreOptions,

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn an_erased_person_opens_as_nothing_and_is_never_written_again() {
+    fn an_erased_person_opens_as_nothing_and_is_never_sealed_again() {
         let dir = tempfile::tempdir().unwrap();
         let sealer = sealer(dir.path(), None);
         let ann = sealer.keys().take().unwrap();
@@ -214,5 +214,22 @@ mod tests {
         let back: Private<Contact> = minicbor::decode_with(&bytes, &mut sealer.ctx()).unwrap();
         assert_eq!(back, private);
         assert!(!bytes.windows(4).any(|w| w == b"5550"));
+    }
+
+    #[test]
+    fn copies_are_sealed_once_and_an_erased_one_opens_as_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let sealer = sealer(dir.path(), None);
+        let person = sealer.keys().take().unwrap();
+        let private = Private::new(person, "12 Elm Street".to_owned());
+        let copy = private.clone();
+        let bytes = |private: &Private<String>| minicbor::to_vec_with(private, &mut sealer.ctx()).unwrap();
+        let read = |bytes: &[u8]| -> Private<String> { minicbor::decode_with(bytes, &mut sealer.ctx()).unwrap() };
+        let sealed = bytes(&private);
+        assert_eq!(bytes(&copy), sealed);
+        assert_eq!(bytes(&read(&sealed)), sealed, "as read");
+        assert_ne!(bytes(&Private::new(person, "12 Elm Street".to_owned())), sealed, "salted");
+        sealer.keys().erase(person).unwrap();
+        assert_eq!(read(&bytes(&copy)).known(), None);
     }
 }

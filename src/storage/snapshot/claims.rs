@@ -7,8 +7,8 @@
 //! stand apart from those that last, and a shelf goes when the last of its claims has expired: until
 //! then an expired one is found, and whoever asks looks at its date.
 //!
-//! Must hold: the claim that holds a key is found before any that has expired. It is never on an older shelf than one before
-//! it: external ids last, idempotency keys expire, and no key is both.
+//! Must hold: the claim that holds a key is found before any that has expired. It is never on an older
+//! shelf than one before it: external ids last, idempotency keys expire, and no key is both.
 
 use super::{
     file::{Manner, Rows, Table, Trouble, Writes, row},
@@ -242,6 +242,22 @@ mod tests {
             }
             let shelves = shelves(&txn.open_table(SHELVES).unwrap()).unwrap();
             prop_assert!(shelves.iter().all(|shelf| shelf.expires_at.is_none()));
+        }
+    }
+
+    #[test]
+    fn a_shelf_whose_row_makes_no_sense_is_searched_and_stops_nothing() {
+        let db = Database::builder().create_with_backend(InMemoryBackend::new()).unwrap();
+        let held = claim(1, Some(9), 1);
+        let new = BTreeMap::from([(held.key, Arc::clone(&held))]);
+        for damaged in [&[][..], &[1, 2, 3], &[0xff; 11]] {
+            let txn = db.begin_write().unwrap();
+            write_by(8, &txn, &new, Timestamp(1), Manner::Hurry).unwrap();
+            txn.open_table(SHELVES).unwrap().insert(&0_u32.to_be_bytes()[..], damaged).unwrap();
+            txn.open_table(SHELVES).unwrap().insert(&b"no number"[..], damaged).unwrap();
+            write_by(8, &txn, &BTreeMap::new(), Timestamp(99), Manner::Hurry).unwrap();
+            txn.commit().unwrap();
+            assert_eq!(find(&db.begin_read().unwrap(), &held.key).unwrap().as_ref(), Some(&*held), "{damaged:?}");
         }
     }
 
