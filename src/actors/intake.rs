@@ -17,7 +17,7 @@ use crate::{
         region::Region,
         settings::RegionSettings,
         ticket::{self, Ctx, Open, Ticket},
-        time::DAY_S,
+        time::{DAY_S, Timestamp},
     },
     storage::{Batch, Change, Claim, ClaimKey, CommitError, Outcome, Store},
 };
@@ -91,10 +91,10 @@ impl Sheet {
 
 /// Accepts a ticket. A repeated key or external id answers with what it made before.
 pub(super) async fn open(tree: &Tree, new: NewTicket, caller: &Caller) -> Result<Opened, Failure> {
-    if let Some(earlier) = repeated(tree, &new, caller)? {
+    let now = tree.clock.now();
+    if let Some(earlier) = repeated(tree, &new, caller, now)? {
         return Ok(earlier);
     }
-    let now = tree.clock.now();
     let sheet = tree.atlas.sheet(&tree.store);
     let prepared = locate(tree, &sheet, &new);
     let region = sheet.regions.get(&prepared.region).cloned();
@@ -121,10 +121,10 @@ pub(super) async fn open(tree: &Tree, new: NewTicket, caller: &Caller) -> Result
         due_at: new.due_at,
         flags: prepared.flags,
     };
-    let (change, ticket) = first_change(tree, &region, open, caller)?;
+    let (change, ticket) = first_change(tree, &region, open, caller, now)?;
     let batch = Batch {
         envelope: envelope(caller, now),
-        claims: claims(tree, &ticket, external.as_deref(), caller),
+        claims: claims(&ticket, external.as_deref(), caller, now),
         changes: vec![change],
         guards: Vec::new(),
     };
@@ -148,10 +148,16 @@ fn locate(tree: &Tree, sheet: &Sheet, new: &NewTicket) -> Prepared {
     prepare(new, &world)
 }
 
-fn first_change(tree: &Tree, region: &Region, open: Open, caller: &Caller) -> Result<(Change, Arc<Ticket>), Failure> {
+fn first_change(
+    tree: &Tree,
+    region: &Region,
+    open: Open,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<(Change, Arc<Ticket>), Failure> {
     let catalogue = tree.store.catalogue();
     let ctx = Ctx {
-        now: tree.clock.now(),
+        now,
         who: &caller.who,
         settings: &region.settings,
         calendar: region.settings.calendar.as_deref().and_then(|name| catalogue.calendar(name)),
@@ -167,9 +173,9 @@ fn first_change(tree: &Tree, region: &Region, open: Open, caller: &Caller) -> Re
     }
 }
 
-fn claims(tree: &Tree, ticket: &Ticket, external: Option<&str>, caller: &Caller) -> Vec<Claim> {
+fn claims(ticket: &Ticket, external: Option<&str>, caller: &Caller, now: Timestamp) -> Vec<Claim> {
     let outcome = Outcome::Version { thing: Thing::Ticket(ticket.number), version: ticket.version, status: 201 };
-    let expires_at = Some(tree.clock.now().plus_s(KEY_KEPT_S));
+    let expires_at = Some(now.plus_s(KEY_KEPT_S));
     let mut claims = Vec::with_capacity(2);
     if let Some((key, fingerprint)) = caller.idempotency {
         claims.push(Claim { key, fingerprint, outcome: outcome.clone(), expires_at });
@@ -181,11 +187,11 @@ fn claims(tree: &Tree, ticket: &Ticket, external: Option<&str>, caller: &Caller)
 }
 
 /// What the same key or external id made before, wherever its place lies now.
-fn repeated(tree: &Tree, new: &NewTicket, caller: &Caller) -> Result<Option<Opened>, Failure> {
+fn repeated(tree: &Tree, new: &NewTicket, caller: &Caller, now: Timestamp) -> Result<Option<Opened>, Failure> {
     let external = new.external_id.as_deref().map(ClaimKey::external);
     let keys = caller.idempotency.map(|(key, _)| key).into_iter().chain(external);
     for key in keys {
-        if let Some(claim) = tree.store.claim(&key, tree.clock.now()).map_err(Failure::from)? {
+        if let Some(claim) = tree.store.claim(&key, now).map_err(Failure::from)? {
             return answer_of(tree, claim, caller).map(Some);
         }
     }

@@ -24,8 +24,9 @@ impl<'a> Json<'a> {
     /// Parses a whole document. The error says what is wrong and where (line and column); the text
     /// has to be UTF-8, NaN and infinities do not exist, nesting is bounded (128).
     pub fn parse(bytes: &'a [u8]) -> Result<Self, String> {
-        std::str::from_utf8(bytes).map_err(|e| format!("the text is not UTF-8 from byte {} on", e.valid_up_to()))?;
-        serde_json::from_slice(bytes).map_err(|error| error.to_string())
+        let text = std::str::from_utf8(bytes);
+        let text = text.map_err(|e| format!("the text is not UTF-8 from byte {} on", e.valid_up_to()))?;
+        serde_json::from_str(text).map_err(|error| error.to_string())
     }
 
     /// What it is, in words, for "expected a text, found ..".

@@ -3,7 +3,7 @@
 
 use crate::domain::ticket::Role::{self, Admin, Clerk, Customer, Dispatcher, Expert, Manager, Portal};
 use axum::http::Method;
-use std::{collections::HashMap, sync::LazyLock};
+use std::{collections::BTreeMap, sync::LazyLock};
 
 pub(super) struct Row {
     pub(super) method: Method,
@@ -78,10 +78,32 @@ pub(super) const TABLE: &[Row] = &[
     row(Method::POST, "/v1/backups", ADMIN),
 ];
 
-pub(super) fn row_of(method: &Method, path: &str) -> Option<&'static Row> {
-    static INDEX: LazyLock<HashMap<(&'static Method, &'static str), &'static Row>> =
-        LazyLock::new(|| TABLE.iter().map(|row| ((&row.method, row.path), row)).collect());
+/// Why there is no row: the methods that the path does offer, or none when there is no such path.
+#[derive(Debug)]
+pub(super) struct Closed {
+    pub(super) offered: Vec<&'static Method>,
+}
+
+/// The row of a call, by the path as it was sent.
+pub(super) fn row_of(method: &Method, path: &str) -> Result<&'static Row, Closed> {
+    static PATHS: LazyLock<matchit::Router<Vec<&'static Row>>> = LazyLock::new(paths);
+    let rows = PATHS.at(path).map_or(&[][..], |found| found.value.as_slice());
     // A HEAD is a GET without its body.
     let method = if *method == Method::HEAD { &Method::GET } else { method };
-    INDEX.get(&(method, path)).copied()
+    let row = rows.iter().copied().find(|row| row.method == *method);
+    row.ok_or_else(|| Closed { offered: rows.iter().map(|row| &row.method).collect() })
+}
+
+fn paths() -> matchit::Router<Vec<&'static Row>> {
+    let mut rows = BTreeMap::<_, Vec<_>>::new();
+    for row in TABLE {
+        rows.entry(row.path).or_default().push(row);
+    }
+    let mut paths = matchit::Router::new();
+    for (path, rows) in rows {
+        if let Err(error) = paths.insert(path, rows) {
+            tracing::error!(path, %error, "this path stays closed");
+        }
+    }
+    paths
 }

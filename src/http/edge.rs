@@ -1,14 +1,19 @@
-//! What every request meets before the router: gets its id, takes a permit, has a deadline; panics are
-//! caught, and every error is written as a problem document. Not a layer of the router: those are
-//! copied into every route and boxed anew for each request.
+//! What every request meets before the router: gets its id, takes a permit, is let through or turned
+//! away by the table of roles, has a deadline; panics are caught, and every error is written as a problem
+//! document. Not layers of the router: those are copied into every route and boxed anew for each request.
 
-use super::{Context, answer::Carried, failure::outcome_unknown, session::RequestId};
+use super::{
+    Context, Shared, access,
+    answer::{Carried, Refused},
+    failure::outcome_unknown,
+    session,
+};
 use crate::{api::Problem, settings::limits};
 use axum::{
     Router,
     body::{Body, Bytes, HttpBody},
     http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
@@ -61,7 +66,6 @@ where
     B: HttpBody<Data = Bytes, Error: Into<axum::BoxError>> + Send + 'static,
 {
     let id = shared.ids.of(request.headers());
-    request.extensions_mut().insert(RequestId(id.clone()));
     let path = request.uri().path();
     // Probes get through when nothing else does.
     let probe = matches!(path, "/healthz" | "/readyz" | "/metrics");
@@ -72,6 +76,10 @@ where
     if permit.is_none() && !probe {
         shared.meters.shed();
         return Ok(finish(overloaded(), &id));
+    }
+    if let Some(response) = turned_away(&shared, &mut request, &id) {
+        shared.meters.answered(response.status());
+        return Ok(finish(response, &id));
     }
     let answer = tokio::time::timeout(deadline, contained(router.call(request))).await;
     let response = match answer {
@@ -87,9 +95,34 @@ where
         Err(_) => refused(outcome_unknown()),
     };
     drop(permit);
-    let response = finish(response, &id);
     shared.meters.answered(response.status());
-    Ok(response)
+    Ok(finish(response, &id))
+}
+
+/// The answer to a call that reaches no handler; None lets it through, with its session.
+fn turned_away<B>(shared: &Shared, request: &mut Request<B>, id: &Arc<str>) -> Option<Response> {
+    let row = match access::row_of(request.method(), request.uri().path()) {
+        Ok(row) => row,
+        Err(closed) => return Some(not_offered(&closed)),
+    };
+    match session::admit(shared, row, request.headers(), id) {
+        Ok(None) => {}
+        Ok(Some(session)) => drop(request.extensions_mut().insert(session)),
+        Err(refused) => return Some(refused.into_response()),
+    }
+    None
+}
+
+fn not_offered(closed: &access::Closed) -> Response {
+    if closed.offered.is_empty() {
+        return refused(bare(StatusCode::NOT_FOUND));
+    }
+    let mut response = refused(bare(StatusCode::METHOD_NOT_ALLOWED));
+    let offered: Vec<_> = closed.offered.iter().map(|method| method.as_str()).collect();
+    if let Ok(offered) = HeaderValue::from_str(&offered.join(", ")) {
+        response.headers_mut().insert(header::ALLOW, offered);
+    }
+    response
 }
 
 /// Runs a handler; None when it panicked.
@@ -109,7 +142,7 @@ fn overloaded() -> Response {
 }
 
 fn refused(problem: Problem) -> Response {
-    axum::response::IntoResponse::into_response(super::answer::Refused::from(problem))
+    Refused::from(problem).into_response()
 }
 
 /// Writes the problem that a response carries (or that its bare error status means), and the id.

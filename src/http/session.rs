@@ -1,4 +1,4 @@
-//! Who calls and with what: the token's claims, the request's headers. Made by the guard before any
+//! Who calls and with what: the token's claims, the request's headers. Made by the edge before any
 //! handler runs.
 
 use super::{Context, Shared, access, answer::Refused};
@@ -14,10 +14,8 @@ use crate::{
     tokens::Claims,
 };
 use axum::{
-    extract::{FromRequestParts, MatchedPath, Request, State},
+    extract::FromRequestParts,
     http::{HeaderMap, Method, header, request::Parts},
-    middleware::Next,
-    response::{IntoResponse, Response},
 };
 use std::sync::Arc;
 
@@ -29,34 +27,22 @@ pub(super) struct Session {
     trace_id: Option<Arc<str>>,
 }
 
-/// The id that the edge gave this request.
-#[derive(Clone)]
-pub(super) struct RequestId(pub(super) Arc<str>);
-
-/// Judges token and role before the handler; a route without a row in the table is closed.
-pub(super) async fn guard(State(shared): State<Context>, mut request: Request, next: Next) -> Response {
-    match admit(&shared, &request) {
-        Ok(None) => {}
-        Ok(Some(session)) => drop(request.extensions_mut().insert(session)),
-        Err(refused) => return refused.into_response(),
-    }
-    next.run(request).await
-}
-
-fn admit(shared: &Shared, request: &Request) -> Result<Option<Session>, Refused> {
-    let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    let row = access::row_of(request.method(), path);
-    let row = row.ok_or_else(|| Problem::new(405, "method_not_allowed", "this method is not offered here"))?;
+/// Judges a caller's token and role by their row of the table; None where nobody needs a token.
+pub(super) fn admit(
+    shared: &Shared,
+    row: &access::Row,
+    headers: &HeaderMap,
+    request_id: &Arc<str>,
+) -> Result<Option<Session>, Refused> {
     if row.roles.is_empty() {
         return Ok(None);
     }
-    let token = bearer(request.headers()).ok_or_else(|| unauthorized("a bearer token is needed"))?;
+    let token = bearer(headers).ok_or_else(|| unauthorized("a bearer token is needed"))?;
     let claims = shared.tokens.verify(token, shared.clock.now()).map_err(|error| unauthorized(&error.to_string()))?;
     if !row.roles.contains(&claims.role) {
         return Err(Problem::new(403, "forbidden", format!("the role {} may not do this", claims.role.name())).into());
     }
-    let request_id = request.extensions().get::<RequestId>().map_or_else(|| "".into(), |id| id.0.clone());
-    Ok(Some(Session { claims: Arc::new(claims), request_id, trace_id: trace_id(request.headers()) }))
+    Ok(Some(Session { claims, request_id: request_id.clone(), trace_id: trace_id(headers) }))
 }
 
 fn unauthorized(why: &str) -> Refused {
