@@ -12,7 +12,7 @@ use callout::{
 use serde_json::{Value, json};
 use std::{
     io::{Read, Write},
-    net::TcpStream,
+    net::{Shutdown, TcpStream},
     time::Duration,
 };
 use tempfile::TempDir;
@@ -110,6 +110,8 @@ impl House {
         stream.write_all(head.as_bytes()).unwrap();
         // A server that refuses early may not read on.
         let _ = stream.write_all(body);
+        // Whoever has nothing more to say may say so, and is answered all the same.
+        let _ = stream.shutdown(Shutdown::Write);
         let mut bytes = Vec::new();
         let _ = stream.read_to_end(&mut bytes);
         let text = String::from_utf8(bytes).unwrap();

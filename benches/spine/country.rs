@@ -214,7 +214,7 @@ impl Team {
                 window: None,
                 due: at.plus_s(DAY_S),
                 urgency: 1,
-                skills: vec![need.clone()],
+                skills: [need.clone()].into(),
                 refused_by: Vec::new(),
                 opened_at: at,
             };

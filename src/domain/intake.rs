@@ -4,7 +4,7 @@
 use super::{
     catalogue::Catalogue,
     ids::{CustomerId, RegionId},
-    person::{Address, Contact, TicketPersonal},
+    person::{Address, Contact},
     place::{Located, Place, RegionIndex},
     skill::SkillLevel,
     ticket::{Flag, Flags, Priority, Source, Window},
@@ -51,7 +51,8 @@ pub struct World<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prepared {
     pub region: RegionId,
-    pub personal: TicketPersonal,
+    /// As given, or the ZIP's.
+    pub place: Option<Place>,
     pub located: Located,
     pub skills: Vec<SkillLevel>,
     pub service_s: u32,
@@ -86,13 +87,7 @@ pub fn prepare(new: &NewTicket, world: &World<'_>) -> Prepared {
     };
     Prepared {
         region: region.unwrap_or_else(RegionId::unlocated),
-        personal: TicketPersonal {
-            contact: new.contact.clone(),
-            title: new.title.clone(),
-            description: new.description.clone(),
-            place,
-            address: new.address.clone(),
-        },
+        place,
         located,
         skills,
         service_s: new.service_s.or_else(|| rule.and_then(|r| r.service_s)).unwrap_or(world.service_s),
@@ -190,7 +185,7 @@ mod tests {
     fn a_zip_stands_in_for_a_place_and_it_shows() {
         let found = prepared(&NewTicket { place: None, address: zip("03000"), ..request() });
         assert_eq!((found.region.as_str(), flags(&found)), ("north", vec!["vague_address"]));
-        assert_eq!(found.personal.place, Some(place(42.05, -71.95)));
+        assert_eq!(found.place, Some(place(42.05, -71.95)));
         let masked = prepared(&NewTicket { place: None, address: zip("02000"), ..request() });
         assert_eq!((masked.region.as_str(), masked.located), ("masked", Located::Inside));
     }

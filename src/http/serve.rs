@@ -94,6 +94,9 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits::HEADER);
+    // A caller who has closed their sending side still gets the answer; and no call is cut short in the
+    // middle because its caller went away, for which each would otherwise be listened for (3 % of a call).
+    http.half_close(true);
     let service = service_fn(|request| edge(shared.clone(), router.clone(), request));
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     tokio::select! {

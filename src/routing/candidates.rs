@@ -69,7 +69,7 @@ impl Candidates {
         let reach_m = f64::from(settings.reach_m);
         let erased = self.homeless.iter().filter(|expert| able(&expert.skills)).count();
         let Some(tree) = self.rarest(&visit.skills) else { return self.found(Vec::new(), 0, erased) };
-        let skilled = match visit.skills.as_slice() {
+        let skilled = match &*visit.skills {
             [] | [SkillLevel { level: Level::ONE, .. }] => tree.size(),
             _ => tree.iter().filter(|home| able(&home.data.1.skills)).count(),
         };

@@ -7,6 +7,7 @@ use crate::domain::{
     ticket::{Ticket, Window},
     time::Timestamp,
 };
+use std::sync::Arc;
 
 /// A visit to be placed, as far as routing needs it.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +21,7 @@ pub struct VisitSpec {
     pub due: Timestamp,
     /// 0 low .. 3 urgent.
     pub urgency: u8,
-    pub skills: Vec<SkillLevel>,
+    pub skills: Arc<[SkillLevel]>,
     pub refused_by: Vec<ExpertId>,
     pub opened_at: Timestamp,
 }
@@ -38,7 +39,7 @@ impl VisitSpec {
             window: ticket.window,
             due: ticket.due(),
             urgency: ticket.priority as u8,
-            skills: ticket.skills.clone(),
+            skills: ticket.skills.as_slice().into(),
             refused_by: ticket.visit.refused_by.clone(),
             opened_at: ticket.opened_at,
         })

@@ -39,11 +39,11 @@ pub(super) enum CodecError {
 
 /// What a record says about itself without its events' contents.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
-pub(super) struct Head {
+pub(super) struct Head<'m> {
     #[n(0)]
-    pub(super) envelope: Envelope,
+    pub(super) envelope: Cow<'m, Envelope>,
     #[n(1)]
-    pub(super) claims: Vec<Claim>,
+    pub(super) claims: Cow<'m, [Claim]>,
     #[n(2)]
     pub(super) changes: Vec<ChangeHead>,
 }
@@ -75,7 +75,7 @@ pub(super) struct Encoded {
 
 /// A record taken apart, its events still encoded.
 pub(super) struct Frame<'a> {
-    pub(super) head: Head,
+    pub(super) head: Head<'static>,
     prevs: Vec<Seq>,
     events: Vec<Cow<'a, [u8]>>,
 }
@@ -120,8 +120,8 @@ pub(super) enum Unencodable {
 impl Encoded {
     pub(super) fn new(batch: &Batch, sealer: &Sealer) -> Result<Self, Unencodable> {
         let head = Head {
-            envelope: batch.envelope.clone(),
-            claims: batch.claims.clone(),
+            envelope: Cow::Borrowed(&batch.envelope),
+            claims: Cow::Borrowed(&batch.claims),
             changes: batch.changes.iter().map(ChangeHead::of).collect(),
         };
         let mut bytes = Vec::with_capacity(1024);
@@ -246,7 +246,7 @@ impl<'a> Frame<'a> {
                 thing: placed.head.thing.clone(),
                 version: placed.head.base + 1 + i as Version,
                 prev: if i == 0 { placed.prev } else { seq - 1 },
-                envelope: self.head.envelope.clone(),
+                envelope: self.head.envelope.clone().into_owned(),
                 fact: self.fact(placed.at + i, sealer)?,
             })
         };

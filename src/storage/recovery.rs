@@ -203,7 +203,7 @@ impl<'a> Replay<'a> {
             let last_seq = record.first_seq + Seq::from(record.count) - 1;
             let mut group = Group { last_seq, at: frame.head.envelope.at, ..Group::default() };
             if last_seq > self.directory {
-                for claim in &frame.head.claims {
+                for claim in frame.head.claims.iter() {
                     let claim = Arc::new(claim.clone());
                     self.core.put_claim(&claim, last_seq);
                     group.claims.push(claim);

@@ -15,6 +15,7 @@ use crate::{
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
 };
 
 /// Most urgent first, then the earliest due, then the oldest number.
@@ -53,9 +54,11 @@ pub(super) enum Scope {
 
 #[derive(Default)]
 pub(super) struct Queue {
-    entries: BTreeMap<TicketNumber, Entry>,
+    /// Boxed, so that a tree that is filled from one side does not hold room for half as many again.
+    entries: BTreeMap<TicketNumber, Box<Entry>>,
     ready: BTreeSet<Key>,
-    by_needs: BTreeMap<Vec<SkillLevel>, BTreeSet<Key>>,
+    /// All entries with the same needs share them.
+    by_needs: BTreeMap<Arc<[SkillLevel]>, BTreeSet<Key>>,
     /// Without a place to drive to: handed to a person.
     pub(super) unplaced: BTreeMap<TicketNumber, Version>,
 }
@@ -80,11 +83,11 @@ impl Queue {
     }
 
     pub(super) fn peek(&self, number: TicketNumber) -> Option<&Entry> {
-        self.entries.get(&number)
+        self.entries.get(&number).map(Box::as_ref)
     }
 
     pub(super) fn entry(&mut self, number: TicketNumber) -> Option<&mut Entry> {
-        self.entries.get_mut(&number)
+        self.entries.get_mut(&number).map(Box::as_mut)
     }
 
     /// Takes a ticket's newest state in; an older one than known changes nothing.
@@ -96,7 +99,7 @@ impl Queue {
         let before = self.remove(number);
         let spec =
             if ticket.dispatchable() && ticket.region.as_str() != "unlocated" { VisitSpec::of(ticket) } else { None };
-        let Some(spec) = spec else {
+        let Some(mut spec) = spec else {
             let to_escalate =
                 matches!(ticket.phase, crate::domain::ticket::Phase::New | crate::domain::ticket::Phase::Reopened)
                     && ticket.quarantined.is_none()
@@ -106,6 +109,9 @@ impl Queue {
             }
             return;
         };
+        if let Some((needs, _)) = self.by_needs.get_key_value(&spec.skills) {
+            spec.skills = needs.clone();
+        }
         let waits_until = ticket.waiting.as_ref().map(|waiting| waiting.next_try_at);
         let fresh = Entry {
             spec,
@@ -138,13 +144,13 @@ impl Queue {
         if entry.ready {
             self.ready.insert(key);
         }
-        self.entries.insert(number, entry);
+        self.entries.insert(number, Box::new(entry));
     }
 
     /// Forgets a ticket; what was known of it.
     pub(super) fn remove(&mut self, number: TicketNumber) -> Option<Entry> {
         self.unplaced.remove(&number);
-        let entry = self.entries.remove(&number)?;
+        let entry = *self.entries.remove(&number)?;
         let key = key(&entry.spec);
         self.ready.remove(&key);
         if let Some(keys) = self.by_needs.get_mut(&entry.spec.skills) {

@@ -85,7 +85,7 @@ fn may(award: &Award<'_>) -> Option<String> {
     if expert.retired {
         return Some("retired".to_owned());
     }
-    for need in &visit.skills {
+    for need in visit.skills.iter() {
         if !expert.skills.iter().any(|(skill, level)| *skill == need.skill && *level >= need.level) {
             return Some(format!("lacks {need}"));
         }

@@ -9,7 +9,7 @@ fn rules_are_named_in_their_order() {
     let terms = terms("12:00", &settings);
     let mut wanted = visit(1, place(70_000, 0));
     let mut who = expert("ann", "phone", place(0, 0));
-    wanted.skills = vec![SkillLevel::parse("tv:2").unwrap()];
+    wanted.skills = vec![SkillLevel::parse("tv:2").unwrap()].into();
     wanted.refused_by = vec![who.id.clone()];
     wanted.window = Some(promise("12:05", "12:10"));
     wanted.service_s = 5 * 3_600;

@@ -124,9 +124,9 @@ fn the_index_counts_whom_it_leaves_out() {
     let found = index.find(&wanted, &settings);
     assert_eq!(asked(&found), ["ann", "dan", "gus"]);
     assert_eq!(found.ruled, [(Rule::Retired, 1), (Rule::Skill, 1), (Rule::Reach, 1), (Rule::NoPlace, 1)]);
-    wanted.skills = vec![SkillLevel::parse("phone").unwrap(), SkillLevel::parse("tv:2").unwrap()];
+    wanted.skills = vec![SkillLevel::parse("phone").unwrap(), SkillLevel::parse("tv:2").unwrap()].into();
     assert_eq!(asked(&index.find(&wanted, &settings)), ["gus"]);
-    wanted.skills = vec![SkillLevel::parse("plumbing").unwrap()];
+    wanted.skills = vec![SkillLevel::parse("plumbing").unwrap()].into();
     assert_eq!(index.find(&wanted, &settings).ruled, [(Rule::Retired, 1), (Rule::Skill, 6)]);
 }
 
@@ -149,7 +149,7 @@ fn somebody_is_on_shift_again_tomorrow_or_on_monday() {
     assert_eq!(next(at("03:00"), &wanted), Some(at("08:00")));
     assert_eq!(next(at("08:00"), &wanted), Some(day(1, "08:00")), "after now");
     assert_eq!(next(day(4, "12:00"), &wanted), Some(day(7, "08:00")), "over the weekend");
-    let nobody = VisitSpec { skills: vec![SkillLevel::parse("plumbing").unwrap()], ..wanted };
+    let nobody = VisitSpec { skills: vec![SkillLevel::parse("plumbing").unwrap()].into(), ..wanted };
     assert_eq!(next(at("03:00"), &nobody), None);
 }
 

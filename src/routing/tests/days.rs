@@ -211,7 +211,7 @@ proptest! {
                         let kind = if promise { WindowKind::Promise } else { WindowKind::Wish };
                         Window { from, to: from.plus_s(long_s), kind }
                     });
-                    let skills = vec![SkillLevel::parse(&format!("tv:{level}")).unwrap()];
+                    let skills = [SkillLevel::parse(&format!("tv:{level}")).unwrap()].into();
                     let due = region.now.plus_s(i64::from(urgency) * 3_000);
                     let wanted = VisitSpec { service_s, window, due, urgency, skills, ..visit(region.asked, place) };
                     let position = reported.then_some(super::place(-500, 700));

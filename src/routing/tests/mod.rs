@@ -74,7 +74,7 @@ fn visit(serial: u32, place: Place) -> VisitSpec {
         window: None,
         due: at("23:00").plus_s(86_400),
         urgency: 1,
-        skills: vec![SkillLevel { skill: Skill::parse("tv").unwrap(), level: Level::ONE }],
+        skills: [SkillLevel { skill: Skill::parse("tv").unwrap(), level: Level::ONE }].into(),
         refused_by: Vec::new(),
         opened_at: at("07:00"),
     }

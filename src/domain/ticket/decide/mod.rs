@@ -21,6 +21,7 @@ use crate::domain::{
     text::mask_cards,
     time::Timestamp,
 };
+use std::borrow::Cow;
 
 /// What a command leads to. Empty events: nothing to do (a repeat, a timer that no longer holds).
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -61,13 +62,8 @@ pub enum RouteEffect {
 #[must_use]
 pub fn open(open: Open, ctx: &Ctx<'_>) -> Vec<TicketEvent> {
     let TicketPersonal { contact, title, description, place, address } = open.personal;
-    let personal = TicketPersonal {
-        contact,
-        title: mask_cards(&title).into_owned(),
-        description: description.map(|text| mask_cards(&text).into_owned()),
-        place,
-        address,
-    };
+    let personal =
+        TicketPersonal { contact, title: masked(title), description: description.map(masked), place, address };
     vec![TicketEvent::Opened(Box::new(Opened {
         number: open.number,
         region: open.region,
@@ -87,6 +83,14 @@ pub fn open(open: Open, ctx: &Ctx<'_>) -> Vec<TicketEvent> {
         sla: Sla::start(ctx.settings.sla[open.priority as usize], open.opened_at, ctx.calendar),
         flags: open.flags,
     }))]
+}
+
+/// Most texts hold no card number and stay as they are.
+fn masked(text: String) -> String {
+    match mask_cards(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(masked) => masked,
+    }
 }
 
 /// What a command leads to, or why it may not be.
