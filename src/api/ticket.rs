@@ -172,7 +172,10 @@ impl<'a> TicketView<'a> {
 
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
+        let mut json = Vec::with_capacity(1024);
+        // A view of texts and numbers always encodes.
+        let _ = serde_json::to_writer(&mut json, self);
+        json
     }
 }
 
