@@ -2,178 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a journey that cannot go on has failed")]
 
+#[path = "journeys/house.rs"]
+mod house;
+
 use callout::{
-    actors::Clock,
-    app::{App, real_now},
+    app::real_now,
     domain::{ids::RegionId, ticket::Role},
-    settings::Settings,
-    tokens::Grant,
 };
+use house::{House, PATIENCE, answer};
 use serde_json::{Value, json};
-use std::{
-    io::{Read, Write},
-    net::{Shutdown, TcpStream},
-    time::Duration,
-};
-use tempfile::TempDir;
-
-/// Nothing in a journey takes longer, unless it hangs.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-struct House {
-    app: Option<App>,
-    dir: TempDir,
-}
-
-struct Answer {
-    status: u16,
-    head: String,
-    body: Value,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
-        let mut lines = self.head.lines().filter_map(|line| line.split_once(':'));
-        lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
-    }
-
-    fn code(&self) -> &str {
-        self.body["code"].as_str().unwrap_or_default()
-    }
-
-    fn text(&self, pointer: &str) -> &str {
-        self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-    }
-
-    #[track_caller]
-    fn is(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "{}\n{}", self.head, self.body);
-        self
-    }
-}
-
-impl House {
-    fn new() -> Self {
-        let dir = TempDir::new().unwrap();
-        let app = Some(start(&dir));
-        Self { app, dir }
-    }
-
-    /// Two square regions, `west` and `east`, and an expert in each who is always on shift.
-    fn staffed() -> Self {
-        let house = Self::new();
-        for (id, lon) in [("west", -71.2), ("east", -71.0)] {
-            let ring = [[lon, 42.0], [lon + 0.1, 42.0], [lon + 0.1, 42.1], [lon, 42.1], [lon, 42.0]];
-            let region = json!({
-                "id": id, "name": id, "time_zone": "America/New_York",
-                "geometry": { "type": "Polygon", "coordinates": [ring] },
-            });
-            house.post(&house.token(Role::Admin), "/v1/regions", &region).is(201);
-            let expert = json!({
-                "id": format!("{id}-1"), "name": format!("Expert {id}"), "skills": { "tv": 2 },
-                "home": { "lat": 42.05, "lon": lon + 0.05 },
-                "shifts": [{ "days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "from": "00:00", "to": "24:00" }],
-            });
-            let made = house.post(&house.token(Role::Admin), "/v1/experts", &expert).is(201);
-            assert_eq!(made.text("/region"), id);
-        }
-        house
-    }
-
-    fn app(&self) -> &App {
-        self.app.as_ref().unwrap()
-    }
-
-    /// The process stops and starts again on the same data.
-    fn restart(&mut self) {
-        self.app.take().unwrap().stop();
-        self.app = Some(start(&self.dir));
-    }
-
-    fn token(&self, role: Role) -> String {
-        self.token_of(role, role.name(), Vec::new())
-    }
-
-    fn token_of(&self, role: Role, subject: &str, regions: Vec<RegionId>) -> String {
-        let grant = Grant { role, subject: Some(subject.into()), regions, ttl_s: 600 };
-        self.app().core.tokens.issue(grant, real_now()).unwrap().0
-    }
-
-    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let mut stream = TcpStream::connect(self.app().address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let headers: String = headers.iter().flat_map(|(name, value)| [name, ": ", value, "\r\n"]).collect();
-        let length = body.len();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: callout\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n"
-        );
-        stream.write_all(head.as_bytes()).unwrap();
-        // A server that refuses early may not read on.
-        let _ = stream.write_all(body);
-        // Whoever has nothing more to say may say so, and is answered all the same.
-        let _ = stream.shutdown(Shutdown::Write);
-        let mut bytes = Vec::new();
-        let _ = stream.read_to_end(&mut bytes);
-        let text = String::from_utf8(bytes).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").expect("an HTTP answer");
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer { status, head: head.to_owned(), body: serde_json::from_str(body).unwrap_or(Value::Null) }
-    }
-
-    fn send(&self, method: &str, token: &str, path: &str, extra: &[(&str, &str)], body: &Value) -> Answer {
-        let bearer = format!("Bearer {token}");
-        let mut headers = vec![("authorization", bearer.as_str()), ("content-type", "application/json")];
-        headers.extend_from_slice(extra);
-        self.ask(method, path, &headers, body.to_string().as_bytes())
-    }
-
-    fn post(&self, token: &str, path: &str, body: &Value) -> Answer {
-        self.send("POST", token, path, &[], body)
-    }
-
-    fn get(&self, token: &str, path: &str) -> Answer {
-        self.ask("GET", path, &[("authorization", &format!("Bearer {token}"))], b"")
-    }
-
-    /// Waits for commits until the ticket is in a phase.
-    #[track_caller]
-    fn until(&self, number: &str, phase: &str) -> Answer {
-        let mut commits = self.app().core.service.store().watch();
-        let clerk = self.token(Role::Clerk);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        loop {
-            commits.mark_unchanged();
-            let ticket = self.get(&clerk, &format!("/v1/tickets/{number}")).is(200);
-            if ticket.text("/phase") == phase {
-                return ticket;
-            }
-            let waited = runtime.block_on(async { tokio::time::timeout(PATIENCE, commits.changed()).await });
-            assert!(waited.is_ok(), "the ticket never got to {phase}: {}", ticket.body);
-        }
-    }
-
-    fn open(&self, place: [f64; 2]) -> String {
-        let body = json!({ "title": "No picture", "channel": "phone", "skills": ["tv"],
-            "place": { "lat": place[0], "lon": place[1] } });
-        self.post(&self.token(Role::Clerk), "/v1/tickets", &body).is(201).text("/number").to_owned()
-    }
-}
-
-impl Drop for House {
-    fn drop(&mut self) {
-        if let Some(app) = self.app.take() {
-            app.stop();
-        }
-    }
-}
-
-fn start(dir: &TempDir) -> App {
-    let mut settings = Settings::defaults().unwrap();
-    settings.server.listen = "127.0.0.1:0".parse().unwrap();
-    settings.storage.data = dir.path().join("data");
-    settings.storage.cache_mb = 16;
-    App::start(&settings, Clock::machine).unwrap()
-}
+use std::net::Shutdown;
 
 const WEST: [f64; 2] = [42.03, -71.13];
 const EAST: [f64; 2] = [42.03, -70.97];
@@ -200,6 +38,35 @@ fn a_ticket_is_accepted_numbered_and_found_again() {
     }
     let again = house.post(&clerk, "/v1/tickets", &body).is(200);
     assert_eq!(again.text("/number"), number, "an external id is an idempotency key");
+}
+
+#[test]
+fn a_caller_who_closes_their_side_is_answered_and_one_who_goes_away_is_served() {
+    let house = House::staffed();
+    let clerk = house.token(Role::Clerk);
+    let headers = [("authorization", format!("Bearer {clerk}")), ("content-type", "application/json".into())];
+    let send = |title: &str| {
+        let body = json!({ "title": title, "channel": "web", "external_id": title }).to_string();
+        let stream =
+            house.call("POST", "/v1/tickets", &headers.each_ref().map(|(n, v)| (*n, v.as_str())), body.as_bytes());
+        stream.shutdown(Shutdown::Write).unwrap();
+        stream
+    };
+    for nth in 0..20 {
+        answer(send(&format!("closed-{nth}"))).is(201);
+    }
+    drop(send("gone"));
+    let mut commits = house.app().core.service.store().watch();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    loop {
+        commits.mark_unchanged();
+        let found = house.get(&clerk, "/v1/tickets?external_id=gone").is(200);
+        if found.body["items"] != json!([]) {
+            break;
+        }
+        let waited = runtime.block_on(async { tokio::time::timeout(PATIENCE, commits.changed()).await });
+        assert!(waited.is_ok(), "a call ended with its connection");
+    }
 }
 
 #[test]

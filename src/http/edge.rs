@@ -77,12 +77,13 @@ where
         shared.meters.shed();
         return Ok(finish(overloaded(), &id));
     }
-    if let Some(response) = turned_away(&shared, &mut request, &id) {
-        shared.meters.answered(response.status());
-        return Ok(finish(response, &id));
-    }
-    let answer = tokio::time::timeout(deadline, contained(router.call(request))).await;
-    let response = match answer {
+    let answer = async {
+        match turned_away(&shared, &mut request, &id) {
+            Some(response) => Ok(response),
+            None => router.call(request).await,
+        }
+    };
+    let response = match tokio::time::timeout(deadline, contained(answer)).await {
         Ok(Some(Ok(response))) => response,
         Ok(Some(Err(never))) => match never {},
         Ok(None) => {
@@ -118,7 +119,10 @@ fn not_offered(closed: &access::Closed) -> Response {
         return refused(bare(StatusCode::NOT_FOUND));
     }
     let mut response = refused(bare(StatusCode::METHOD_NOT_ALLOWED));
-    let offered: Vec<_> = closed.offered.iter().map(|method| method.as_str()).collect();
+    let mut offered: Vec<_> = closed.offered.iter().map(|method| method.as_str()).collect();
+    if offered.contains(&"GET") {
+        offered.push("HEAD");
+    }
     if let Ok(offered) = HeaderValue::from_str(&offered.join(", ")) {
         response.headers_mut().insert(header::ALLOW, offered);
     }

@@ -1,5 +1,5 @@
-//! Paths to handlers. Each path and method also has its row in `access.rs`, without which the edge lets
-//! no call through to here.
+//! Paths to handlers. The edge lets only calls through to here that have a row in `access.rs`; a test
+//! holds the two lists against each other.
 
 use super::{Context, board, catalogue, experts, history, imports, ops, orders, regions, surveys, tickets, upkeep};
 use axum::{
@@ -7,37 +7,43 @@ use axum::{
     extract::{Path, State},
     routing::{MethodRouter, delete, get, post},
 };
+use std::borrow::Cow;
 
 pub(super) fn router(shared: Context) -> Router {
-    let mut router = Router::new()
-        .route("/healthz", get(ops::health))
-        .route("/readyz", get(ops::ready))
-        .route("/metrics", get(ops::metrics))
-        .route("/v1/tickets", post(tickets::open).get(tickets::list))
-        .route("/v1/tickets/{number}", get(tickets::show))
-        .route("/v1/tickets/{number}/timeline", get(history::timeline))
-        .route("/v1/tickets/{number}/decisions", get(history::decisions))
-        .route("/v1/surveys/{token}", post(surveys::answer))
-        .route("/v1/experts", get(experts::list).post(experts::add))
-        .route("/v1/experts/{id}", get(experts::show).patch(experts::edit).delete(experts::retire))
-        .route("/v1/experts/{id}/route", get(experts::route))
-        .route("/v1/experts/{id}/absences", get(experts::absences).post(experts::add_absence))
-        .route("/v1/experts/{id}/absences/{absence}", delete(experts::remove_absence))
-        .route("/v1/experts/{id}/position", post(experts::position))
-        .route("/v1/regions", get(regions::list).post(regions::add))
-        .route("/v1/regions/{id}", get(regions::show).patch(regions::edit))
-        .route("/v1/regions/{id}/unpark", post(regions::unpark))
-        .route("/v1/regions/{id}/board", get(board::show))
-        .route("/v1/skills", get(catalogue::skills))
-        .route("/v1/catalogue-rules", get(catalogue::rules).put(catalogue::write_rules))
-        .route("/v1/calendars", get(catalogue::calendars).put(catalogue::write_calendars))
-        .route("/v1/imports/{kind}", post(imports::import))
-        .route("/v1/audits", post(upkeep::audit))
-        .route("/v1/backups", post(upkeep::backup));
-    for name in crate::api::commands::NAMES {
-        router = router.route(&format!("/v1/tickets/{{number}}/{name}"), order(name));
-    }
-    router.with_state(shared)
+    let routes = routes().into_iter();
+    routes.fold(Router::new(), |router, (path, handlers)| router.route(&path, handlers)).with_state(shared)
+}
+
+pub(super) fn routes() -> Vec<(Cow<'static, str>, MethodRouter<Context>)> {
+    let named = [
+        ("/healthz", get(ops::health)),
+        ("/readyz", get(ops::ready)),
+        ("/metrics", get(ops::metrics)),
+        ("/v1/tickets", post(tickets::open).get(tickets::list)),
+        ("/v1/tickets/{number}", get(tickets::show)),
+        ("/v1/tickets/{number}/timeline", get(history::timeline)),
+        ("/v1/tickets/{number}/decisions", get(history::decisions)),
+        ("/v1/surveys/{token}", post(surveys::answer)),
+        ("/v1/experts", get(experts::list).post(experts::add)),
+        ("/v1/experts/{id}", get(experts::show).patch(experts::edit).delete(experts::retire)),
+        ("/v1/experts/{id}/route", get(experts::route)),
+        ("/v1/experts/{id}/absences", get(experts::absences).post(experts::add_absence)),
+        ("/v1/experts/{id}/absences/{absence}", delete(experts::remove_absence)),
+        ("/v1/experts/{id}/position", post(experts::position)),
+        ("/v1/regions", get(regions::list).post(regions::add)),
+        ("/v1/regions/{id}", get(regions::show).patch(regions::edit)),
+        ("/v1/regions/{id}/unpark", post(regions::unpark)),
+        ("/v1/regions/{id}/board", get(board::show)),
+        ("/v1/skills", get(catalogue::skills)),
+        ("/v1/catalogue-rules", get(catalogue::rules).put(catalogue::write_rules)),
+        ("/v1/calendars", get(catalogue::calendars).put(catalogue::write_calendars)),
+        ("/v1/imports/{kind}", post(imports::import)),
+        ("/v1/audits", post(upkeep::audit)),
+        ("/v1/backups", post(upkeep::backup)),
+    ];
+    let orders = crate::api::commands::NAMES.iter();
+    let orders = orders.map(|name| (format!("/v1/tickets/{{number}}/{name}").into(), order(name)));
+    named.into_iter().map(|(path, handlers)| (path.into(), handlers)).chain(orders).collect()
 }
 
 fn order(name: &'static str) -> MethodRouter<Context> {

@@ -94,8 +94,8 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits::HEADER);
-    // A caller who has closed their sending side still gets the answer; and no call is cut short in the
-    // middle because its caller went away, for which each would otherwise be listened for (3 % of a call).
+    // Callers who have closed their sending side are answered, and a call whose caller went away runs to
+    // its end. To notice that in the middle of a call would cost each of them a read in vain (3 %).
     http.half_close(true);
     let service = service_fn(|request| edge(shared.clone(), router.clone(), request));
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));

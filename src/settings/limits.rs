@@ -86,5 +86,5 @@ pub const IDEMPOTENCY_S: i64 = 26 * 3_600;
 pub const TOKEN_TTL_S: i64 = 366 * 86_400;
 /// How old the revocation list may be when a token is judged, milliseconds.
 pub const REVOKED_AGE_MS: i64 = 1_000;
-/// Tokens whose signature need not be checked again; each takes some 500 bytes.
+/// Tokens whose signature need not be checked again; each takes some 500 bytes, more with many regions.
 pub const TOKENS_KNOWN: usize = 10_000;

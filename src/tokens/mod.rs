@@ -1,5 +1,5 @@
 //! Bearer tokens: who may knock at the doors. `callout_<claims>.<mac>`, both base64url; the mac is
-//! keyed BLAKE3 over the claims, so nothing needs to be looked up to trust one.
+//! keyed BLAKE3 over the claims, so that whoever has the key can trust one it has never seen.
 //!
 //! Plain files beside the data, so that they work on a stopped and on a running server alike:
 //! `token.key` (32 bytes, made once, readable by its owner alone), `tokens.jsonl` (what was issued,
@@ -7,8 +7,8 @@
 //! Knows nobody but the domain's roles.
 
 mod files;
-mod genuine;
 mod revoked;
+mod verified;
 
 pub use files::{Issued, TokenFileError};
 
@@ -18,13 +18,13 @@ use crate::domain::{
     time::Timestamp,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
-use genuine::Genuine;
 use revoked::Revoked;
 use serde::{Deserialize, Serialize};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+use verified::Verified;
 
 const PREFIX: &str = "callout_";
 
@@ -67,7 +67,7 @@ pub struct Grant {
 pub struct Tokens {
     dir: PathBuf,
     key: [u8; 32],
-    genuine: Genuine,
+    verified: Verified,
     revoked: Revoked,
 }
 
@@ -88,7 +88,7 @@ impl Tokens {
     pub fn open(data: &Path) -> Result<Self, TokenFileError> {
         let key = files::signing_key(data)?;
         let revoked = Revoked::new(data.join(files::REVOKED));
-        Ok(Self { dir: data.to_owned(), key, genuine: Genuine::default(), revoked })
+        Ok(Self { dir: data.to_owned(), key, verified: Verified::default(), revoked })
     }
 
     /// Makes a token and puts it on the list before it is handed out.
@@ -128,7 +128,7 @@ impl Tokens {
 
     /// The claims of a genuine, live token. `now` is real time, also where the clock of the tree is not.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Claims>, TokenError> {
-        let claims = self.genuine.claims(token, || self.read(token)).ok_or(TokenError::Unknown)?;
+        let claims = self.verified.claims(token, || self.read(token)).ok_or(TokenError::Unknown)?;
         if claims.expires <= now {
             return Err(TokenError::Expired);
         }
@@ -221,6 +221,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let tokens = Tokens::open(dir.path()).unwrap();
         let (token, _) = tokens.issue(grant(Role::Customer), NOW).unwrap();
+        tokens.verify(&token, NOW).unwrap();
         for at in 0..token.len() {
             let mut forged = token.clone().into_bytes();
             forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };

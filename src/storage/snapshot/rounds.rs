@@ -112,7 +112,9 @@ impl Rounds {
         for moved in &group.moved {
             self.take_one(moved);
         }
-        self.groups.push(group);
+        if !(group.moved.is_empty() && group.claims.is_empty()) {
+            self.groups.push(group);
+        }
     }
 
     fn take_one(&mut self, moved: &Moved) {
@@ -153,6 +155,8 @@ impl Rounds {
     /// Writes everything that waits. The first fault is answered; what failed stays for the next round.
     pub(in crate::storage) fn round(&mut self) -> Result<(), Fault> {
         let mut first_fault = None;
+        // Whether or not this round succeeds: what has to be written stays by thing.
+        let groups = std::mem::take(&mut self.groups);
         self.files = self.regions.len() as u32;
         for (region, dirty) in std::mem::take(&mut self.regions) {
             let applied = self.last_seq.max(self.floors.get(&region).copied().unwrap_or(0));
@@ -178,12 +182,12 @@ impl Rounds {
         self.core.snapshots.directory.apply(&self.directory, applied, &self.core.sealer, manner)?;
         self.core.overlay.prune_claims(self.directory.claims.keys().copied(), self.last_seq);
         self.directory = DirectoryDirty { now: self.directory.now, ..DirectoryDirty::default() };
-        for (nth, group) in std::mem::take(&mut self.groups).into_iter().enumerate() {
+        self.core.backlog.fetch_sub(self.waiting, Ordering::Relaxed);
+        self.waiting = 0;
+        for (nth, group) in groups.into_iter().enumerate() {
             drop(group);
             self.manner().after_row(nth);
         }
-        self.core.backlog.fetch_sub(self.waiting, Ordering::Relaxed);
-        self.waiting = 0;
         Ok(())
     }
 
