@@ -144,6 +144,12 @@ impl Rounds {
         }
     }
 
+    /// Groups that wait to be let go.
+    #[cfg(test)]
+    pub(in crate::storage) fn kept(&self) -> usize {
+        self.groups.len()
+    }
+
     pub(in crate::storage) fn is_full(&self) -> bool {
         self.waiting >= FULL_ROUND
     }

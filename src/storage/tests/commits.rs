@@ -3,11 +3,15 @@
 use super::bed::{Bed, T0, batch, claim, expert, options, region};
 use crate::{
     domain::{
-        ids::{PersonId, Thing},
+        ids::{PersonId, Thing, TicketNumber},
         ticket::Phase,
     },
-    storage::{ClaimKey, CommitError, Durability, Store},
+    storage::{
+        ClaimKey, CommitError, Durability, Store,
+        snapshot::rounds::{Group, Rounds},
+    },
 };
+use std::sync::Arc;
 
 #[test]
 fn who_got_an_answer_reads_their_own_write_before_and_after_the_snapshot() {
@@ -251,4 +255,20 @@ fn two_disposable_stores_of_one_seed_have_the_same_journal() {
         bed.store().head()
     };
     assert_eq!(run(), run());
+}
+
+#[test]
+fn a_round_keeps_only_what_has_to_be_written_and_only_until_then() {
+    let bed = Bed::peopled();
+    let mut rounds = Rounds::new(Arc::clone(bed.store().core()));
+    // Recovery reads the records of all regions, however few of them a file lacks.
+    for last_seq in 1..=1_000 {
+        rounds.take(Group { last_seq, ..Group::default() });
+    }
+    assert_eq!(rounds.kept(), 0);
+    let claims = vec![Arc::new(claim("k", TicketNumber::from_bits(7)))];
+    rounds.take(Group { last_seq: 1_001, claims, ..Group::default() });
+    assert_eq!(rounds.kept(), 1);
+    rounds.round().unwrap();
+    assert_eq!(rounds.kept(), 0);
 }
