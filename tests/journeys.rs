@@ -9,7 +9,7 @@ use callout::{
     app::real_now,
     domain::{ids::RegionId, ticket::Role},
 };
-use house::{House, PATIENCE, answer};
+use house::{House, answer};
 use serde_json::{Value, json};
 use std::net::Shutdown;
 
@@ -43,12 +43,11 @@ fn a_ticket_is_accepted_numbered_and_found_again() {
 #[test]
 fn a_caller_who_closes_their_side_is_answered_and_one_who_goes_away_is_served() {
     let house = House::staffed();
-    let clerk = house.token(Role::Clerk);
-    let headers = [("authorization", format!("Bearer {clerk}")), ("content-type", "application/json".into())];
+    let bearer = format!("Bearer {}", house.token(Role::Clerk));
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
     let send = |title: &str| {
         let body = json!({ "title": title, "channel": "web", "external_id": title }).to_string();
-        let stream =
-            house.call("POST", "/v1/tickets", &headers.each_ref().map(|(n, v)| (*n, v.as_str())), body.as_bytes());
+        let stream = house.call("POST", "/v1/tickets", &headers, body.as_bytes());
         stream.shutdown(Shutdown::Write).unwrap();
         stream
     };
@@ -56,17 +55,7 @@ fn a_caller_who_closes_their_side_is_answered_and_one_who_goes_away_is_served() 
         answer(send(&format!("closed-{nth}"))).is(201);
     }
     drop(send("gone"));
-    let mut commits = house.app().core.service.store().watch();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    loop {
-        commits.mark_unchanged();
-        let found = house.get(&clerk, "/v1/tickets?external_id=gone").is(200);
-        if found.body["items"] != json!([]) {
-            break;
-        }
-        let waited = runtime.block_on(async { tokio::time::timeout(PATIENCE, commits.changed()).await });
-        assert!(waited.is_ok(), "a call ended with its connection");
-    }
+    house.until_shown("/v1/tickets?external_id=gone", |list| list.body["items"] != json!([]));
 }
 
 #[test]

@@ -78,20 +78,22 @@ pub(super) const TABLE: &[Row] = &[
     row(Method::POST, "/v1/backups", ADMIN),
 ];
 
-/// Why there is no row: the methods that the path does offer, or none when there is no such path.
+/// Why there is no row.
 #[derive(Debug)]
-pub(super) struct Closed {
-    pub(super) offered: Vec<&'static Method>,
+pub(super) enum Closed {
+    NoSuchPath,
+    /// The path offers only these methods, as `Allow` lists them (RFC 9110, section 10.2.1).
+    Methods(String),
 }
 
-/// The row of a call, by the path as it was sent.
+/// The row of a call, by the path as it was sent. A HEAD is a GET without its body.
 pub(super) fn row_of(method: &Method, path: &str) -> Result<&'static Row, Closed> {
     static PATHS: LazyLock<matchit::Router<Vec<&'static Row>>> = LazyLock::new(paths);
-    let rows = PATHS.at(path).map_or(&[][..], |found| found.value.as_slice());
-    // A HEAD is a GET without its body.
-    let method = if *method == Method::HEAD { &Method::GET } else { method };
-    let row = rows.iter().copied().find(|row| row.method == *method);
-    row.ok_or_else(|| Closed { offered: rows.iter().map(|row| &row.method).collect() })
+    let rows = &PATHS.at(path).map_err(|_| Closed::NoSuchPath)?.value;
+    let wanted = if *method == Method::HEAD { &Method::GET } else { method };
+    let row = rows.iter().copied().find(|row| row.method == *wanted);
+    let offered = |row: &&'static Row| if row.method == Method::GET { "GET, HEAD" } else { row.method.as_str() };
+    row.ok_or_else(|| Closed::Methods(rows.iter().map(offered).collect::<Vec<_>>().join(", ")))
 }
 
 fn paths() -> matchit::Router<Vec<&'static Row>> {

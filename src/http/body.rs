@@ -25,9 +25,8 @@ impl<const BYTES: usize> FromRequest<Context> for Input<BYTES> {
     type Rejection = Refused;
 
     async fn from_request(request: Request, _: &Context) -> Result<Self, Refused> {
-        let (mut parts, body) = request.into_parts();
-        let session = parts.extensions.remove::<Session>();
-        let session = session.ok_or_else(|| Problem::new(500, "internal", "a route is open that should not be"))?;
+        let (parts, body) = request.into_parts();
+        let session = Session::of(&parts.extensions)?;
         let bytes = read_json_body(&parts.headers, body, BYTES).await?;
         let mut caller = session.writer(&parts.method, parts.uri.path(), &parts.headers, &bytes)?;
         caller.patience = limits::PATIENCE;

@@ -104,7 +104,7 @@ where
 fn turned_away<B>(shared: &Shared, request: &mut Request<B>, id: &Arc<str>) -> Option<Response> {
     let row = match access::row_of(request.method(), request.uri().path()) {
         Ok(row) => row,
-        Err(closed) => return Some(not_offered(&closed)),
+        Err(closed) => return Some(not_offered(closed)),
     };
     match session::admit(shared, row, request.headers(), id) {
         Ok(None) => {}
@@ -114,16 +114,10 @@ fn turned_away<B>(shared: &Shared, request: &mut Request<B>, id: &Arc<str>) -> O
     None
 }
 
-fn not_offered(closed: &access::Closed) -> Response {
-    if closed.offered.is_empty() {
-        return refused(bare(StatusCode::NOT_FOUND));
-    }
+fn not_offered(closed: access::Closed) -> Response {
+    let access::Closed::Methods(offered) = closed else { return refused(bare(StatusCode::NOT_FOUND)) };
     let mut response = refused(bare(StatusCode::METHOD_NOT_ALLOWED));
-    let mut offered: Vec<_> = closed.offered.iter().map(|method| method.as_str()).collect();
-    if offered.contains(&"GET") {
-        offered.push("HEAD");
-    }
-    if let Ok(offered) = HeaderValue::from_str(&offered.join(", ")) {
+    if let Ok(offered) = HeaderValue::from_str(&offered) {
         response.headers_mut().insert(header::ALLOW, offered);
     }
     response

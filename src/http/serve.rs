@@ -95,7 +95,7 @@ async fn connection(
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits::HEADER);
     // Callers who have closed their sending side are answered, and a call whose caller went away runs to
-    // its end. To notice that in the middle of a call would cost each of them a read in vain (3 %).
+    // its end. To notice that in the middle of a call would cost each a read in vain, 2 %.
     http.half_close(true);
     let service = service_fn(|request| edge(shared.clone(), router.clone(), request));
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));

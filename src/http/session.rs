@@ -15,7 +15,7 @@ use crate::{
 };
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, Method, header, request::Parts},
+    http::{Extensions, HeaderMap, Method, header, request::Parts},
 };
 use std::sync::Arc;
 
@@ -68,12 +68,17 @@ impl FromRequestParts<Context> for Session {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, _: &Context) -> Result<Self, Refused> {
-        let session = parts.extensions.get::<Self>().cloned();
-        session.ok_or_else(|| Problem::new(500, "internal", "a route is open that should not be").into())
+        Self::of(&parts.extensions)
     }
 }
 
 impl Session {
+    /// What the edge left with the request.
+    pub(super) fn of(extensions: &Extensions) -> Result<Self, Refused> {
+        let session = extensions.get::<Self>().cloned();
+        session.ok_or_else(|| Problem::new(500, "internal", "a route is open that should not be").into())
+    }
+
     pub(super) fn role(&self) -> Role {
         self.claims.role
     }

@@ -16,7 +16,7 @@ use std::{
 use tempfile::TempDir;
 
 /// Nothing in a journey takes longer, unless it hangs.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct House {
     app: Option<App>,
@@ -134,17 +134,23 @@ impl House {
     /// Waits for commits until the ticket is in a phase.
     #[track_caller]
     pub(crate) fn until(&self, number: &str, phase: &str) -> Answer {
+        self.until_shown(&format!("/v1/tickets/{number}"), |ticket| ticket.text("/phase") == phase)
+    }
+
+    /// Waits for commits until a clerk is shown what is wanted.
+    #[track_caller]
+    pub(crate) fn until_shown(&self, path: &str, wanted: impl Fn(&Answer) -> bool) -> Answer {
         let mut commits = self.app().core.service.store().watch();
         let clerk = self.token(Role::Clerk);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         loop {
             commits.mark_unchanged();
-            let ticket = self.get(&clerk, &format!("/v1/tickets/{number}")).is(200);
-            if ticket.text("/phase") == phase {
-                return ticket;
+            let shown = self.get(&clerk, path).is(200);
+            if wanted(&shown) {
+                return shown;
             }
             let waited = runtime.block_on(async { tokio::time::timeout(PATIENCE, commits.changed()).await });
-            assert!(waited.is_ok(), "the ticket never got to {phase}: {}", ticket.body);
+            assert!(waited.is_ok(), "{path} never showed what was wanted: {}", shown.body);
         }
     }
 
