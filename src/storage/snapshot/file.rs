@@ -341,8 +341,13 @@ pub(in crate::storage) enum Manner<'a> {
 
 impl Manner<'_> {
     pub(super) fn after_row(self, nth: usize) {
+        if nth.is_multiple_of(ROWS_BETWEEN) {
+            self.give_way();
+        }
+    }
+
+    pub(super) fn give_way(self) {
         if let Self::GiveWay { backlog, below } = self
-            && nth.is_multiple_of(ROWS_BETWEEN)
             && backlog.load(Ordering::Relaxed) < below
         {
             std::thread::yield_now();

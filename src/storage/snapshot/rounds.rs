@@ -171,7 +171,11 @@ impl Rounds {
             match file.and_then(|file| file.apply(&dirty, applied, &self.core.sealer, manner)) {
                 Ok(()) => {
                     let owned = dirty.iter().filter(|(_, dirty)| dirty.ticket.region == region);
-                    self.core.overlay.prune(owned.map(|(number, _)| *number), self.last_seq);
+                    let numbers = owned.enumerate().map(|(nth, (number, _))| {
+                        manner.after_row(nth);
+                        *number
+                    });
+                    self.core.overlay.prune(numbers, self.last_seq);
                     self.directory.regions.insert(region, applied);
                 }
                 Err(fault) => {
@@ -186,13 +190,17 @@ impl Rounds {
         let applied = self.hold.unwrap_or(self.last_seq);
         let manner = self.manner();
         self.core.snapshots.directory.apply(&self.directory, applied, &self.core.sealer, manner)?;
-        self.core.overlay.prune_claims(self.directory.claims.keys().copied(), self.last_seq);
+        let keys = self.directory.claims.keys().enumerate().map(|(nth, key)| {
+            manner.after_row(nth);
+            *key
+        });
+        self.core.overlay.prune_claims(keys, self.last_seq);
         self.directory = DirectoryDirty { now: self.directory.now, ..DirectoryDirty::default() };
         self.core.backlog.fetch_sub(self.waiting, Ordering::Relaxed);
         self.waiting = 0;
-        for (nth, group) in groups.into_iter().enumerate() {
+        for group in groups {
             drop(group);
-            self.manner().after_row(nth);
+            self.manner().give_way();
         }
         Ok(())
     }
@@ -244,7 +252,10 @@ impl Rounds {
             let mut timed = false;
             select! {
                 recv(messages) -> message => match message {
-                    Ok(Message::Group(group)) => self.take(group),
+                    Ok(Message::Group(group)) => {
+                        self.take(group);
+                        self.manner().give_way();
+                    }
                     Ok(Message::Flush(reply)) => answer = Some(reply),
                     Ok(Message::Stop) | Err(_) => return,
                 },
