@@ -330,8 +330,8 @@ impl Writes {
 /// may stand behind it for a whole time slice (milliseconds): the journal's writer must not.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::storage) enum Manner<'a> {
-    /// Whoever waits for this core goes first, every few rows, while fewer states than these wait:
-    /// beyond, everybody will wait for snapshots if they do not get their share.
+    /// Whoever waits for this core goes first, every few rows; more seldom while more states than these
+    /// wait, for everybody will wait for snapshots if they do not get their share.
     GiveWay {
         backlog: &'a AtomicUsize,
         below: usize,
@@ -341,14 +341,9 @@ pub(in crate::storage) enum Manner<'a> {
 
 impl Manner<'_> {
     pub(super) fn after_row(self, nth: usize) {
-        if nth.is_multiple_of(ROWS_BETWEEN) {
-            self.give_way();
-        }
-    }
-
-    pub(super) fn give_way(self) {
-        if let Self::GiveWay { backlog, below } = self
-            && backlog.load(Ordering::Relaxed) < below
+        let Self::GiveWay { backlog, below } = self else { return };
+        if nth.is_multiple_of(ROWS_BETWEEN)
+            && (nth.is_multiple_of(ROWS_BEHIND) || backlog.load(Ordering::Relaxed) < below)
         {
             std::thread::yield_now();
         }
@@ -357,6 +352,8 @@ impl Manner<'_> {
 
 /// A row takes some ten microseconds.
 const ROWS_BETWEEN: usize = 16;
+/// So many while too much waits: the core is still not held for milliseconds on end.
+const ROWS_BEHIND: usize = 64;
 
 /// The row under `key`, passed through `decode`.
 pub(super) fn row<T>(

@@ -26,6 +26,8 @@ pub(in crate::storage) const FULL_ROUND: usize = 60_000;
 pub(in crate::storage) const QUEUE: usize = 16_384;
 /// Each file costs two fsyncs: with many files, rounds are farther apart.
 const PACE_PER_FILE: Duration = Duration::from_millis(40);
+/// Taking a group over, or letting it go, is as much work as about so many rows.
+const ROWS_OF_GROUP: usize = 16;
 const RETRY: Duration = Duration::from_secs(2);
 
 /// What one append of the journal changed.
@@ -198,9 +200,9 @@ impl Rounds {
         self.directory = DirectoryDirty { now: self.directory.now, ..DirectoryDirty::default() };
         self.core.backlog.fetch_sub(self.waiting, Ordering::Relaxed);
         self.waiting = 0;
-        for group in groups {
+        for (nth, group) in groups.into_iter().enumerate() {
             drop(group);
-            self.manner().give_way();
+            self.manner().after_row(nth * ROWS_OF_GROUP);
         }
         Ok(())
     }
@@ -254,7 +256,7 @@ impl Rounds {
                 recv(messages) -> message => match message {
                     Ok(Message::Group(group)) => {
                         self.take(group);
-                        self.manner().give_way();
+                        self.manner().after_row(self.groups.len() * ROWS_OF_GROUP);
                     }
                     Ok(Message::Flush(reply)) => answer = Some(reply),
                     Ok(Message::Stop) | Err(_) => return,
