@@ -330,21 +330,24 @@ impl Writes {
 /// may stand behind it for a whole time slice (milliseconds): the journal's writer must not.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::storage) enum Manner<'a> {
-    /// Whoever waits for this core goes first, every few rows; more seldom while more states than these
-    /// wait, for everybody will wait for snapshots if they do not get their share.
+    /// Whoever waits for this core goes first, every few rows; more seldom when more states than `below`
+    /// wait, and no more from `urgent` on: then everybody would wait for snapshots.
     GiveWay {
         backlog: &'a AtomicUsize,
         below: usize,
+        urgent: usize,
     },
     Hurry,
 }
 
 impl Manner<'_> {
     pub(super) fn after_row(self, nth: usize) {
-        let Self::GiveWay { backlog, below } = self else { return };
-        if nth.is_multiple_of(ROWS_BETWEEN)
-            && (nth.is_multiple_of(ROWS_BEHIND) || backlog.load(Ordering::Relaxed) < below)
-        {
+        let Self::GiveWay { backlog, below, urgent } = self else { return };
+        if !nth.is_multiple_of(ROWS_BETWEEN) {
+            return;
+        }
+        let waiting = backlog.load(Ordering::Relaxed);
+        if waiting < below || (waiting < urgent && nth.is_multiple_of(ROWS_BEHIND)) {
             std::thread::yield_now();
         }
     }
@@ -352,7 +355,7 @@ impl Manner<'_> {
 
 /// A row takes some ten microseconds.
 const ROWS_BETWEEN: usize = 16;
-/// So many while too much waits: the core is still not held for milliseconds on end.
+/// So many while much waits: the core is still not held for milliseconds on end.
 const ROWS_BEHIND: usize = 64;
 
 /// The row under `key`, passed through `decode`.

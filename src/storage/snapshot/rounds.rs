@@ -229,7 +229,8 @@ impl Rounds {
 
     /// Nobody waits for a round until the next one is due.
     fn manner(&self) -> Manner<'_> {
-        Manner::GiveWay { backlog: &self.core.backlog, below: self.waiting + FULL_ROUND }
+        let below = self.waiting + FULL_ROUND;
+        Manner::GiveWay { backlog: &self.core.backlog, below, urgent: below + FULL_ROUND / 2 }
     }
 
     /// The snapshot thread. Ends with `Stop` or when nobody can send any more.
