@@ -355,7 +355,7 @@ impl Manner<'_> {
 
 /// A row takes some ten microseconds.
 const ROWS_BETWEEN: usize = 16;
-/// So many while much waits: the core is still not held for milliseconds on end.
+/// So many while much waits: rows alone then hold the core for less than a millisecond.
 const ROWS_BEHIND: usize = 64;
 
 /// The row under `key`, passed through `decode`.

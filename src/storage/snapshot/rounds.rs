@@ -227,7 +227,7 @@ impl Rounds {
         }
     }
 
-    /// Nobody waits for a round until the next one is due.
+    /// Hardly anybody waits for a round (a flush does): it gives way until the next one is due.
     fn manner(&self) -> Manner<'_> {
         let below = self.waiting + FULL_ROUND;
         Manner::GiveWay { backlog: &self.core.backlog, below, urgent: below + FULL_ROUND / 2 }
