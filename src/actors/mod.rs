@@ -20,6 +20,7 @@ mod device;
 mod expert;
 mod failure;
 mod faults;
+pub mod feed;
 mod herald;
 mod intake;
 mod meters;

@@ -6,6 +6,7 @@ use super::{
     expert,
     failure::Failure,
     faults::Faults,
+    feed::{self, Filter, Subscription},
     herald,
     intake::{self, Atlas},
     meters::Meters,
@@ -22,6 +23,7 @@ use super::{
     {Clock, Device, device::Devices},
 };
 use crate::{
+    api::feed::Position,
     domain::{
         catalogue::Catalogue,
         drafts::{ExpertDraft, RegionDraft},
@@ -100,6 +102,7 @@ impl Service {
             options,
             pulses: Pulses::default(),
             devices: Devices::default(),
+            feed: feed::Feed::default(),
             atlas: Atlas::default(),
             meters: Meters::default(),
             permits: Arc::new(Semaphore::new(PERMITS)),
@@ -284,6 +287,19 @@ impl Service {
     #[must_use]
     pub fn online(&self, expert: &ExpertId) -> bool {
         self.tree.devices.online(expert)
+    }
+
+    /// Subscribes to the live feed: all that passes `filter` after a position, or from now on.
+    /// None: the feed cannot be started.
+    #[must_use]
+    pub fn subscribe(&self, filter: Filter, after: Option<Position>) -> Option<Subscription> {
+        feed::subscribe(&self.tree, filter, after)
+    }
+
+    /// The feed's position at the journal's end.
+    #[must_use]
+    pub fn feed_position(&self) -> Position {
+        feed::position(&self.tree)
     }
 
     /// Where an expert is now (memory only; not journalled).

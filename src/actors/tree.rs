@@ -5,6 +5,7 @@ use super::{
     device::Devices,
     expert,
     faults::Faults,
+    feed,
     intake::Atlas,
     meters::Meters,
     outbox,
@@ -39,6 +40,7 @@ pub(super) struct Tree {
     pub(super) options: ServiceOptions,
     pub(super) pulses: Pulses,
     pub(super) devices: Devices,
+    pub(super) feed: feed::Feed,
     pub(super) atlas: Atlas,
     pub(super) meters: Meters,
     /// In front of all mailboxes; only doors take them.

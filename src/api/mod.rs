@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod commands;
 pub mod decision;
 pub mod expert;
+pub mod feed;
 pub mod fields;
 pub mod json;
 pub mod new_ticket;

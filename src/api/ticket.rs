@@ -128,6 +128,51 @@ struct PastVisitView<'a> {
     notes: Option<&'a str>,
 }
 
+/// What events change about a ticket; the rest of a [`TicketView`] stays as it was first shown.
+#[derive(Serialize)]
+pub struct TicketNow<'a> {
+    phase: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<&'static str>,
+    region: Shown<&'a RegionId>,
+    skills: ShownAll<'a, SkillLevel>,
+    respond_by: Shown<Timestamp>,
+    resolve_by: Shown<Timestamp>,
+    visit: VisitView<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_try_at: Option<Shown<Timestamp>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting_reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    escalation_reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold_until: Option<Shown<Timestamp>>,
+    flags: FlagNames,
+    version: u64,
+}
+
+impl<'a> TicketNow<'a> {
+    #[must_use]
+    pub fn new(ticket: &'a Ticket) -> Self {
+        let waiting = ticket.waiting.as_ref();
+        Self {
+            phase: ticket.phase.name(),
+            step: ticket.step.map(Step::name),
+            region: Shown(&ticket.region),
+            skills: ShownAll(&ticket.skills),
+            respond_by: Shown(ticket.sla.respond.due),
+            resolve_by: Shown(ticket.sla.resolve.due),
+            visit: visit(&ticket.visit, ticket.phase),
+            next_try_at: waiting.map(|w| Shown(w.next_try_at)),
+            waiting_reason: waiting.map(|w| w.reason.name()),
+            escalation_reason: ticket.escalation.as_ref().map(|e| e.reason.name()),
+            hold_until: ticket.hold.as_ref().and_then(|hold| hold.until).map(Shown),
+            flags: FlagNames(ticket.flags),
+            version: ticket.version,
+        }
+    }
+}
+
 impl<'a> TicketView<'a> {
     #[must_use]
     pub fn new(ticket: &'a Ticket, viewer: Viewer) -> Self {

@@ -75,7 +75,7 @@ fn sla(sla: &Sla) -> Value {
 }
 
 /// Everything.
-fn told_to_staff(event: &TicketEvent) -> Value {
+pub(super) fn told_to_staff(event: &TicketEvent) -> Value {
     match event {
         TicketEvent::Opened(opened) => {
             let place = opened.personal.known().and_then(|p| p.place).map(PlaceView::from);

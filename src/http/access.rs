@@ -68,6 +68,8 @@ pub(super) const TABLE: &[Row] = &[
     row(Method::PATCH, "/v1/regions/{id}", ADMIN),
     row(Method::POST, "/v1/regions/{id}/unpark", DISPATCHER),
     row(Method::GET, "/v1/regions/{id}/board", STAFF),
+    row(Method::GET, "/v1/feed", STAFF),
+    row(Method::GET, "/v1/feed/sse", STAFF),
     row(Method::GET, "/v1/skills", EXPERT_AND_STAFF),
     row(Method::GET, "/v1/catalogue-rules", STAFF),
     row(Method::PUT, "/v1/catalogue-rules", ADMIN),

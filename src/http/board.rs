@@ -21,7 +21,7 @@ pub(super) async fn show(State(shared): State<Context>, session: Session, Path(i
     let store = shared.service.store().clone();
     let here = region.id.clone();
     // The position first: what came after it is drawn twice rather than not at all.
-    let position = store.head().0;
+    let position = shared.service.feed_position();
     let tickets = blocking(move || open_tickets(&store, &here)).await??;
     let mut phases: BTreeMap<&str, u32> = BTreeMap::new();
     for ticket in &tickets {

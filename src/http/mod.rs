@@ -13,9 +13,11 @@ mod catalogue;
 mod edge;
 mod experts;
 mod failure;
+mod feed;
 mod history;
 mod idempotency;
 mod imports;
+mod live;
 mod meters;
 mod ops;
 mod orders;
@@ -63,6 +65,7 @@ struct Shared {
     running: idempotency::Running,
     meters: meters::Meters,
     ids: edge::RequestIds,
+    live: live::Live,
 }
 
 type Context = Arc<Shared>;

@@ -1,7 +1,7 @@
 //! Paths to handlers. The edge lets only calls through to here that have a row in `access.rs`; a test
 //! holds the two lists against each other.
 
-use super::{Context, board, catalogue, experts, history, imports, ops, orders, regions, surveys, tickets, upkeep};
+use super::{Context, board, catalogue, experts, feed, history, imports, ops, orders, regions, surveys, tickets, upkeep};
 use axum::{
     Router,
     extract::{Path, State},
@@ -34,6 +34,8 @@ pub(super) fn routes() -> Vec<(Cow<'static, str>, MethodRouter<Context>)> {
         ("/v1/regions/{id}", get(regions::show).patch(regions::edit)),
         ("/v1/regions/{id}/unpark", post(regions::unpark)),
         ("/v1/regions/{id}/board", get(board::show)),
+        ("/v1/feed", get(feed::websocket)),
+        ("/v1/feed/sse", get(feed::sse)),
         ("/v1/skills", get(catalogue::skills)),
         ("/v1/catalogue-rules", get(catalogue::rules).put(catalogue::write_rules)),
         ("/v1/calendars", get(catalogue::calendars).put(catalogue::write_calendars)),

@@ -4,6 +4,7 @@ use super::{
     Context, DoorOptions, Shared,
     edge::{RequestIds, edge},
     idempotency::Running,
+    live::Live,
     meters::Meters,
     routes::router,
 };
@@ -51,6 +52,7 @@ pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<b
         running: Running::default(),
         meters: Meters::default(),
         ids: RequestIds::new(),
+        live: Live::new(stop.clone()),
     });
     let router = TowerToHyperService::new(router(shared.clone()));
     let room = Arc::new(Semaphore::new(limits::CONNECTIONS));
@@ -79,7 +81,8 @@ pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<b
     }
     drop(door);
     let all = u32::try_from(limits::CONNECTIONS).unwrap_or(u32::MAX);
-    if tokio::time::timeout(limits::STOP, room.acquire_many(all)).await.is_err() {
+    let finished = async { (room.acquire_many(all).await.is_ok(), shared.live.ended().await) };
+    if tokio::time::timeout(limits::STOP, finished).await.is_err() {
         tracing::warn!("stopped with calls still under way");
     }
 }
@@ -98,7 +101,7 @@ async fn connection(
     // its end. To notice that in the middle of a call would cost each a read in vain, 2 %.
     http.half_close(true);
     let service = service_fn(|request| edge(shared.clone(), router.clone(), request));
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     tokio::select! {
         // An error here is the client's going away.
         _ = connection.as_mut() => return,

@@ -37,7 +37,7 @@ pub(super) fn admit(
     if row.roles.is_empty() {
         return Ok(None);
     }
-    let token = bearer(headers).ok_or_else(|| unauthorized("a bearer token is needed"))?;
+    let token = bearer(headers).or_else(|| offered(headers)).ok_or_else(|| unauthorized("a bearer token is needed"))?;
     let claims = shared.tokens.verify(token, shared.clock.now()).map_err(|error| unauthorized(&error.to_string()))?;
     if !row.roles.contains(&claims.role) {
         return Err(Problem::new(403, "forbidden", format!("the role {} may not do this", claims.role.name())).into());
@@ -53,6 +53,13 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Browsers cannot set headers on a WebSocket: the token comes as the subprotocol `bearer, <token>`.
+fn offered(headers: &HeaderMap) -> Option<&str> {
+    let protocols = headers.get(header::SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?;
+    let (scheme, token) = protocols.split_once(',')?;
+    scheme.trim().eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// W3C Trace Context, `00-<trace id>-<parent id>-<flags>`; anything else is ignored, as it says.

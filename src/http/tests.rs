@@ -3,6 +3,7 @@
 use super::{
     Shared, access, edge,
     idempotency::Running,
+    live,
     meters::Meters,
     routes::{router, routes},
 };
@@ -47,6 +48,7 @@ impl Bench {
             running: Running::default(),
             meters: Meters::default(),
             ids: edge::RequestIds::new(),
+            live: live::Live::new(tokio::sync::watch::channel(false).1),
         });
         Self { core: Some(core), shared, _dir: dir }
     }

@@ -59,6 +59,27 @@ pub const CALLS: usize = 2_048;
 pub const IMPORTS: usize = 2;
 /// Open connections; each costs some 20 kB and a file descriptor.
 pub const CONNECTIONS: usize = 8_192;
+/// Live sessions (feeds and expert channels) at once; each costs some 60 kB with its socket.
+pub const SESSIONS: usize = 6_000;
+/// Threads for live sessions: what sockets take is the edge's; handing frames over fills one core at
+/// 2,000 subscribers and 1,000 events/s.
+pub const FEED_THREADS: usize = 2;
+/// How long the feed gathers events before it reads again: nobody sees 20 ms, and a batch is one write.
+pub const FEED_PACE: Duration = Duration::from_millis(20);
+/// Events that the feed reads at once.
+pub const FEED_PAGE: usize = 512;
+/// Latest events that each feed thread keeps, for those who join: some 1 kB each, shared.
+pub const FEED_KEPT: usize = 8_192;
+/// Batches that may wait for a session before it counts as behind: over a second at the feed's pace.
+pub const FEED_MAILBOX: usize = 64;
+/// Batches on their way from a session to its socket.
+pub const FEED_SOCKET: usize = 4;
+/// Pause between two heartbeats of a quiet feed; the contract promises 15 s.
+pub const FEED_HEARTBEAT: Duration = Duration::from_secs(8);
+/// How long a client may take to make room for one write before it counts as gone.
+pub const SOCKET_WRITE: Duration = Duration::from_secs(20);
+/// A message to the server on a live session, bytes: a completed visit's notes are the longest.
+pub const SESSION_MESSAGE_BYTES: usize = 64 * 1024;
 /// Rows of an import on their way to the journal at once: fills a group commit, starves nobody.
 pub const IMPORT_IN_FLIGHT: usize = 256;
 

@@ -19,6 +19,7 @@ use super::{
 use crate::domain::{
     catalogue::Catalogue,
     expert::Expert,
+    fact::State,
     ids::{CustomerId, ExpertId, PersonId, RegionId, Seq, Thing, TicketNumber},
     number::RegionCode,
     region::Region,
@@ -265,6 +266,11 @@ impl Store {
         self.core().history_to(thing, self.core().stamp(thing)?.last_seq)
     }
 
+    /// A thing as it was after its event `seq`. Fault: there is no such event of it.
+    pub fn state_at(&self, thing: &Thing, seq: Seq) -> Result<State, Fault> {
+        self.core().fold_to(thing, seq)
+    }
+
     /// Events from `from` on, in order, at most about `limit`; whole batches.
     pub fn read(&self, from: Seq, limit: usize) -> Result<Vec<Recorded>, Fault> {
         self.core().read(from, limit)
@@ -287,6 +293,15 @@ impl Store {
     #[must_use]
     pub fn incarnation(&self) -> u64 {
         self.core().sealer.keys().incarnation()
+    }
+
+    /// Names this incarnation of these data: no other data directory, and no restore, has the same.
+    #[must_use]
+    pub fn identity(&self) -> [u8; 8] {
+        let hash = self.core().sealer.lookup_hash(&format!("identity of incarnation {}", self.incarnation()));
+        let mut identity = [0; 8];
+        identity.copy_from_slice(&hash[..8]);
+        identity
     }
 
     /// The next number of a region's code, never handed out before (gaps are fine).

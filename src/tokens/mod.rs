@@ -129,10 +129,16 @@ impl Tokens {
     /// The claims of a genuine, live token. `now` is real time, also where the clock of the tree is not.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Claims>, TokenError> {
         let claims = self.verified.claims(token, || self.read(token)).ok_or(TokenError::Unknown)?;
+        self.holds(&claims, now)?;
+        Ok(claims)
+    }
+
+    /// Whether claims that were verified once still hold: for sessions that outlive a call.
+    pub fn holds(&self, claims: &Claims, now: Timestamp) -> Result<(), TokenError> {
         if claims.expires <= now {
             return Err(TokenError::Expired);
         }
-        if self.revoked.has(&claims.id, now) { Err(TokenError::Revoked) } else { Ok(claims) }
+        if self.revoked.has(&claims.id, now) { Err(TokenError::Revoked) } else { Ok(()) }
     }
 
     /// The claims of a token that was signed here, whether or not they still hold.

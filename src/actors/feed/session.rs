@@ -1,0 +1,156 @@
+//! One subscriber's actor: takes what its fan offers and hands it to the socket's task, and, when it
+//! resumes from further back than the fan has, reads the journal until it is there.
+//!
+//! Must hold: `next` only grows, and all that passes the filter below it was handed over.
+
+use super::{
+    End, Out,
+    fan::{Fan, Join, Joined},
+    frame::{Filter, Frame, Framer},
+};
+use crate::{
+    actors::tree::Tree,
+    domain::ids::Seq,
+    settings::limits,
+    storage::{Fault, Store},
+};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture,
+};
+use std::sync::Arc;
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, watch},
+};
+
+/// What happened, whole: the session picks what it wants.
+pub(super) struct Offer {
+    pub(super) frames: Arc<[Arc<Frame>]>,
+    pub(super) up_to: Seq,
+    pub(super) beat: bool,
+}
+
+impl Message for Offer {
+    type Result = ();
+}
+
+pub(super) struct Session {
+    store: Store,
+    /// Where the journal is read: the core's few blocking threads.
+    core: Handle,
+    filter: Filter,
+    next: Seq,
+    out: mpsc::Sender<Out>,
+    ended: watch::Sender<Option<End>>,
+    fan: Option<Addr<Fan>>,
+}
+
+impl Session {
+    pub(super) fn new(
+        tree: &Tree,
+        filter: Filter,
+        next: Seq,
+        out: mpsc::Sender<Out>,
+        ended: watch::Sender<Option<End>>,
+    ) -> Self {
+        Self { store: tree.store.clone(), core: tree.core.clone(), filter, next, out, ended, fan: None }
+    }
+
+    pub(super) fn of(mut self, fan: Addr<Fan>) -> Self {
+        self.fan = Some(fan);
+        self
+    }
+
+    /// Asks the fan to take it up; until it does, reads on in the journal.
+    fn join(&mut self, ctx: &mut Context<Self>) {
+        let Some(fan) = &self.fan else { return ctx.stop() };
+        let (filter, ended) = (self.filter.clone(), self.ended.clone());
+        let asked = fan.send(Join { session: ctx.address(), filter, next: self.next, ended });
+        ctx.wait(asked.into_actor(self).map(|joined, session, ctx| match joined {
+            Ok(Joined::Now(frames, up_to)) => {
+                // From here on the fan knows this session, not the other way round.
+                session.fan = None;
+                session.hand_over(frames, up_to, false, ctx);
+            }
+            Ok(Joined::ReadOn { begins }) => session.read_on(begins, ctx),
+            Err(_) => session.end(End::Fault, ctx),
+        }));
+    }
+
+    /// A page of the journal, then again.
+    fn read_on(&mut self, begins: Seq, ctx: &mut Context<Self>) {
+        let (store, from) = (self.store.clone(), self.next);
+        let page = self.core.spawn_blocking(move || read_page(&store, from, begins));
+        let (out, filter) = (self.out.clone(), self.filter.clone());
+        let passed = async move {
+            let page = page.await.map_err(|_| End::Fault)?;
+            let frames = page.map_err(|fault| {
+                tracing::error!(%fault, "a feed cannot read the journal");
+                End::Fault
+            })?;
+            let up_to = frames.last().map_or(begins - 1, |frame| frame.seq);
+            let frames = frames.into_iter().filter(|frame| filter.passes(frame)).collect();
+            let sent = out.send_timeout(Out { frames, up_to, beat: false }, limits::SOCKET_WRITE);
+            sent.await.map(|()| up_to).map_err(|_| End::Behind)
+        };
+        ctx.wait(passed.into_actor(self).map(|passed, session, ctx| match passed {
+            Ok(up_to) => {
+                session.next = up_to + 1;
+                session.join(ctx);
+            }
+            Err(end) => session.end(end, ctx),
+        }));
+    }
+
+    fn hand_over(&mut self, frames: Vec<Arc<Frame>>, up_to: Seq, beat: bool, ctx: &mut Context<Self>) {
+        self.next = self.next.max(up_to + 1);
+        if frames.is_empty() && !beat {
+            return;
+        }
+        match self.out.try_send(Out { frames, up_to, beat }) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Closed(_)) => ctx.stop(),
+            // The mailbox fills meanwhile; when it is full, the fan ends this session.
+            Err(mpsc::error::TrySendError::Full(left)) => {
+                let out = self.out.clone();
+                let sent = async move { out.send(left).await.is_ok() };
+                ctx.wait(sent.into_actor(self).map(|sent, _, ctx| {
+                    if !sent {
+                        ctx.stop();
+                    }
+                }));
+            }
+        }
+    }
+
+    fn end(&mut self, end: End, ctx: &mut Context<Self>) {
+        self.ended.send_replace(Some(end));
+        ctx.stop();
+    }
+}
+
+/// Events from `from` on, before `until`.
+fn read_page(store: &Store, from: Seq, until: Seq) -> Result<Vec<Arc<Frame>>, Fault> {
+    let mut framer = Framer::new(store.clone());
+    let events = store.read(from, limits::FEED_PAGE)?;
+    events.iter().filter(|event| event.seq < until).map(|event| framer.frame(event).map(Arc::new)).collect()
+}
+
+impl Actor for Session {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.join(ctx);
+    }
+}
+
+impl Handler<Offer> for Session {
+    type Result = ();
+
+    fn handle(&mut self, offer: Offer, ctx: &mut Self::Context) {
+        let next = self.next;
+        let wanted = offer.frames.iter().filter(|frame| frame.seq >= next && self.filter.passes(frame));
+        let frames = wanted.cloned().collect();
+        self.hand_over(frames, offer.up_to, offer.beat, ctx);
+    }
+}

@@ -1,0 +1,79 @@
+//! The thread that follows the journal: reads what was committed, makes frames of it and hands them to
+//! the fans. It is the only live source of the feed, so that there is one order of events.
+
+use super::{
+    fan::{Fan, News},
+    frame::Framer,
+};
+use crate::{
+    domain::ids::Seq,
+    settings::limits,
+    storage::{Fault, Store},
+};
+use actix::Addr;
+use std::sync::Arc;
+use tokio::{runtime::Handle, sync::watch};
+
+pub(super) struct Tail {
+    pub(super) store: Store,
+    /// Where its waits run.
+    pub(super) core: Handle,
+    pub(super) fans: Vec<Addr<Fan>>,
+    /// Its sender goes with the hub.
+    pub(super) hub: watch::Receiver<()>,
+    /// What to read next.
+    pub(super) next: Seq,
+}
+
+impl Tail {
+    /// Until the hub is gone. Whatever ends it early ends the fans' sessions too: they resume.
+    pub(super) fn run(mut self) {
+        let core = self.core.clone();
+        core.block_on(async {
+            if let Err(fault) = self.follow().await {
+                tracing::error!(%fault, "the feed cannot read the journal");
+            }
+        });
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "a feed's pace is the machine's, whatever the tree's clock says")]
+    async fn follow(&mut self) -> Result<(), Fault> {
+        let mut framer = Framer::new(self.store.clone());
+        let mut head = self.store.watch();
+        loop {
+            let quiet = tokio::select! {
+                gone = self.hub.changed() => match gone {
+                    Ok(()) => continue,
+                    Err(_) => return Ok(()),
+                },
+                grown = head.wait_for(|head| *head >= self.next) => match grown {
+                    Ok(_) => false,
+                    Err(_) => return Ok(()),
+                },
+                () = tokio::time::sleep(limits::FEED_HEARTBEAT) => true,
+            };
+            let news = self.read(&mut framer, quiet)?;
+            if !self.tell(&news).await {
+                return Ok(());
+            }
+            tokio::time::sleep(limits::FEED_PACE).await;
+        }
+    }
+
+    fn read(&mut self, framer: &mut Framer, quiet: bool) -> Result<News, Fault> {
+        let events = if quiet { Vec::new() } else { self.store.read(self.next, limits::FEED_PAGE)? };
+        let frames = events.iter().map(|event| framer.frame(event).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
+        self.next = frames.last().map_or(self.next, |frame| frame.seq + 1);
+        Ok(News { frames: frames.into(), up_to: self.next - 1, beat: quiet })
+    }
+
+    /// False when a fan is gone.
+    async fn tell(&self, news: &News) -> bool {
+        for told in self.fans.iter().map(|fan| fan.send(news.clone())).collect::<Vec<_>>() {
+            if told.await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+}
