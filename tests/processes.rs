@@ -6,6 +6,9 @@
 
 mod common;
 
+#[path = "processes/feed.rs"]
+mod feed;
+
 use common::{
     Dice,
     client::Client,
