@@ -2,7 +2,7 @@
 //! connects one and must answer each push with a receipt.
 
 use crate::domain::{
-    ids::{DeliveryNo, ExpertId, OfferNo, TicketNumber, VisitNo},
+    ids::{DeliveryNo, ExpertId, OfferNo, TicketNumber, Version, VisitNo},
     ticket::DeliveryKind,
     time::Timestamp,
 };
@@ -10,7 +10,7 @@ use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// One delivery to an expert's app; repeated until its receipt came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ const MAILBOX: usize = 64;
 #[derive(Default)]
 pub(super) struct Devices {
     connected: Mutex<HashMap<ExpertId, mpsc::Sender<Push>>>,
+    /// Who wants to know when a route changes: as many as have a channel open.
+    routes: Mutex<HashMap<ExpertId, watch::Sender<Version>>>,
 }
 
 impl Devices {
@@ -40,6 +42,20 @@ impl Devices {
         let (sender, device) = mpsc::channel(MAILBOX);
         self.lock().insert(expert, sender);
         device
+    }
+
+    /// Changes with each version of the expert's route, for as long as somebody holds it.
+    pub(super) fn watch_route(&self, expert: &ExpertId) -> watch::Receiver<Version> {
+        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        routes.retain(|_, watched| watched.receiver_count() > 0);
+        routes.entry(expert.clone()).or_insert_with(|| watch::channel(0).0).subscribe()
+    }
+
+    pub(super) fn route_changed(&self, expert: &ExpertId, version: Version) {
+        let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(watched) = routes.get(expert) {
+            watched.send_replace(version);
+        }
     }
 
     pub(super) fn disconnect(&self, expert: &ExpertId) {

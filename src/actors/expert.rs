@@ -1,5 +1,5 @@
-//! The expert actor: answers bid requests with the best insertion into its own route, and knows where
-//! its expert is. Owns no truth: profile and route are the store's, positions are fleeting.
+//! The expert actor: answers bid requests with the best insertion into its own route. Owns no truth:
+//! profile and route are the store's, where its expert is stands in [`super::positions`].
 
 use super::{
     region,
@@ -23,10 +23,6 @@ use std::sync::Arc;
 pub(super) enum Msg {
     /// What would these visits cost you? Answered with [`region::Msg::Bids`].
     Bid(Arc<BidRequest>),
-    Position {
-        place: Place,
-        at: Timestamp,
-    },
 }
 
 pub(super) struct BidRequest {
@@ -58,7 +54,6 @@ pub(super) struct Bids {
 pub(super) struct ExpertActor {
     id: ExpertId,
     tree: Arc<Tree>,
-    position: Option<(Place, Timestamp)>,
 }
 
 /// A position older than this says nothing about where to start from.
@@ -68,17 +63,15 @@ impl Handler for ExpertActor {
     type Msg = Msg;
 
     async fn handle(&mut self, _: &Address<Msg>, msg: Msg) -> Result<(), Crash> {
-        match msg {
-            Msg::Bid(request) => self.bid(&request),
-            Msg::Position { place, at } => self.position = Some((place, at)),
-        }
+        let Msg::Bid(request) = msg;
+        self.bid(&request);
         Ok(())
     }
 }
 
 impl ExpertActor {
     pub(super) fn new(id: ExpertId, tree: Arc<Tree>) -> Self {
-        Self { id, tree, position: None }
+        Self { id, tree }
     }
 
     fn bid(&self, request: &BidRequest) {
@@ -87,8 +80,8 @@ impl ExpertActor {
             return;
         };
         let now = request.at;
-        let fresh = |(place, at): (Place, Timestamp)| (now.since_s(at) <= POSITION_FRESH_S).then_some(place);
-        let position = self.position.and_then(fresh);
+        let known = self.tree.positions.of(&self.id);
+        let position = known.filter(|fix| now.since_s(fix.at) <= POSITION_FRESH_S).map(|fix| fix.place);
         let verdict = |asked: &Arc<Asked>| {
             let terms = Terms {
                 now,

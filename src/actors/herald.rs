@@ -43,6 +43,7 @@ pub(super) fn tell(tree: &Arc<Tree>, state: &State) {
             }
         }
         State::Route(route) => {
+            tree.devices.route_changed(&route.expert, route.version);
             if let Some(handle) = tree.region(&route.region) {
                 handle.dispatcher.send(region::Msg::Route(route.clone()));
             }

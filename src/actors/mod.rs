@@ -26,6 +26,7 @@ mod intake;
 mod meters;
 mod outbox;
 mod pace;
+mod positions;
 mod pulse;
 mod region;
 mod regions;

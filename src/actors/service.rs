@@ -3,7 +3,6 @@
 use super::{
     assign,
     caller::Caller,
-    expert,
     failure::Failure,
     faults::Faults,
     feed::{self, Filter, Subscription},
@@ -12,6 +11,7 @@ use super::{
     meters::Meters,
     outbox,
     pace::Pace,
+    positions::{self, Positions},
     pulse::Pulses,
     region, regions,
     reply::{Answer, Reply},
@@ -29,7 +29,8 @@ use crate::{
         drafts::{ExpertDraft, RegionDraft},
         expert::{Absence, AbsenceKind, Expert},
         fact::State,
-        ids::{ExpertId, RegionId, TicketNumber},
+        fix::{Fix, Unlikely},
+        ids::{ExpertId, RegionId, TicketNumber, Version},
         intake::NewTicket,
         place::Place,
         region::Region,
@@ -45,7 +46,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Where a ZIP code lies.
 pub type ZipLookup = Arc<dyn Fn(&str) -> Option<Place> + Send + Sync>;
@@ -103,6 +104,7 @@ impl Service {
             pulses: Pulses::default(),
             devices: Devices::default(),
             feed: feed::Feed::default(),
+            positions: Positions::default(),
             atlas: Atlas::default(),
             meters: Meters::default(),
             permits: Arc::new(Semaphore::new(PERMITS)),
@@ -142,6 +144,9 @@ impl Service {
         if tree.clock.is_virtual() {
             return Ok(());
         }
+        tree.positions.recover(tree.store.fixes());
+        let kept = Arc::downgrade(tree);
+        thread("positions", move || positions::keep(&kept))?;
         let watched = Arc::downgrade(tree);
         thread("sentinel", move || sentinel::watch(&watched))
     }
@@ -280,6 +285,12 @@ impl Service {
         self.tree.devices.connect(expert.clone())
     }
 
+    /// Changes with each version of the expert's route.
+    #[must_use]
+    pub fn watch_route(&self, expert: &ExpertId) -> watch::Receiver<Version> {
+        self.tree.devices.watch_route(expert)
+    }
+
     pub fn disconnect(&self, expert: &ExpertId) {
         self.tree.devices.disconnect(expert);
     }
@@ -302,11 +313,15 @@ impl Service {
         feed::position(&self.tree)
     }
 
-    /// Where an expert is now (memory only; not journalled).
-    pub fn position(&self, expert: &ExpertId, place: Place, at: Timestamp) {
-        if let Err(crash) = expert::send(&self.tree, expert, expert::Msg::Position { place, at }) {
-            tracing::warn!(%expert, %crash, "a position report was lost");
-        }
+    /// Where an expert's phone says it is (in memory, not journalled).
+    pub fn report(&self, expert: &ExpertId, fix: Fix) -> Result<(), Unlikely> {
+        self.tree.positions.report(expert, fix, self.tree.clock.now())
+    }
+
+    /// The last believable position of an expert.
+    #[must_use]
+    pub fn position_of(&self, expert: &ExpertId) -> Option<Fix> {
+        self.tree.positions.of(expert)
     }
 
     /// The region a place belongs to.
@@ -349,6 +364,7 @@ impl Service {
         let all = u32::try_from(PERMITS).unwrap_or(u32::MAX);
         let _ = tokio::time::timeout(patience, self.tree.permits.acquire_many(all)).await;
         self.tree.permits.close();
+        positions::write(&self.tree);
         let store = self.tree.store.clone();
         let closed = tokio::task::spawn_blocking(move || store.close()).await;
         if let Ok(Err(fault)) = closed {

@@ -10,6 +10,7 @@ use super::{
     meters::Meters,
     outbox,
     pace::Pace,
+    positions::Positions,
     pulse::Pulses,
     region,
     service::ServiceOptions,
@@ -41,6 +42,7 @@ pub(super) struct Tree {
     pub(super) pulses: Pulses,
     pub(super) devices: Devices,
     pub(super) feed: feed::Feed,
+    pub(super) positions: Positions,
     pub(super) atlas: Atlas,
     pub(super) meters: Meters,
     /// In front of all mailboxes; only doors take them.

@@ -12,6 +12,7 @@ use crate::{
     domain::{
         drafts::ExpertDraft,
         expert::{Absence, AbsenceKind, Expert, ExpertPersonal},
+        fix::Fix,
         ids::{ExpertId, RegionId, TicketNumber},
         place::Place,
         route::{Route, StopState},
@@ -47,7 +48,7 @@ pub struct ExpertView<'a> {
     version: u64,
 }
 
-/// Whether a device is connected, and where the expert last was.
+/// Whether a device is connected, and where the expert was when they last said so.
 #[derive(Clone, Copy, Default, Serialize)]
 pub struct PresenceView {
     pub online: bool,
@@ -273,17 +274,20 @@ pub fn absence_body<'j>(body: &'j Json<'j>) -> Result<(AbsenceKind, Timestamp, T
 }
 
 /// `{ "lat", "lon", "accuracy_m"?, "at" }`.
-pub fn position_body<'j>(body: &'j Json<'j>) -> Result<(Place, Timestamp), Vec<FieldProblem>> {
-    read_object(body, |f| {
-        let lat = f.number("lat", -90.0..=90.0);
-        let lat = f.required("lat", lat);
-        let lon = f.number("lon", -180.0..=180.0);
-        let lon = f.required("lon", lon);
-        let _accuracy = f.number("accuracy_m", 0.0..=1e7);
-        let at = f.time("at");
-        let at = f.required("at", at);
-        Some((Place::new(lat?, lon?).ok()?, at?))
-    })
+pub fn position_body<'j>(body: &'j Json<'j>) -> Result<Fix, Vec<FieldProblem>> {
+    read_object(body, fix)
+}
+
+/// The fields of a position.
+pub(super) fn fix(f: &mut Fields<'_, '_>) -> Option<Fix> {
+    let lat = f.number("lat", -90.0..=90.0);
+    let lat = f.required("lat", lat);
+    let lon = f.number("lon", -180.0..=180.0);
+    let lon = f.required("lon", lon);
+    let accuracy_m = f.number("accuracy_m", 0.0..=1e7);
+    let at = f.time("at");
+    let at = f.required("at", at);
+    Some(Fix { place: Place::new(lat?, lon?).ok()?, at: at?, accuracy_m })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! types, so that either can change without the other. Knows neither HTTP nor the command line.
 
 pub mod catalogue;
+pub mod channel;
 pub mod commands;
 pub mod decision;
 pub mod expert;

@@ -7,6 +7,7 @@ pub mod decision;
 pub mod drafts;
 pub mod expert;
 pub mod fact;
+pub mod fix;
 pub mod ids;
 pub mod intake;
 pub mod invariants;

@@ -10,12 +10,14 @@ use super::{
 };
 use crate::{
     api::{
-        Problem,
+        FieldProblem, Problem,
         expert::{self, AbsenceView, ExpertView, PresenceView, RouteView},
+        show::Shown,
     },
     domain::{
         drafts::ExpertDraft,
         expert::{Absence, Expert},
+        fix::Unlikely,
         ids::{ExpertId, RegionId, Thing},
         skill::Skill,
     },
@@ -30,11 +32,16 @@ use serde_json::json as value;
 use std::sync::Arc;
 
 pub(super) fn presence(shared: &Shared, expert: &ExpertId) -> PresenceView {
-    PresenceView { online: shared.service.online(expert), ..PresenceView::default() }
+    let fix = shared.service.position_of(expert);
+    PresenceView {
+        online: shared.service.online(expert),
+        position: fix.map(|fix| fix.place.into()),
+        at: fix.map(|fix| Shown(fix.at)),
+    }
 }
 
 /// An expert that the caller may know of.
-fn known(shared: &Shared, session: &Session, id: &str) -> Result<Arc<Expert>, Refused> {
+pub(super) fn known(shared: &Shared, session: &Session, id: &str) -> Result<Arc<Expert>, Refused> {
     let found = ExpertId::parse(id).ok().and_then(|id| shared.service.store().expert(&id));
     found.filter(|expert| session.sees_expert(expert)).ok_or_else(|| not_found(format_args!("expert {id}")))
 }
@@ -163,7 +170,16 @@ pub(super) async fn remove_absence(
 
 pub(super) async fn position(State(shared): State<Context>, Path(id): Path<String>, input: Input) -> Reply {
     let expert = known(&shared, &input.session, &id)?;
-    let (place, at) = expert::position_body(&input.json()?)?;
-    shared.service.position(&expert.id, place, at);
+    let fix = expert::position_body(&input.json()?)?;
+    shared.service.report(&expert.id, fix).map_err(unlikely)?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// A fix that is not believed, as a problem with the field that shows it.
+pub(super) fn unlikely(why: Unlikely) -> Problem {
+    let (pointer, code) = match why {
+        Unlikely::Future => ("/at", "in_the_future"),
+        Unlikely::TooFar => ("/lat", "implausible"),
+    };
+    Problem::invalid(vec![FieldProblem { pointer: pointer.into(), code, detail: why.to_string() }])
 }

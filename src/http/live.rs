@@ -68,6 +68,7 @@ pub(super) fn admitted(shared: &Shared, session: &Session) -> bool {
     shared.tokens.holds(&session.claims, shared.clock.now()).is_ok()
 }
 
+#[allow(clippy::disallowed_methods, reason = "a socket's life runs on the machine's time, whatever the tree's")]
 pub(super) fn clock() -> tokio::time::Interval {
     let mut clock = tokio::time::interval(LOOK);
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

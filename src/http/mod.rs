@@ -10,6 +10,7 @@ mod answer;
 mod board;
 mod body;
 mod catalogue;
+mod channel;
 mod edge;
 mod experts;
 mod failure;

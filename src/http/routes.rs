@@ -1,7 +1,7 @@
 //! Paths to handlers. The edge lets only calls through to here that have a row in `access.rs`; a test
 //! holds the two lists against each other.
 
-use super::{Context, board, catalogue, experts, feed, history, imports, ops, orders, regions, surveys, tickets, upkeep};
+use super::{Context, board, catalogue, channel, experts, feed, history, imports, ops, orders, regions, surveys, tickets, upkeep};
 use axum::{
     Router,
     extract::{Path, State},
@@ -29,6 +29,7 @@ pub(super) fn routes() -> Vec<(Cow<'static, str>, MethodRouter<Context>)> {
         ("/v1/experts/{id}/route", get(experts::route)),
         ("/v1/experts/{id}/absences", get(experts::absences).post(experts::add_absence)),
         ("/v1/experts/{id}/absences/{absence}", delete(experts::remove_absence)),
+        ("/v1/experts/{id}/channel", get(channel::open)),
         ("/v1/experts/{id}/position", post(experts::position)),
         ("/v1/regions", get(regions::list).post(regions::add)),
         ("/v1/regions/{id}", get(regions::show).patch(regions::edit)),

@@ -18,6 +18,7 @@ mod codec;
 mod core;
 mod fatal;
 mod files;
+mod fixes;
 mod fold;
 mod history;
 mod hot;

@@ -4,6 +4,7 @@ use super::{Again, Agenda, Deed, Doing, Job, Phone, RETHINK_S, Sent, transient};
 use crate::{
     actors::{Caller, Service},
     domain::{
+        fix::Fix,
         ids::{OfferNo, TicketNumber, VisitNo},
         route::{Stop, StopState},
         ticket::{Action, Command, ExpertCommand, Role, VisitOutcome, Who, WindowKind},
@@ -140,7 +141,7 @@ impl Phone {
         }
         self.place = job.place;
         self.doing = Doing::Serving(job);
-        service.position(&self.expert, job.place, now);
+        let _ = service.report(&self.expert, Fix { place: job.place, at: now, accuracy_m: None });
         agenda.push((now.plus_s(job.course.on_site_s), Deed::Finish { job: self.jobs }));
         Ok(())
     }
