@@ -93,10 +93,12 @@ impl From<Problem> for Misheard {
 pub fn read(bytes: &[u8]) -> Result<Said, Misheard> {
     let json = Json::parse(bytes).map_err(|why| Problem::new(400, "malformed_json", why))?;
     let (kind, id) = {
-        let text = |name: &str| member(&json, name).and_then(|value| match value {
-            Json::Text(text) => Some(text.clone().into_owned()),
-            _ => None,
-        });
+        let text = |name: &str| {
+            member(&json, name).and_then(|value| match value {
+                Json::Text(text) => Some(text.clone().into_owned()),
+                _ => None,
+            })
+        };
         (text("type"), text("id"))
     };
     match kind.as_deref() {
@@ -115,7 +117,9 @@ pub fn read(bytes: &[u8]) -> Result<Said, Misheard> {
             });
             Ok(Said::Position(fix.map_err(Problem::invalid)?))
         }
-        Some("command") => command(json).map(|told| Said::Command(Box::new(told))).map_err(|problem| Misheard { id, problem }),
+        Some("command") => {
+            command(json).map(|told| Said::Command(Box::new(told))).map_err(|problem| Misheard { id, problem })
+        }
         _ => Err(Problem::new(422, "unknown_type", "a message's type is receipt, command or position").into()),
     }
 }
@@ -139,13 +143,15 @@ fn command(json: Json<'_>) -> Result<Told, Problem> {
         Some((id?, name?, ticket?))
     })
     .map_err(Problem::invalid)?;
+    let unknown = || Problem::new(422, "unknown_command", format!("an expert's app has no command {name}"));
+    if !commands::OF_EXPERTS.contains(&name.as_str()) {
+        return Err(unknown());
+    }
     let body = body(json);
-    match commands::order(&name, &body) {
-        Some(Ok(Order::Expert { act, on_behalf_of: None })) => Ok(Told { id, ticket, act: *act }),
-        Some(Err(problems)) => Err(Problem::invalid(problems)),
-        Some(Ok(Order::Expert { .. } | Order::Plain(_) | Order::Assign { .. })) | None => {
-            Err(Problem::new(422, "unknown_command", format!("an expert's app has no command {name}")))
-        }
+    match commands::order(&name, &body).ok_or_else(unknown)?.map_err(Problem::invalid)? {
+        Order::Expert { act, on_behalf_of: None } => Ok(Told { id, ticket, act: *act }),
+        Order::Expert { .. } => Err(Problem::new(403, "forbidden", "an expert speaks for themselves only")),
+        Order::Plain(_) | Order::Assign { .. } => Err(unknown()),
     }
 }
 
@@ -284,8 +290,11 @@ mod tests {
         let command = |name: &str, data: &str| {
             problem_of(&format!(r#"{{"type":"command","id":"c-2","name":"{name}","ticket":"{number}","data":{data}}}"#))
         };
-        assert_eq!(command("assign", r#"{"expert":"e-1","reason":"x"}"#), (Some("c-2".into()), "unknown_command".into()));
-        assert_eq!(command("accept", r#"{"on_behalf_of":"e-1"}"#), (Some("c-2".into()), "unknown_command".into()));
+        assert_eq!(
+            command("assign", r#"{"expert":"e-1","reason":"x"}"#),
+            (Some("c-2".into()), "unknown_command".into())
+        );
+        assert_eq!(command("accept", r#"{"on_behalf_of":"e-1"}"#), (Some("c-2".into()), "forbidden".into()));
         assert_eq!(command("accept", "7"), (Some("c-2".into()), "invalid".into()));
         assert_eq!(command("decline", "{}"), (Some("c-2".into()), "invalid".into()));
     }

@@ -74,6 +74,9 @@ pub const NAMES: [&str; 16] = [
     "resume",
 ];
 
+/// Those of them that experts send, from their own app.
+pub const OF_EXPERTS: [&str; 7] = ["accept", "decline", "depart", "arrive", "complete", "cannot_fix", "no_access"];
+
 /// The order of a name and a body. None: there is no such command.
 #[must_use]
 pub fn order<'j>(name: &str, body: &'j Json<'j>) -> Option<Result<Order, Vec<FieldProblem>>> {

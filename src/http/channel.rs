@@ -151,7 +151,9 @@ impl Channel {
         let ticket = blocking(move || store.ticket(number)).await.ok().and_then(Result::ok).flatten();
         let Some(ticket) = ticket else { return Ok(()) };
         // Moot since it was sent on its way: not to be told.
-        let Some(delivery) = ticket.deliveries.iter().find(|delivery| delivery.no == no).cloned() else { return Ok(()) };
+        let Some(delivery) = ticket.deliveries.iter().find(|delivery| delivery.no == no).cloned() else {
+            return Ok(());
+        };
         self.deliver(socket, &ticket, &delivery).await
     }
 
@@ -240,7 +242,9 @@ impl Channel {
         if self.silent > SILENT {
             return Err(Over::Gone);
         }
-        if self.silent.is_multiple_of(PING) && !live::write(socket, std::iter::once(Message::Ping(Vec::new().into()))).await {
+        if self.silent.is_multiple_of(PING)
+            && !live::write(socket, std::iter::once(Message::Ping(Vec::new().into()))).await
+        {
             return Err(Over::Gone);
         }
         self.repeat(socket).await

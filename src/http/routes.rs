@@ -1,7 +1,9 @@
 //! Paths to handlers. The edge lets only calls through to here that have a row in `access.rs`; a test
 //! holds the two lists against each other.
 
-use super::{Context, board, catalogue, channel, experts, feed, history, imports, ops, orders, regions, surveys, tickets, upkeep};
+use super::{
+    Context, board, catalogue, channel, experts, feed, history, imports, ops, orders, regions, surveys, tickets, upkeep,
+};
 use axum::{
     Router,
     extract::{Path, State},

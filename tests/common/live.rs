@@ -48,7 +48,8 @@ impl Line {
         let mut request = format!("ws://{address}{path}").into_client_request().map_err(io::Error::other)?;
         let bearer = format!("Bearer {token}").parse().map_err(io::Error::other)?;
         request.headers_mut().insert(AUTHORIZATION, bearer);
-        let (socket, _) = tungstenite::client(request, connect(address)?).map_err(|e| io::Error::other(e.to_string()))?;
+        let (socket, _) =
+            tungstenite::client(request, connect(address)?).map_err(|e| io::Error::other(e.to_string()))?;
         Ok(Self::WebSocket(Box::new(socket)))
     }
 

@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct House {
     app: Option<App>,
     dir: TempDir,
+    /// How many times as fast as the machine's its clock runs.
+    scale: f64,
 }
 
 pub(crate) struct Answer {
@@ -52,14 +54,27 @@ impl Answer {
 
 impl House {
     pub(crate) fn new() -> Self {
+        Self::hurried(1.0)
+    }
+
+    fn hurried(scale: f64) -> Self {
         let dir = TempDir::new().unwrap();
-        let app = Some(start(&dir));
-        Self { app, dir }
+        let app = Some(start(&dir, scale));
+        Self { app, dir, scale }
     }
 
     /// Two square regions, `west` and `east`, and an expert in each who is always on shift.
     pub(crate) fn staffed() -> Self {
-        let house = Self::new();
+        Self::new().with_staff()
+    }
+
+    /// The same on a faster clock.
+    pub(crate) fn staffed_hurried(scale: f64) -> Self {
+        Self::hurried(scale).with_staff()
+    }
+
+    fn with_staff(self) -> Self {
+        let house = self;
         for (id, lon) in [("west", -71.2), ("east", -71.0)] {
             let ring = [[lon, 42.0], [lon + 0.1, 42.0], [lon + 0.1, 42.1], [lon, 42.1], [lon, 42.0]];
             let region = json!({
@@ -85,7 +100,7 @@ impl House {
     /// The process stops and starts again on the same data.
     pub(crate) fn restart(&mut self) {
         self.app.take().unwrap().stop();
-        self.app = Some(start(&self.dir));
+        self.app = Some(start(&self.dir, self.scale));
     }
 
     pub(crate) fn token(&self, role: Role) -> String {
@@ -154,6 +169,22 @@ impl House {
         }
     }
 
+    /// Waits until so much of the house's time has passed.
+    pub(crate) fn pass(&self, seconds: i64) {
+        let clock = self.app().core.service.clock().clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        drop(runtime.block_on(clock.sleep_until(clock.now().plus_s(seconds))));
+    }
+
+    /// The house's time, so much later.
+    pub(crate) fn time(&self, seconds: i64) -> String {
+        self.app().core.service.clock().now().plus_s(seconds).to_string()
+    }
+
+    pub(crate) fn address(&self) -> String {
+        self.app().address.to_string()
+    }
+
     pub(crate) fn open(&self, place: [f64; 2]) -> String {
         let body = json!({ "title": "No picture", "channel": "phone", "skills": ["tv"],
             "place": { "lat": place[0], "lon": place[1] } });
@@ -178,10 +209,11 @@ pub(crate) fn answer(mut stream: TcpStream) -> Answer {
     Answer { status, head: head.to_owned(), body: serde_json::from_str(body).unwrap_or(Value::Null) }
 }
 
-fn start(dir: &TempDir) -> App {
+fn start(dir: &TempDir, scale: f64) -> App {
     let mut settings = Settings::defaults().unwrap();
     settings.server.listen = "127.0.0.1:0".parse().unwrap();
     settings.storage.data = dir.path().join("data");
     settings.storage.cache_mb = 16;
-    App::start(&settings, Clock::machine).unwrap()
+    let hurried = |last| if scale == 1.0 { Clock::machine(last) } else { Clock::scaled(last.max(real_now()), scale) };
+    App::start(&settings, hurried).unwrap()
 }

@@ -167,7 +167,11 @@ fn a_client_that_reconnects_at_random_over_kills_sees_each_event_once_and_in_ord
         expected.truncate(follower.seen.len());
         assert!(follower.seen.len() > 4_000, "{:?}: {} events", follower.kind, follower.seen.len());
         assert_eq!(follower.seen, expected, "{:?}", follower.kind);
-        println!("{:?}: {} events over {RECONNECTS} reconnects and 2 kills, each once", follower.kind, follower.seen.len());
+        println!(
+            "{:?}: {} events over {RECONNECTS} reconnects and 2 kills, each once",
+            follower.kind,
+            follower.seen.len()
+        );
     }
 }
 

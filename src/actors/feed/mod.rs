@@ -154,4 +154,3 @@ fn judge(after: Position, head: Position) -> First {
     }
     First::Resumed(after)
 }
-

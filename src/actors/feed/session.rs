@@ -14,9 +14,7 @@ use crate::{
     settings::limits,
     storage::{Fault, Store},
 };
-use actix::{
-    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture,
-};
+use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
 use std::sync::Arc;
 use tokio::{
     runtime::Handle,
