@@ -1,16 +1,23 @@
-//! The load generator behind `callout bench`: clients in a closed loop that enter tickets over HTTP
-//! and count only what was acknowledged.
+//! The load generator behind `callout bench`: clients that enter tickets over HTTP and count only what
+//! was acknowledged, that read, that listen to the live feed, that are experts' apps.
 //!
 //! Must hold: the generator is cheap beside the server (one thread, so that `taskset` can pin it),
 //! bodies are a function of the seed, and each ticket carries an Idempotency-Key of its own, so that
 //! repeating one whose fate is unknown never makes two. It knows the contract, not the product: it
 //! must never reach into the server's types.
 
+mod experts;
+mod feed;
+mod get;
 mod histogram;
 mod intake;
+mod live;
 mod tickets;
 mod wire;
 
+pub use experts::{ExpertsOptions, ExpertsReport, experts};
+pub use feed::{FeedOptions, FeedReport, feed};
+pub use get::{GetOptions, GetReport, get};
 pub use histogram::Histogram;
 pub use intake::{IntakeOptions, IntakeReport, intake};
 pub use tickets::{Bounds, TicketMaker};

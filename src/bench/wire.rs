@@ -45,6 +45,11 @@ impl Target {
         Ok(Self { authority: format!("{}:{port}", authority.host()), bearer: format!("Bearer {token}") })
     }
 
+    /// `host:port` and the header's value.
+    pub(super) fn parts(&self) -> (&str, &str) {
+        (&self.authority, &self.bearer)
+    }
+
     pub(super) fn connection(&self) -> Connection {
         Connection { target: self.clone(), sender: None }
     }

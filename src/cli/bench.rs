@@ -1,7 +1,7 @@
 //! `callout bench`: the load generator of `bench/` with its figures as the contract has them.
 
 use super::output::{Done, Trouble, print_json};
-use crate::bench::{BenchError, IntakeOptions, intake};
+use crate::bench::{BenchError, ExpertsOptions, FeedOptions, GetOptions, IntakeOptions, experts, feed, get, intake};
 use clap::{Args, Subcommand};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -11,6 +11,71 @@ pub(super) enum BenchCommand {
     #[command(after_help = "Example:
   taskset -c 1 callout bench intake --server http://127.0.0.1:8080 --token TOKEN --clients 64 --seconds 30 --json")]
     Intake(IntakeArgs),
+    /// Listens to the live feed with many subscribers
+    #[command(after_help = "Example:
+  callout bench feed --server http://127.0.0.1:8080 --token DISPATCHER --clerk CLERK --subscribers 2000 --rate 50 --seconds 60")]
+    Feed(FeedArgs),
+    /// Many experts' apps that say where they are
+    #[command(after_help = "Example:
+  callout bench experts --server http://127.0.0.1:8080 --tokens FILE --every 5 --seconds 60")]
+    Experts(ExpertsArgs),
+    /// Reads one path again and again
+    #[command(after_help = "Example:
+  callout bench get --server http://127.0.0.1:8080 --token CLERK --path '/v1/tickets?phase=new&region=north&limit=50'")]
+    Get(GetArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FeedArgs {
+    #[arg(long, value_name = "URL", env = "CALLOUT_SERVER")]
+    server: String,
+    /// A dispatcher's token
+    #[arg(long, value_name = "TOKEN", env = "CALLOUT_TOKEN", hide_env_values = true)]
+    token: String,
+    /// A clerk's token: for the ticket that is written about
+    #[arg(long, value_name = "TOKEN")]
+    clerk: String,
+    #[arg(long, default_value_t = 100)]
+    subscribers: usize,
+    /// Events a second
+    #[arg(long, default_value_t = 50)]
+    rate: u32,
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExpertsArgs {
+    #[arg(long, value_name = "URL", env = "CALLOUT_SERVER")]
+    server: String,
+    /// Lines of an expert's id and a token
+    #[arg(long, value_name = "FILE")]
+    tokens: PathBuf,
+    /// Seconds between two positions of one expert
+    #[arg(long, default_value_t = 5)]
+    every: u64,
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GetArgs {
+    #[arg(long, value_name = "URL", env = "CALLOUT_SERVER")]
+    server: String,
+    #[arg(long, value_name = "TOKEN", env = "CALLOUT_TOKEN", hide_env_values = true)]
+    token: String,
+    #[arg(long)]
+    path: String,
+    #[arg(long, default_value_t = 1)]
+    clients: usize,
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -34,7 +99,15 @@ pub(super) struct IntakeArgs {
 }
 
 pub(super) fn run(command: &BenchCommand) -> Done {
-    let BenchCommand::Intake(args) = command;
+    match command {
+        BenchCommand::Intake(args) => run_intake(args),
+        BenchCommand::Feed(args) => run_feed(args),
+        BenchCommand::Experts(args) => run_experts(args),
+        BenchCommand::Get(args) => run_get(args),
+    }
+}
+
+fn run_intake(args: &IntakeArgs) -> Done {
     let options = IntakeOptions {
         server: args.server.clone(),
         token: args.token.clone(),
@@ -43,18 +116,82 @@ pub(super) fn run(command: &BenchCommand) -> Done {
         seed: args.seed,
         acks: args.acks.clone(),
     };
-    let report = intake(&options).map_err(|error| match error {
+    let report = intake(&options).map_err(trouble)?;
+    let words = format!(
+        "{} acknowledged, {:.0}/s, median {:.2} ms, p99 {:.2} ms, {} errors",
+        report.acked, report.per_s, report.p50_ms, report.p99_ms, report.errors
+    );
+    show(args.json, &report, &words)
+}
+
+fn run_feed(args: &FeedArgs) -> Done {
+    let options = FeedOptions {
+        server: args.server.clone(),
+        token: args.token.clone(),
+        clerk: args.clerk.clone(),
+        subscribers: args.subscribers.max(1),
+        rate: args.rate.max(1),
+        duration: Duration::from_secs(args.seconds),
+    };
+    let report = feed(&options).map_err(trouble)?;
+    let words = format!(
+        "{} events to {} subscribers: median {:.0} ms, p99 {:.0} ms, longest {:.0} ms; {} missing, {} closed, {} errors",
+        report.events,
+        report.subscribers,
+        report.p50_ms,
+        report.p99_ms,
+        report.max_ms,
+        report.missing,
+        report.closed,
+        report.errors
+    );
+    show(args.json, &report, &words)
+}
+
+fn run_experts(args: &ExpertsArgs) -> Done {
+    let options = ExpertsOptions {
+        server: args.server.clone(),
+        tokens: args.tokens.clone(),
+        every: Duration::from_secs(args.every.max(1)),
+        duration: Duration::from_secs(args.seconds),
+    };
+    let report = experts(&options).map_err(trouble)?;
+    let words = format!(
+        "{} experts, {} positions, {} refused, {} deliveries, {} closed",
+        report.experts, report.positions, report.refused, report.deliveries, report.closed
+    );
+    show(args.json, &report, &words)
+}
+
+fn run_get(args: &GetArgs) -> Done {
+    let options = GetOptions {
+        server: args.server.clone(),
+        token: args.token.clone(),
+        path: args.path.clone(),
+        clients: args.clients.max(1),
+        duration: Duration::from_secs(args.seconds),
+    };
+    let report = get(&options).map_err(trouble)?;
+    let words = format!(
+        "{} answers of {} bytes, {:.0}/s, median {:.2} ms, p99 {:.2} ms, {} errors",
+        report.answers, report.bytes, report.per_s, report.p50_ms, report.p99_ms, report.errors
+    );
+    show(args.json, &report, &words)
+}
+
+fn trouble(error: BenchError) -> Trouble {
+    match error {
         BenchError::Unreachable { .. } => Trouble::Unreachable(error.to_string()),
         BenchError::BadServer(_) => Trouble::Usage(error.to_string()),
         BenchError::Acks { .. } | BenchError::Runtime(_) => Trouble::Refused(error.to_string()),
-    })?;
-    if args.json {
+    }
+}
+
+fn show(json: bool, report: &impl serde::Serialize, words: &str) -> Done {
+    if json {
         print_json(&serde_json::to_value(report).map_err(Trouble::refused)?);
     } else {
-        println!(
-            "{} acknowledged, {:.0}/s, median {:.2} ms, p99 {:.2} ms, {} errors",
-            report.acked, report.per_s, report.p50_ms, report.p99_ms, report.errors
-        );
+        println!("{words}");
     }
     Ok(ExitCode::SUCCESS)
 }
