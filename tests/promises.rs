@@ -10,6 +10,8 @@ mod common;
 mod contained;
 #[path = "promises/dispatch.rs"]
 mod dispatch;
+#[path = "promises/feed.rs"]
+mod feed;
 #[path = "promises/sabotage.rs"]
 mod sabotage;
 #[path = "promises/storm.rs"]
