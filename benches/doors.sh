@@ -110,11 +110,13 @@ board() {
 list() {
     town 26 0
     start
-    local clerk n
+    local clerk n report stored=0
     clerk=$(token clerk)
-    while [ "$(curl -s "$url/metrics" | awk '/^callout_journal_seq / { print $2 }')" -lt "$tickets" ]; do
-        "${pin[@]}" "$callout" bench intake --server "$url" --token "$clerk" --clients 64 --seconds 10 --json >/dev/null
+    while [ "$stored" -lt "$tickets" ]; do
+        report=$("${pin[@]}" "$callout" bench intake --server "$url" --token "$clerk" --clients 64 --seconds 10 --json)
+        stored=$((stored + $(field "$report" acked)))
     done
+    row "list: $stored tickets stored"
     for n in 1 2 3; do
         row "list: $("${pin[@]}" "$callout" bench get --server "$url" --token "$clerk" --path "/v1/tickets?phase=new&region=strip-1$n&limit=50" --seconds 10 --json)"
     done

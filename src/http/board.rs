@@ -5,15 +5,17 @@ use super::{Context, Reply, answer::ok, blocking, experts::presence, regions, se
 use crate::{
     api::{
         TicketView,
-        expert::{ExpertView, RouteView},
+        expert::{ExpertView, PresenceView, RouteView},
+        feed::Position,
         region::RegionView,
+        show::Shown,
     },
-    domain::{ids::RegionId, ticket::Ticket},
+    domain::{expert::Expert, ids::RegionId, route::Route, ticket::Ticket, time::Timestamp},
     settings::limits,
     storage::{Fault, Store},
 };
 use axum::extract::{Path, State};
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
 
 pub(super) async fn show(State(shared): State<Context>, session: Session, Path(id): Path<String>) -> Reply {
@@ -23,23 +25,56 @@ pub(super) async fn show(State(shared): State<Context>, session: Session, Path(i
     // The position first: what came after it is drawn twice rather than not at all.
     let position = shared.service.feed_position();
     let tickets = blocking(move || open_tickets(&store, &here)).await??;
-    let mut phases: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut phases: BTreeMap<&'static str, u32> = BTreeMap::new();
     for ticket in &tickets {
         *phases.entry(ticket.phase.name()).or_default() += 1;
     }
     let unready = shared.service.readiness().unready;
     let views: Vec<_> =
         tickets.iter().take(limits::BOARD_TICKETS).map(|t| TicketView::new(t, session.viewer())).collect();
-    Ok(ok(&json!({
-        "position": position.to_string(),
-        "at": shared.service.clock().now().to_string(),
-        "region": RegionView::new(&region, true),
-        "unready": unready.iter().find(|u| u.region == region.id).map(|u| &u.why),
-        "open_by_phase": phases,
-        "tickets": views,
-        "tickets_left_out": tickets.len().saturating_sub(limits::BOARD_TICKETS),
-        "experts": roster(&shared, &region.id),
-    })))
+    let experts = roster(&shared, &region.id);
+    Ok(ok(&Board {
+        position: Shown(position),
+        at: Shown(shared.service.clock().now()),
+        region: RegionView::new(&region, true),
+        unready: unready.iter().find(|u| u.region == region.id).map(|u| u.why.as_str()),
+        open_by_phase: phases,
+        tickets: views,
+        tickets_left_out: tickets.len().saturating_sub(limits::BOARD_TICKETS),
+        experts: experts.iter().map(|known| known.view()).collect(),
+    }))
+}
+
+/// Written straight into bytes: a megabyte of it, many times a second.
+#[derive(Serialize)]
+struct Board<'a> {
+    position: Shown<Position>,
+    at: Shown<Timestamp>,
+    region: RegionView<'a>,
+    unready: Option<&'a str>,
+    open_by_phase: BTreeMap<&'static str, u32>,
+    tickets: Vec<TicketView<'a>>,
+    tickets_left_out: usize,
+    experts: Vec<ExpertOnBoard<'a>>,
+}
+
+#[derive(Serialize)]
+struct ExpertOnBoard<'a> {
+    expert: ExpertView<'a>,
+    route: Option<RouteView<'a>>,
+}
+
+struct Known {
+    expert: Arc<Expert>,
+    presence: PresenceView,
+    route: Option<Arc<Route>>,
+}
+
+impl Known {
+    fn view(&self) -> ExpertOnBoard<'_> {
+        let route = self.route.as_deref().map(RouteView::new);
+        ExpertOnBoard { expert: ExpertView::new(&self.expert, self.presence), route }
+    }
 }
 
 /// Oldest first.
@@ -54,12 +89,12 @@ fn open_tickets(store: &Store, region: &RegionId) -> Result<Vec<Arc<Ticket>>, Fa
     Ok(tickets)
 }
 
-fn roster(shared: &super::Shared, region: &RegionId) -> Vec<Value> {
+fn roster(shared: &super::Shared, region: &RegionId) -> Vec<Known> {
     let store = shared.service.store();
     let active = store.experts(Some(region)).into_iter().filter(|expert| !expert.retired);
-    let entry = |expert: Arc<crate::domain::expert::Expert>| {
-        let view = ExpertView::new(&expert, presence(shared, &expert.id));
-        json!({ "expert": view, "route": store.route(&expert.id).as_deref().map(RouteView::new) })
+    let known = |expert: Arc<Expert>| {
+        let (presence, route) = (presence(shared, &expert.id), store.route(&expert.id));
+        Known { expert, presence, route }
     };
-    active.map(entry).collect()
+    active.map(known).collect()
 }
