@@ -42,7 +42,7 @@ use tokio::sync::oneshot;
 /// Batches that may wait for the writer: at 64 clients a fraction is ever used.
 const ORDERS: usize = 8192;
 /// States committed but not in a snapshot: beyond this, commits are refused until snapshots catch up.
-const MAX_BACKLOG: usize = 200_000;
+pub(super) const MAX_BACKLOG: usize = 200_000;
 /// How often snapshots are written. A crash costs about this much of replay.
 const PACE: Duration = Duration::from_secs(3);
 /// A disposable store is rebuilt, not recovered: its snapshots only bound memory.

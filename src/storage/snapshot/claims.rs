@@ -11,8 +11,9 @@
 //! shelf than one before it: external ids last, idempotency keys expire, and no key is both.
 
 use super::{
-    file::{Manner, Rows, Table, Trouble, Writes, row},
+    file::{Rows, Table, Trouble, Writes, row},
     keys,
+    manner::Manner,
     rounds::FULL_ROUND,
 };
 use crate::domain::time::Timestamp;

@@ -6,8 +6,9 @@
 
 use super::{
     claims,
-    file::{History, Manner, Opened, SnapshotFile, Table, Trouble, Writes, row},
+    file::{History, Opened, SnapshotFile, Table, Trouble, Writes, row},
     keys,
+    manner::Manner,
 };
 use crate::domain::{
     catalogue::Catalogue,

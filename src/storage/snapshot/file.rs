@@ -5,6 +5,7 @@
 //! newer build is never touched. Must hold: the sequence a file has applied is written in the same
 //! transaction as what was applied.
 
+use super::manner::Manner;
 use crate::domain::ids::Seq;
 use crate::storage::{
     Fault,
@@ -12,15 +13,7 @@ use crate::storage::{
     overlay::{read, write},
 };
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition};
-use std::{
-    fs,
-    panic::AssertUnwindSafe,
-    path::PathBuf,
-    sync::{
-        RwLock,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{fs, panic::AssertUnwindSafe, path::PathBuf, sync::RwLock};
 
 /// Tables hold raw bytes, so that no type name of redb locks the data in.
 pub(super) type Table = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -314,49 +307,15 @@ impl Writes {
     pub(super) fn apply(mut self, rows: &mut Rows<'_>, manner: Manner<'_>) -> Result<(), Trouble> {
         self.remove.sort_unstable();
         self.insert.sort_unstable();
-        for (nth, key) in self.remove.iter().enumerate() {
+        for key in manner.paced(self.remove.iter()) {
             rows.remove(key.as_slice())?;
-            manner.after_row(nth);
         }
-        for (nth, (key, value)) in self.insert.iter().enumerate() {
+        for (key, value) in manner.paced(self.insert.iter()) {
             rows.insert(key.as_slice(), value.as_slice())?;
-            manner.after_row(nth);
         }
         Ok(())
     }
 }
-
-/// How a round shares the processor. It is long work that nobody waits for, and a thread that wakes
-/// may stand behind it for a whole time slice (milliseconds): the journal's writer must not.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::storage) enum Manner<'a> {
-    /// Whoever waits for this core goes first, every few rows; more seldom when more states than `below`
-    /// wait, and no more from `urgent` on: then everybody would wait for snapshots.
-    GiveWay {
-        backlog: &'a AtomicUsize,
-        below: usize,
-        urgent: usize,
-    },
-    Hurry,
-}
-
-impl Manner<'_> {
-    pub(super) fn after_row(self, nth: usize) {
-        let Self::GiveWay { backlog, below, urgent } = self else { return };
-        if !nth.is_multiple_of(ROWS_BETWEEN) {
-            return;
-        }
-        let waiting = backlog.load(Ordering::Relaxed);
-        if waiting < below || (waiting < urgent && nth.is_multiple_of(ROWS_BEHIND)) {
-            std::thread::yield_now();
-        }
-    }
-}
-
-/// A row takes some ten microseconds.
-const ROWS_BETWEEN: usize = 16;
-/// So many while much waits: rows alone then hold the core for less than a millisecond.
-const ROWS_BEHIND: usize = 64;
 
 /// The row under `key`, passed through `decode`.
 pub(super) fn row<T>(

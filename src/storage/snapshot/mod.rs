@@ -5,11 +5,13 @@ mod claims;
 mod directory;
 mod file;
 pub(super) mod keys;
+mod manner;
 mod region;
 pub(super) mod rounds;
 
 pub(super) use directory::{DirectoryDirty, DirectoryFile, Loaded};
-pub(super) use file::{History, Manner};
+pub(super) use file::History;
+pub(super) use manner::Manner;
 pub(super) use region::{Dirty, RegionFile};
 
 use super::{

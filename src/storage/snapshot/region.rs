@@ -4,8 +4,9 @@
 //! version; a ticket that moved to another region leaves no row here.
 
 use super::{
-    file::{History, Manner, Opened, Rows, SnapshotFile, Table, Trouble, Writes, row},
+    file::{History, Opened, Rows, SnapshotFile, Table, Trouble, Writes, row},
     keys::{self, List, Position, Row},
+    manner::Manner,
 };
 use crate::domain::{
     ids::{PersonId, RegionId, Seq, TicketNumber},
@@ -246,9 +247,8 @@ impl RegionFile {
         self.file.write(applied, |txn| {
             let (open, ended) = (txn.open_table(OPEN)?, txn.open_table(ENDED)?);
             let mut round = Round { open, ended, row: Vec::new(), index: Writes::default(), timers: Writes::default() };
-            for (nth, (number, dirty)) in dirty.iter().enumerate() {
+            for (number, dirty) in manner.paced(dirty.iter()) {
                 round.add(&self.id, *number, dirty, sealer)?;
-                manner.after_row(nth);
             }
             round.index.apply(&mut txn.open_table(INDEX)?, manner)?;
             round.timers.apply(&mut txn.open_table(TIMERS)?, manner)

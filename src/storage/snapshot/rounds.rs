@@ -26,8 +26,6 @@ pub(in crate::storage) const FULL_ROUND: usize = 60_000;
 pub(in crate::storage) const QUEUE: usize = 16_384;
 /// Each file costs two fsyncs: with many files, rounds are farther apart.
 const PACE_PER_FILE: Duration = Duration::from_millis(40);
-/// Taking a group over, or letting it go, is as much work as about so many rows.
-const ROWS_OF_GROUP: usize = 16;
 const RETRY: Duration = Duration::from_secs(2);
 
 /// What one append of the journal changed.
@@ -74,6 +72,8 @@ pub(in crate::storage) struct Rounds {
     hold: Option<Seq>,
     /// What each file has applied already, if that is more than is replayed.
     floors: BTreeMap<RegionId, Seq>,
+    /// What waits for this thread, once it is one.
+    behind: Option<Receiver<Message>>,
 }
 
 impl Rounds {
@@ -88,6 +88,7 @@ impl Rounds {
             files: 0,
             hold: None,
             floors: BTreeMap::new(),
+            behind: None,
         }
     }
 
@@ -173,11 +174,7 @@ impl Rounds {
             match file.and_then(|file| file.apply(&dirty, applied, &self.core.sealer, manner)) {
                 Ok(()) => {
                     let owned = dirty.iter().filter(|(_, dirty)| dirty.ticket.region == region);
-                    let numbers = owned.enumerate().map(|(nth, (number, _))| {
-                        manner.after_row(nth);
-                        *number
-                    });
-                    self.core.overlay.prune(numbers, self.last_seq);
+                    self.core.overlay.prune(manner.paced(owned.map(|(number, _)| *number)), self.last_seq);
                     self.directory.regions.insert(region, applied);
                 }
                 Err(fault) => {
@@ -192,17 +189,15 @@ impl Rounds {
         let applied = self.hold.unwrap_or(self.last_seq);
         let manner = self.manner();
         self.core.snapshots.directory.apply(&self.directory, applied, &self.core.sealer, manner)?;
-        let keys = self.directory.claims.keys().enumerate().map(|(nth, key)| {
-            manner.after_row(nth);
-            *key
-        });
-        self.core.overlay.prune_claims(keys, self.last_seq);
+        self.core.overlay.prune_claims(manner.paced(self.directory.claims.keys().copied()), self.last_seq);
         self.directory = DirectoryDirty { now: self.directory.now, ..DirectoryDirty::default() };
         self.core.backlog.fetch_sub(self.waiting, Ordering::Relaxed);
         self.waiting = 0;
-        for (nth, group) in groups.into_iter().enumerate() {
+        let mut let_go = 0;
+        for group in groups {
+            let rows = group.moved.len();
             drop(group);
-            self.manner().after_row(nth * ROWS_OF_GROUP);
+            self.manner().after_rows(&mut let_go, rows);
         }
         Ok(())
     }
@@ -227,14 +222,13 @@ impl Rounds {
         }
     }
 
-    /// Hardly anybody waits for a round (a flush does): it gives way until the next one is due.
     fn manner(&self) -> Manner<'_> {
-        let below = self.waiting + FULL_ROUND;
-        Manner::GiveWay { backlog: &self.core.backlog, below, urgent: below + FULL_ROUND / 2 }
+        Manner::GiveWay { backlog: &self.core.backlog, waiting: self.waiting, behind: self.behind.as_ref() }
     }
 
     /// The snapshot thread. Ends with `Stop` or when nobody can send any more.
     pub(in crate::storage) fn run(mut self, messages: &Receiver<Message>, pace: Duration, fatal: &Fatal) {
+        self.behind = Some(messages.clone());
         let worked = catch_unwind(AssertUnwindSafe(|| self.follow(messages, pace)));
         if worked.is_err() {
             fatal.call("the snapshot thread panicked");
@@ -245,6 +239,7 @@ impl Rounds {
         let mut due = never();
         let mut armed = false;
         let mut failing = false;
+        let mut taken = 0;
         // What recovery left over.
         if !self.is_idle() {
             (due, armed) = (after(Duration::ZERO), true);
@@ -256,8 +251,9 @@ impl Rounds {
             select! {
                 recv(messages) -> message => match message {
                     Ok(Message::Group(group)) => {
+                        let rows = group.moved.len();
                         self.take(group);
-                        self.manner().after_row(self.groups.len() * ROWS_OF_GROUP);
+                        self.manner().after_rows(&mut taken, rows);
                     }
                     Ok(Message::Flush(reply)) => answer = Some(reply),
                     Ok(Message::Stop) | Err(_) => return,
