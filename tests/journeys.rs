@@ -134,6 +134,56 @@ fn a_key_used_by_many_at_once_makes_one_ticket() {
 }
 
 #[test]
+fn every_post_answers_a_repeat_under_its_key_with_what_it_answered_then() {
+    let house = House::staffed();
+    let number = house.open(WEST);
+    let bearers = [Role::Admin, Role::Dispatcher, Role::Clerk].map(|role| house.token(role));
+    let [admin, dispatcher, clerk] = &bearers;
+    let own = house.token_of(Role::Expert, "west-1", Vec::new());
+    let fix = json!({ "lat": 42.05, "lon": -71.1, "at": house.time(0) });
+    let absence = json!({ "kind": "leave", "from": house.time(86_400), "to": house.time(90_000) });
+    let survey = format!("/v1/surveys/{}", house.app().core.tokens.survey_link(number.parse().unwrap()));
+    let calls = [
+        (dispatcher, "/v1/regions/west/optimise".to_owned(), json!({}), 202),
+        (dispatcher, "/v1/regions/west/unpark".to_owned(), json!({}), 204),
+        (admin, "/v1/experts/west-1/absences".to_owned(), absence, 201),
+        (&own, "/v1/experts/west-1/position".to_owned(), fix, 204),
+        (clerk, format!("/v1/tickets/{number}/notes"), json!({ "text": "call back" }), 200),
+        (admin, "/v1/audits".to_owned(), json!({}), 200),
+        (admin, "/v1/imports/places?dry_run=true".to_owned(), json!("not a table"), 0),
+        (clerk, survey, json!({ "rating": 5 }), 409),
+    ];
+    for (token, path, body, status) in calls {
+        let key = [("idempotency-key", "again")];
+        let first = house.send("POST", token, &path, &key, &body);
+        assert!(status == 0 || first.status == status, "{path}: {}", first.body);
+        let again = house.send("POST", token, &path, &key, &body);
+        assert_eq!((again.status, &again.body["code"]), (first.status, &first.body["code"]), "{path}");
+        if first.status < 300 {
+            assert_eq!(again.header("idempotency-replayed"), Some("true"), "{path}");
+            assert_eq!(again.body, first.body, "{path}");
+            let other = house.send("POST", token, &path, &key, &json!({ "another": "body" })).is(422);
+            assert!(other.code() == "idempotency_key_reused" || other.code() == "invalid", "{path}");
+        }
+    }
+}
+
+#[test]
+fn skills_have_names_for_people_and_an_edit_of_an_older_list_is_412() {
+    let house = House::staffed();
+    let admin = house.token(Role::Admin);
+    let before = house.get(&admin, "/v1/skills").is(200);
+    let tag = before.header("etag").unwrap().to_owned();
+    let named = json!({ "items": [{ "skill": "TV", "name": "Televisions" }, { "skill": "audio", "name": "Audio" }] });
+    let shown = house.send("PUT", &admin, "/v1/skills", &[("if-match", &tag)], &named).is(200);
+    let names: Vec<_> = shown.body["items"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["Audio", "Televisions"]);
+    assert_eq!(shown.body["items"][1]["experts"], 2, "those who have it are counted");
+    house.send("PUT", &admin, "/v1/skills", &[("if-match", &tag)], &named).is(412);
+    house.send("PUT", &house.token(Role::Clerk), "/v1/skills", &[], &named).is(403);
+}
+
+#[test]
 fn a_refusal_under_a_key_is_repeated_as_it_was() {
     let house = House::new();
     let clerk = house.token(Role::Clerk);

@@ -272,6 +272,13 @@ impl Service {
         roster::write_catalogue(&self.tree, catalogue, caller).await
     }
 
+    /// Tries all that waits in a region again, with everybody there is; how many tickets that are.
+    pub fn optimise(&self, id: &RegionId) -> Result<u64, Failure> {
+        let handle = self.tree.region(id).ok_or_else(|| Failure::NotFound(format!("region {id}")))?;
+        handle.dispatcher.send(region::Msg::Optimise);
+        Ok(handle.queued.load(Ordering::Relaxed))
+    }
+
     /// Starts a parked region again.
     pub fn unpark(&self, region: &RegionId) -> Result<(), Failure> {
         let handle = self.tree.region(region).ok_or_else(|| Failure::NotFound(format!("region {region}")))?;

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     domain::{
         calendar::Calendar,
-        catalogue::{Catalogue, CatalogueRule},
+        catalogue::{Catalogue, CatalogueRule, NamedSkill},
         skill::Skill,
     },
     settings::limits,
@@ -43,6 +43,21 @@ pub fn calendars_view(catalogue: &Catalogue) -> Value {
         })
     };
     json!({ "items": catalogue.calendars.iter().map(calendar).collect::<Vec<_>>(), "version": catalogue.version })
+}
+
+/// `{ "items": [{ "skill", "name" }] }`.
+pub fn skills_body<'j>(body: &'j Json<'j>) -> Result<Vec<NamedSkill>, Vec<FieldProblem>> {
+    items(body, |f| {
+        let skill = f.parsed("skill", Skill::parse);
+        let skill = f.required("skill", skill);
+        let name = f.text("name", limits::NAME_CHARS);
+        let name = f.required("name", name);
+        // What a list shows and a client sends back.
+        for shown in ["experts", "best_level"] {
+            f.value(shown);
+        }
+        Some(NamedSkill { skill: skill?, name: name? })
+    })
 }
 
 /// `{ "items": [{ "product", "skills", "duration_s"? }] }`.
@@ -83,7 +98,9 @@ fn items<'j, T>(
 ) -> Result<Vec<T>, Vec<FieldProblem>> {
     read_object(body, |f| {
         let items = f.objects("items", limits::CATALOGUE_ENTRIES, read);
-        let _version = f.value("version");
+        for shown in ["version", "next_cursor"] {
+            f.value(shown);
+        }
         f.required("items", items)
     })
 }

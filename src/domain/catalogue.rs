@@ -16,6 +16,18 @@ pub struct Catalogue {
     pub rules: Vec<CatalogueRule>,
     #[n(2)]
     pub calendars: Vec<Calendar>,
+    /// Skills that have a name for people.
+    #[cbor(n(3), default)]
+    pub skills: Vec<NamedSkill>,
+}
+
+/// A skill and what people call it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct NamedSkill {
+    #[n(0)]
+    pub skill: Skill,
+    #[n(1)]
+    pub name: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]

@@ -20,23 +20,36 @@ use std::collections::BTreeMap;
 /// Ten thousand rules need room.
 type WideInput = Input<{ limits::GEOMETRY_BODY_BYTES }>;
 
-/// Every skill that an expert has or a rule asks for, with how many have it.
+/// Every skill that has a name, that an expert has or a rule asks for, with how many have it.
 pub(super) async fn skills(State(shared): State<Context>) -> Reply {
+    Ok(skills_of(&shared))
+}
+
+fn skills_of(shared: &Context) -> axum::response::Response {
     let store = shared.service.store();
-    let mut known: BTreeMap<Skill, (u32, Option<Level>)> = BTreeMap::new();
-    for rule in &store.catalogue().rules {
-        for need in &rule.skills {
-            known.entry(need.skill.clone()).or_default();
-        }
+    let catalogue = store.catalogue();
+    let mut known: BTreeMap<Skill, (Option<&str>, u32, Option<Level>)> = BTreeMap::new();
+    for named in &catalogue.skills {
+        known.entry(named.skill.clone()).or_default().0 = Some(&named.name);
+    }
+    for need in catalogue.rules.iter().flat_map(|rule| &rule.skills) {
+        known.entry(need.skill.clone()).or_default();
     }
     for expert in store.experts(None).iter().filter(|expert| !expert.retired) {
         for (skill, level) in &expert.skills {
             let entry = known.entry(skill.clone()).or_default();
-            *entry = (entry.0 + 1, entry.1.max(Some(*level)));
+            *entry = (entry.0, entry.1 + 1, entry.2.max(Some(*level)));
         }
     }
-    let item = |(skill, (experts, best)): (Skill, (u32, Option<Level>))| json!({ "skill": skill.as_str(), "experts": experts, "best_level": best.map(Level::number) });
-    Ok(ok(&json!({ "items": known.into_iter().map(item).collect::<Vec<_>>(), "next_cursor": null })))
+    let item = |(skill, (name, experts, best)): (Skill, (Option<&str>, u32, Option<Level>))| json!({ "skill": skill.as_str(), "name": name.unwrap_or(skill.as_str()), "experts": experts, "best_level": best.map(Level::number) });
+    let items: Vec<_> = known.into_iter().map(item).collect();
+    versioned(ok(&json!({ "items": items, "version": catalogue.version, "next_cursor": null })), catalogue.version)
+}
+
+pub(super) async fn write_skills(State(shared): State<Context>, input: WideInput) -> Reply {
+    let skills = wire::skills_body(&input.json()?)?;
+    write(&shared, input, |catalogue| catalogue.skills = skills).await?;
+    Ok(skills_of(&shared))
 }
 
 pub(super) async fn rules(State(shared): State<Context>) -> Reply {

@@ -4,7 +4,7 @@ use super::{
     Context, Reply, Shared,
     answer::{Refused, json, located, not_found, ok, replayed, versioned},
     body::Input,
-    idempotency::{earlier, keep},
+    idempotency::{earlier, keep, once},
     query::Query,
     session::Session,
 };
@@ -171,8 +171,11 @@ pub(super) async fn remove_absence(
 pub(super) async fn position(State(shared): State<Context>, Path(id): Path<String>, input: Input) -> Reply {
     let expert = known(&shared, &input.session, &id)?;
     let fix = expert::position_body(&input.json()?)?;
-    shared.service.report(&expert.id, fix).map_err(unlikely)?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    once(&shared, &input.caller, async || {
+        shared.service.report(&expert.id, fix).map_err(unlikely)?;
+        Ok((StatusCode::NO_CONTENT, String::new()))
+    })
+    .await
 }
 
 /// A fix that is not believed, as a problem with the field that shows it.

@@ -26,6 +26,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use serde::Serialize;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -134,6 +135,40 @@ pub(super) async fn earlier(shared: &Context, session: &Session, caller: &Caller
         Some(claim) if claim.fingerprint != fingerprint => Err(Failure::KeyReused.into()),
         Some(claim) => replay(shared, session, claim.outcome).await.map(Some),
     }
+}
+
+/// For calls that neither the service nor a thing's version can claim keys for: runs `work` once for a
+/// key and answers a repeat with what it answered then. An answer too large to be kept is not: its
+/// call makes nothing twice by itself (imports, audits).
+pub(super) async fn once(shared: &Context, caller: &Caller, work: impl AsyncFnOnce() -> Told) -> Reply {
+    let _turn = shared.running.turn(caller).await;
+    if let Some((key, fingerprint)) = caller.idempotency {
+        let (store, now) = (shared.service.store().clone(), shared.service.clock().now());
+        match super::blocking(move || store.claim(&key, now)).await?? {
+            Some(claim) if claim.fingerprint != fingerprint => return Err(Failure::KeyReused.into()),
+            Some(Claim { outcome: Outcome::Body { status, json }, .. }) => {
+                return Ok(replayed(told(StatusCode::from_u16(status).unwrap_or(StatusCode::OK), json)));
+            }
+            Some(Claim { outcome: Outcome::Version { .. }, .. }) | None => {}
+        }
+    }
+    let (status, json) = work().await?;
+    if json.len() <= limits::KEPT_ANSWER_BYTES {
+        keep(shared, caller, Outcome::Body { status: status.as_u16(), json: json.clone() }).await?;
+    }
+    Ok(told(status, json))
+}
+
+/// A status and its JSON; none for 204.
+pub(super) type Told = Result<(StatusCode, String), Refused>;
+
+fn told(status: StatusCode, json: String) -> Response {
+    if json.is_empty() { status.into_response() } else { json_bytes(status, json.into_bytes()) }
+}
+
+/// A status and a body, as [`once`] takes it.
+pub(super) fn tell(status: StatusCode, body: &impl Serialize) -> Told {
+    Ok((status, serde_json::to_string(body).unwrap_or_default()))
 }
 
 /// Keeps what such a write did. Should the process end just before, its repeat finds the thing as it

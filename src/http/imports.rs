@@ -3,9 +3,10 @@
 
 use super::{
     Context, Reply,
-    answer::{Refused, forbidden, not_found, ok},
+    answer::{Refused, forbidden, not_found},
+    idempotency::{once, tell},
     query::Query,
-    session::Session,
+    session::{Session, fingerprint_of},
 };
 use crate::{
     api::Problem,
@@ -17,7 +18,7 @@ use crate::{
 use axum::{
     body::Body,
     extract::{Path, Request, State},
-    http::Uri,
+    http::{StatusCode, Uri, uri::PathAndQuery},
 };
 use http_body_util::BodyExt;
 use std::path::{Path as FilePath, PathBuf};
@@ -27,30 +28,36 @@ pub(super) async fn import(
     State(shared): State<Context>,
     session: Session,
     Path(kind): Path<String>,
-    uri: Uri,
     request: Request,
 ) -> Reply {
     let kind = Kind::parse(&kind).ok_or_else(|| not_found(format_args!("an import of {kind}")))?;
     if session.role() != Role::Admin && kind != Kind::Tickets {
         return Err(forbidden("only an administrator imports regions, experts and places"));
     }
-    let options = options(&uri)?;
+    let options = options(request.uri())?;
+    let (parts, body) = request.into_parts();
     let busy = || Problem { retry_after_s: Some(10), ..Problem::new(503, "overloaded", "other imports are running") };
     let _permit = shared.imports.try_acquire().map_err(|_| busy())?;
-    let file = Upload::receive(&shared.data, &session.request_id, request.into_body()).await?;
-    let source = super::blocking({
-        let path = file.0.clone();
-        move || Source::file(&path)
-    });
-    let source = source.await?.map_err(|error| unreadable(&LoadError::Import(error)))?;
-    let loader = Loader {
-        service: shared.service.clone(),
-        zips: shared.zips.clone(),
-        caller: session.caller(),
-        settled: Settled::default(),
-    };
-    let loaded = loader.load(kind, source, options).await.map_err(|error| unreadable(&error))?;
-    Ok(ok(&loaded))
+    let file = Upload::receive(&shared.data, &session.request_id, body).await?;
+    let mut caller = session.caller();
+    let path = parts.uri.path_and_query().map_or(parts.uri.path(), PathAndQuery::as_str);
+    caller.idempotency = session.claim(&parts.method, path, &parts.headers, file.fingerprint)?;
+    once(&shared, &caller, async || {
+        let source = super::blocking({
+            let path = file.path.clone();
+            move || Source::file(&path)
+        });
+        let source = source.await?.map_err(|error| unreadable(&LoadError::Import(error)))?;
+        let loader = Loader {
+            service: shared.service.clone(),
+            zips: shared.zips.clone(),
+            caller: session.caller(),
+            settled: Settled::default(),
+        };
+        let loaded = loader.load(kind, source, options).await.map_err(|error| unreadable(&error))?;
+        tell(StatusCode::OK, &loaded)
+    })
+    .await
 }
 
 fn options(uri: &Uri) -> Result<LoadOptions, Refused> {
@@ -82,24 +89,27 @@ fn unreadable(error: &LoadError) -> Refused {
 }
 
 /// The received file; gone when dropped.
-struct Upload(PathBuf);
+struct Upload {
+    path: PathBuf,
+    fingerprint: u64,
+}
 
 impl Upload {
     async fn receive(data: &FilePath, id: &str, body: Body) -> Result<Self, Refused> {
         // The id may be the caller's: only its hash goes into a path.
         let name = format!("import-{}.tmp", &blake3::hash(id.as_bytes()).to_hex()[..16]);
-        let upload = Self(data.join(name));
-        upload.write(body).await?;
+        let mut upload = Self { path: data.join(name), fingerprint: 0 };
+        upload.fingerprint = upload.write(body).await?;
         Ok(upload)
     }
 
-    async fn write(&self, mut body: Body) -> Result<(), Refused> {
+    async fn write(&self, mut body: Body) -> Result<u64, Refused> {
         let failed = |error: std::io::Error| -> Refused {
             tracing::error!(%error, "an upload could not be written");
             Problem { retry_after_s: Some(10), ..Problem::new(503, "fault", "the file could not be kept") }.into()
         };
-        let mut file = BufWriter::new(File::create(&self.0).await.map_err(failed)?);
-        let mut length = 0;
+        let mut file = BufWriter::new(File::create(&self.path).await.map_err(failed)?);
+        let (mut length, mut hasher) = (0, blake3::Hasher::new());
         loop {
             let frame = tokio::time::timeout(limits::IMPORT_PAUSE, body.frame()).await;
             let frame = frame.map_err(|_| Problem::new(408, "too_slow", "the body did not arrive in time"))?;
@@ -111,14 +121,16 @@ impl Upload {
                 let detail = format!("a file may have at most {} bytes", limits::IMPORT_BODY_BYTES);
                 return Err(Problem::new(413, "too_large", detail).into());
             }
+            hasher.update(&bytes);
             file.write_all(&bytes).await.map_err(failed)?;
         }
-        file.flush().await.map_err(failed)
+        file.flush().await.map_err(failed)?;
+        Ok(fingerprint_of(&hasher.finalize()))
     }
 }
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        let _ = std::fs::remove_file(&self.path);
     }
 }

@@ -6,7 +6,7 @@ use super::{
     answer::{Refused, json, located, not_found, ok, replayed, versioned},
     blocking,
     body::Input,
-    idempotency::{earlier, keep},
+    idempotency::{earlier, keep, once, tell},
     query::Query,
     session::Session,
 };
@@ -28,7 +28,7 @@ use crate::{
 use axum::{
     extract::{Path, State},
     http::{StatusCode, Uri},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use serde_json::{Value, json as value};
 use std::sync::Arc;
@@ -110,8 +110,21 @@ pub(super) async fn edit(State(shared): State<Context>, Path(id): Path<String>, 
 
 pub(super) async fn unpark(State(shared): State<Context>, Path(id): Path<String>, input: Input) -> Reply {
     let region = known(&shared, &input.session, &id)?;
-    shared.service.unpark(&region.id)?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    once(&shared, &input.caller, async || {
+        shared.service.unpark(&region.id)?;
+        Ok((StatusCode::NO_CONTENT, String::new()))
+    })
+    .await
+}
+
+/// Tries everything that waits again, with everybody there is.
+pub(super) async fn optimise(State(shared): State<Context>, Path(id): Path<String>, input: Input) -> Reply {
+    let region = known(&shared, &input.session, &id)?;
+    once(&shared, &input.caller, async || {
+        let waiting = shared.service.optimise(&region.id)?;
+        tell(StatusCode::ACCEPTED, &value!({ "waiting": waiting }))
+    })
+    .await
 }
 
 /// The region to write, its outline checked (or the present one kept).

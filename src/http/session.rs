@@ -116,13 +116,21 @@ impl Session {
         body: &[u8],
     ) -> Result<Caller, Refused> {
         let mut caller = self.caller();
-        if let Some(key) = idempotency_key(headers)? {
-            let subject = format!("{}:{}", self.role().name(), self.claims.subject);
-            let key = ClaimKey::idempotency(&subject, method.as_str(), path, key);
-            caller.idempotency = Some((key, fingerprint(body)));
-        }
+        caller.idempotency = self.claim(method, path, headers, fingerprint(body))?;
         caller.if_match = if_match(headers)?;
         Ok(caller)
+    }
+
+    /// The claim of a call's idempotency key, if it has one.
+    pub(super) fn claim(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        fingerprint: u64,
+    ) -> Result<Option<(ClaimKey, u64)>, Refused> {
+        let subject = || format!("{}:{}", self.role().name(), self.claims.subject);
+        claim_of(subject, method, path, headers, fingerprint)
     }
 
     /// Whether the caller may know of a ticket. If not, it does not exist for them (404).
@@ -160,6 +168,18 @@ impl Session {
     }
 }
 
+/// The claim of whoever `subject` names.
+pub(super) fn claim_of(
+    subject: impl FnOnce() -> String,
+    method: &Method,
+    path: &str,
+    headers: &HeaderMap,
+    fingerprint: u64,
+) -> Result<Option<(ClaimKey, u64)>, Refused> {
+    let Some(key) = idempotency_key(headers)? else { return Ok(None) };
+    Ok(Some((ClaimKey::idempotency(&subject(), method.as_str(), path, key), fingerprint)))
+}
+
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refused> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().ok().map(str::trim).filter(|key| !key.is_empty() && key.len() <= limits::KEY_BYTES);
@@ -168,9 +188,14 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refused> {
 }
 
 /// Never 0, which stands for "any body".
-fn fingerprint(body: &[u8]) -> u64 {
+pub(super) fn fingerprint(body: &[u8]) -> u64 {
+    fingerprint_of(&blake3::hash(body))
+}
+
+/// The same of a body that was hashed as it came in.
+pub(super) fn fingerprint_of(hash: &blake3::Hash) -> u64 {
     let mut first = [0; 8];
-    first.copy_from_slice(&blake3::hash(body).as_bytes()[..8]);
+    first.copy_from_slice(&hash.as_bytes()[..8]);
     u64::from_le_bytes(first).max(1)
 }
 

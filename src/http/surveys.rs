@@ -1,7 +1,13 @@
 //! `POST /v1/surveys/{token}`: the customer says how it was, by the link they were sent. No login: the
 //! link is the permission, for one ticket.
 
-use super::{Context, Reply, answer::not_found, answer::ok, body};
+use super::{
+    Context, Reply,
+    answer::not_found,
+    body,
+    idempotency::{once, tell},
+    session::{claim_of, fingerprint},
+};
 use crate::{
     actors::Caller,
     api::commands,
@@ -10,13 +16,15 @@ use crate::{
 };
 use axum::{
     extract::{Path, Request, State},
-    http::HeaderMap,
+    http::{HeaderMap, Method, StatusCode, Uri},
 };
 use serde_json::json;
 
 pub(super) async fn answer(
     State(shared): State<Context>,
     Path(token): Path<String>,
+    method: Method,
+    uri: Uri,
     headers: HeaderMap,
     request: Request,
 ) -> Reply {
@@ -25,6 +33,11 @@ pub(super) async fn answer(
     let command = commands::survey(&body::parse(&bytes)?)?;
     let mut caller = Caller::of(Who { role: Role::Customer, id: "survey".into() });
     caller.patience = limits::PATIENCE;
-    shared.service.command(number, command, &caller).await?;
-    Ok(ok(&json!({ "thank_you": true })))
+    let mut keyed = caller.clone();
+    keyed.idempotency = claim_of(|| "survey".to_owned(), &method, uri.path(), &headers, fingerprint(&bytes))?;
+    once(&shared, &keyed, async || {
+        shared.service.command(number, command, &caller).await?;
+        tell(StatusCode::OK, &json!({ "thank_you": true }))
+    })
+    .await
 }

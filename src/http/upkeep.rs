@@ -1,10 +1,9 @@
 //! `POST /v1/audits` and `POST /v1/backups`: long work beside a live store, for administrators.
 
 use super::{
-    Context, Reply,
-    answer::{json, ok},
-    blocking,
+    Context, Reply, blocking,
     body::Input,
+    idempotency::{once, tell},
 };
 use crate::{
     api::{Problem, read_object},
@@ -25,16 +24,19 @@ pub(super) async fn audit(State(shared): State<Context>, input: Input<{ limits::
     })?;
     let _permit = shared.imports.try_acquire().map_err(|_| busy())?;
     let store = shared.service.store().clone();
-    let audited = blocking(move || {
-        store.audit(AuditOptions {
-            replay,
-            acknowledged: &acknowledged,
-            late_s: Some(LATE_S),
-            overlap: &|route, settings| first_overlap(route, &settings.travel),
-            progress: &mut |_, _| {},
-        })
-    });
-    Ok(ok(&audited.await??))
+    once(&shared, &input.caller, async || {
+        let audited = blocking(move || {
+            store.audit(AuditOptions {
+                replay,
+                acknowledged: &acknowledged,
+                late_s: Some(LATE_S),
+                overlap: &|route, settings| first_overlap(route, &settings.travel),
+                progress: &mut |_, _| {},
+            })
+        });
+        tell(StatusCode::OK, &audited.await??)
+    })
+    .await
 }
 
 /// `{ "dir": absolute path on this machine }`. Writes into a new folder, an empty one or an earlier
@@ -49,14 +51,17 @@ pub(super) async fn backup(State(shared): State<Context>, input: Input) -> Reply
     })?;
     let _permit = shared.imports.try_acquire().map_err(|_| busy())?;
     let store = shared.service.store().clone();
-    let done = blocking(move || {
-        if foreign(&dir) {
-            return Err(Problem::new(409, "not_a_backup", "this folder holds something else"));
-        }
-        let failed = |fault: crate::storage::Fault| Problem::new(503, "fault", fault.to_string());
-        store.backup(&dir, &mut |_, _| {}).map_err(failed)
-    });
-    Ok(json(StatusCode::CREATED, &done.await??))
+    once(&shared, &input.caller, async || {
+        let done = blocking(move || {
+            if foreign(&dir) {
+                return Err(Problem::new(409, "not_a_backup", "this folder holds something else"));
+            }
+            let failed = |fault: crate::storage::Fault| Problem::new(503, "fault", fault.to_string());
+            store.backup(&dir, &mut |_, _| {}).map_err(failed)
+        });
+        tell(StatusCode::CREATED, &done.await??)
+    })
+    .await
 }
 
 fn foreign(dir: &Path) -> bool {

@@ -103,6 +103,8 @@ pub const RETRY_AFTER_S: u32 = 1;
 
 /// How long an idempotency key is kept at least, seconds (the contract's 24 h and some slack).
 pub const IDEMPOTENCY_S: i64 = 26 * 3_600;
+/// The largest answer that is kept under an idempotency key, bytes: it lies in the journal.
+pub const KEPT_ANSWER_BYTES: usize = 16 * 1_024;
 /// The longest a token may live, seconds: a year.
 pub const TOKEN_TTL_S: i64 = 366 * 86_400;
 /// How old the revocation list may be when a token is judged, milliseconds.

@@ -169,7 +169,7 @@ fn catalogue() -> Catalogue {
         skills: skills.split(';').filter_map(|skill| SkillLevel::parse(skill).ok()).collect(),
         service_s: Some(minutes * 60),
     });
-    Catalogue { version: 0, rules: rules.collect(), calendars: Vec::new() }
+    Catalogue { version: 0, rules: rules.collect(), calendars: Vec::new(), skills: Vec::new() }
 }
 
 /// A grid whose corners and edge middles are pushed about; neighbours share them, so that the

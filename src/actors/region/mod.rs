@@ -116,6 +116,8 @@ pub(super) enum Msg {
     Late,
     /// Rounds that led nowhere may be held again.
     Resume,
+    /// Somebody asks for everything that waits to be tried again.
+    Optimise,
 }
 
 /// People are told about a visit only this long before its window opens.
@@ -242,6 +244,7 @@ impl Dispatcher {
             Msg::SettleDeadline(id) => self.settle_deadline(id),
             Msg::Late => self.late(me).await,
             Msg::Resume => self.resume = None,
+            Msg::Optimise => self.wake_all(),
         }
     }
 
@@ -265,6 +268,14 @@ impl Dispatcher {
         if !expert.retired {
             let woken = world.queue.wake(expert, f64::from(world.region.settings.reach_m), until, limit);
             self.roomy |= woken > 0;
+        }
+    }
+
+    fn wake_all(&mut self) {
+        let Some(world) = &self.world else { return };
+        let everybody: Vec<_> = world.experts.values().map(|(expert, _)| expert.clone()).collect();
+        for expert in everybody {
+            self.wake(&expert, usize::MAX);
         }
     }
 

@@ -181,7 +181,7 @@ impl Values {
         let rule = CatalogueRule { product: "tv".into(), skills: vec![Self::skill()], service_s: self.some(600) };
         let calendar =
             Calendar { name: self.text(), hours: vec![shift], holidays: vec![20_260_101], zone: "UTC".into() };
-        Catalogue { version: 1, rules: vec![rule], calendars: vec![calendar] }
+        Catalogue { version: 1, rules: vec![rule], calendars: vec![calendar], skills: Vec::new() }
     }
 
     fn ticket_events(&self) -> Vec<TicketEvent> {
