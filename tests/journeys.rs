@@ -4,6 +4,8 @@
 
 #[path = "journeys/channel.rs"]
 mod channel;
+#[path = "journeys/feed.rs"]
+mod feed;
 #[path = "journeys/house.rs"]
 mod house;
 #[path = "common/live.rs"]

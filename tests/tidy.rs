@@ -42,7 +42,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("redb", &["src/storage/"]),
     ("chacha20poly1305", &["src/storage/"]),
     ("ractor", &["src/actors/"]),
-    ("actix", &["src/actors/"]),
+    ("actix", &["src/actors/feed/"]),
     ("axum", &["src/http/"]),
     ("matchit", &["src/http/"]),
     ("hyper::server", &["src/http/"]),
