@@ -68,6 +68,9 @@ pub const FEED_THREADS: usize = 2;
 pub const FEED_PACE: Duration = Duration::from_millis(20);
 /// Events that the feed reads at once.
 pub const FEED_PAGE: usize = 512;
+/// Events before the journal's end that a new hub begins with: after a restart everybody resumes from
+/// close by, and one reading serves them all.
+pub const FEED_BEFORE: u64 = 2_048;
 /// Latest events that each feed thread keeps, for those who join: some 1 kB each, shared.
 pub const FEED_KEPT: usize = 8_192;
 /// Batches that may wait for a session before it counts as behind: over a second at the feed's pace.

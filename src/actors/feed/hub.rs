@@ -24,9 +24,9 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    /// Follows the journal from now on.
+    /// Follows the journal from a little before its end.
     pub(super) fn start(tree: &Arc<Tree>) -> io::Result<Self> {
-        let next = tree.store.head().0 + 1;
+        let next = tree.store.head().0.saturating_sub(limits::FEED_BEFORE) + 1;
         let arbiters = arbiters()?;
         let start = |arbiter| Fan::start_in_arbiter(arbiter, move |_| Fan::new(next));
         let fans: Vec<Addr<Fan>> = arbiters.iter().map(start).collect();
