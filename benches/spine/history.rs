@@ -43,7 +43,7 @@ impl Story {
     pub(crate) fn open(store: &Store, region: &Region, call: Call) -> Self {
         let Call { nth, skill, place, at } = call;
         let personal = TicketPersonal {
-            contact: Contact { name: Some(format!("Customer {nth}")), phone: Some(format!("+1555{nth:07}")), email: None },
+            contact: Contact { name: Some(format!("Customer {nth}")), phone: Some(format!("+1555{nth:07}")), ..Contact::default() },
             title: "Router drops out".to_owned(),
             description: Some(
                 "The wireless network disappears every evening, a restart helps for an hour. Nobody has moved the router."

@@ -67,7 +67,7 @@ pub(crate) fn clerk() -> Caller {
 pub(crate) fn request(region: usize, nth: usize) -> NewTicket {
     NewTicket {
         customer: None,
-        contact: Contact { name: Some(format!("Customer {nth}")), phone: None, email: None },
+        contact: Contact { name: Some(format!("Customer {nth}")), ..Contact::default() },
         product: None,
         skills: vec![country::skill(nth)],
         title: "No sound".to_owned(),

@@ -168,6 +168,7 @@ fn first_change(
         who: &caller.who,
         settings: &region.settings,
         calendar: region.settings.calendar.as_deref().and_then(|name| catalogue.calendar(name)),
+        zone: &region.time_zone,
     };
     let thing = Thing::Ticket(open.number);
     let facts = ticket::open(open, &ctx).into_iter().map(Fact::Ticket).collect();

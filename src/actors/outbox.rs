@@ -98,13 +98,16 @@ impl Outbox {
                 expires_at: ticket.visit.offer.as_ref().map(|offer| offer.expires_at),
             };
             if self.tree.devices.push(expert, push) {
-                return Command::DeliverySent { delivery: delivery.no, channel: Channel::Push };
+                return Command::DeliverySent { delivery: delivery.no, channel: Channel::Push, reference: None };
             }
         }
         let (channel, to) = self.address(ticket, delivery);
         match self.post(ticket, delivery, channel, &to) {
-            Ok(()) => Command::DeliverySent { delivery: delivery.no, channel },
-            Err(error) => Command::DeliveryFailed { delivery: delivery.no, channel, error: error.to_string() },
+            Ok(()) => Command::DeliverySent { delivery: delivery.no, channel, reference: None },
+            Err(error) => {
+                let failing = crate::domain::ticket::Failing::Passing { retry_after_s: None };
+                Command::DeliveryFailed { delivery: delivery.no, channel, error: error.to_string(), failing }
+            }
         }
     }
 

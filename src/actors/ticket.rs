@@ -105,6 +105,7 @@ impl TicketActor {
             who: &caller.who,
             settings: &region.settings,
             calendar: region.settings.calendar.as_deref().and_then(|name| catalogue.calendar(name)),
+            zone: &region.time_zone,
         };
         let award = matches!(command, Command::Offer { .. } | Command::Assign { .. });
         let expert_version = winner_version(&command);

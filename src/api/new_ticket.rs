@@ -64,6 +64,7 @@ fn contact(f: &mut Fields<'_, '_>) -> Contact {
         name: f.text("name", limits::NAME_CHARS),
         phone: f.parsed("phone", words::phone),
         email: f.parsed("email", words::email),
+        language: f.parsed("language", words::language),
     }
 }
 

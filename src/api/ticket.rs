@@ -3,6 +3,7 @@
 use super::show::{ERASED, FlagNames, PlaceView, Shown, ShownAll, WindowView, private};
 use crate::domain::{
     ids::{CustomerId, ExpertId, RegionId, TicketNumber},
+    language::Language,
     person::{Address, Contact, TicketPersonal},
     skill::SkillLevel,
     ticket::{Phase, Step, Ticket, Visit, VisitOutcome},
@@ -70,6 +71,8 @@ pub struct TicketView<'a> {
     completed_at: Option<Shown<Timestamp>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_at: Option<Shown<Timestamp>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tracking_url: Option<String>,
     flags: FlagNames,
     version: u64,
 }
@@ -82,6 +85,8 @@ struct ContactView<'a> {
     phone: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -210,9 +215,17 @@ impl<'a> TicketView<'a> {
             hold_until: ticket.hold.as_ref().and_then(|hold| hold.until).map(Shown),
             completed_at: ticket.completed_at.map(Shown),
             ended_at: ticket.ended_at.map(Shown),
+            tracking_url: None,
             flags: FlagNames(ticket.flags),
             version: ticket.version,
         }
+    }
+
+    /// With the link under which the visit can be followed.
+    #[must_use]
+    pub fn tracked(mut self, url: Option<String>) -> Self {
+        self.tracking_url = url;
+        self
     }
 
     #[must_use]
@@ -225,9 +238,10 @@ impl<'a> TicketView<'a> {
 }
 
 fn contact(contact: &Contact) -> Option<ContactView<'_>> {
-    let Contact { name, phone, email } = contact;
-    let any = name.is_some() || phone.is_some() || email.is_some();
-    any.then_some(ContactView { name: name.as_deref(), phone: phone.as_deref(), email: email.as_deref() })
+    let Contact { name, phone, email, language } = contact;
+    let any = name.is_some() || phone.is_some() || email.is_some() || language.is_some();
+    let (name, phone, email) = (name.as_deref(), phone.as_deref(), email.as_deref());
+    any.then_some(ContactView { name, phone, email, language: language.map(Language::code) })
 }
 
 fn address(personal: &TicketPersonal) -> Option<AddressView<'_>> {

@@ -149,13 +149,20 @@ pub(super) fn told_to_staff(event: &TicketEvent) -> Value {
             "planned_start": Shown(planned_start), "planned_end": Shown(planned_end), "at_risk": at_risk,
             "customer_told": tell, "at": Shown(at),
         }),
-        TicketEvent::DeliverySent { delivery, channel, next_at } => {
-            json!({ "delivery": delivery, "channel": channel.name(), "next_at": next_at.map(Shown) })
-        }
-        TicketEvent::DeliveryReceived { delivery } => json!({ "delivery": delivery }),
-        TicketEvent::DeliveryFailed { delivery, channel, error, next_at } => json!({
-            "delivery": delivery, "channel": channel.name(), "error": error, "next_at": next_at.map(Shown),
+        TicketEvent::DeliverySent { delivery, channel, next_at, kept: _, reference } => json!({
+            "delivery": delivery, "channel": channel.name(), "next_at": next_at.map(Shown), "reference": reference,
         }),
+        TicketEvent::DeliveryReceived { delivery } => json!({ "delivery": delivery }),
+        TicketEvent::DeliveryFailed { delivery, channel, error, next_at, permanent } => json!({
+            "delivery": delivery, "channel": channel.name(), "error": error, "next_at": next_at.map(Shown),
+            "permanent": permanent,
+        }),
+        TicketEvent::DeliveryDeferred { delivery, until } => json!({ "delivery": delivery, "until": Shown(until) }),
+        TicketEvent::DeliveryDropped { delivery, why } => json!({ "delivery": delivery, "reason": why.name() }),
+        TicketEvent::DeliveryBounced { delivery, channel, error, next_at } => json!({
+            "delivery": delivery.no, "channel": channel.name(), "error": error, "next_at": next_at.map(Shown),
+        }),
+        TicketEvent::DeliveryResent { delivery, at } => json!({ "delivery": delivery, "at": Shown(at) }),
         TicketEvent::Located { personal, coarse: _, located: _ } => {
             json!({ "place": personal.known().and_then(|p| p.place).map(PlaceView::from) })
         }
@@ -202,6 +209,10 @@ fn told_to_owner(event: &TicketEvent) -> Option<Value> {
         | TicketEvent::DeliverySent { .. }
         | TicketEvent::DeliveryReceived { .. }
         | TicketEvent::DeliveryFailed { .. }
+        | TicketEvent::DeliveryDeferred { .. }
+        | TicketEvent::DeliveryDropped { .. }
+        | TicketEvent::DeliveryBounced { .. }
+        | TicketEvent::DeliveryResent { .. }
         | TicketEvent::CommandSeen { .. }
         | TicketEvent::TimeClamped { .. } => return None,
     })

@@ -1,7 +1,7 @@
 //! Small texts with a form: phone numbers, e-mail addresses, times of day, time zones.
 
 use crate::{
-    domain::{ids::IdError, skill::SkillLevel, time},
+    domain::{ids::IdError, language::Language, skill::SkillLevel, time},
     settings::limits,
 };
 
@@ -34,6 +34,11 @@ pub fn email(text: &str) -> Result<String, &'static str> {
     } else {
         Err("an e-mail address looks like name@example.org")
     }
+}
+
+/// A language that people are written to in, by its ISO 639-1 code.
+pub fn language(text: &str) -> Result<Language, &'static str> {
+    Language::parse(text).ok_or("a language is en or es")
 }
 
 /// An id of any kind, trimmed.

@@ -4,7 +4,7 @@
 //! plain; the storage codec seals it with the person's key on its way to disk and opens it on its
 //! way back. An erased one opens as nothing.
 
-use super::{ids::PersonId, place::Place};
+use super::{ids::PersonId, language::Language, place::Place};
 use minicbor::{Decode, Decoder, Encode, Encoder, bytes::ByteVec};
 use std::sync::{Arc, OnceLock};
 
@@ -108,6 +108,9 @@ pub struct Contact {
     pub phone: Option<String>,
     #[n(2)]
     pub email: Option<String>,
+    /// What they are written to in; None: the region's.
+    #[n(3)]
+    pub language: Option<Language>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]

@@ -1,6 +1,7 @@
 //! What a region may set for itself. Journalled with the region, so that a decision can be
 //! recomputed with the settings it was made under.
 
+use super::{language::Language, quiet::QuietHours};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +55,25 @@ pub struct RegionSettings {
     /// How long a delivery is tried before it is given up.
     #[n(15)]
     pub delivery_ttl_s: u32,
+    /// Customers get no messages in these local hours, except what cannot wait; None: at any hour.
+    #[n(20)]
+    pub quiet_hours: Option<QuietHours>,
+    /// What customers are written to in when they did not say; None: the installation's.
+    #[n(21)]
+    pub language: Option<Language>,
+    /// A customer hears of a delay beyond this; None: a quarter of an hour.
+    #[n(22)]
+    pub delay_told_s: Option<u32>,
+}
+
+/// A customer hears of a delay beyond this, not of every minute.
+const DELAY_TOLD_S: u32 = 900;
+
+impl RegionSettings {
+    #[must_use]
+    pub fn delay_told_s(&self) -> i64 {
+        self.delay_told_s.unwrap_or(DELAY_TOLD_S).into()
+    }
 }
 
 /// Great circle x detour at one speed (a speed profile by hour comes with road networks).
@@ -133,6 +153,9 @@ impl Default for RegionSettings {
             ],
             calendar: None,
             delivery_ttl_s: D,
+            quiet_hours: Some(QuietHours::USUAL),
+            language: None,
+            delay_told_s: Some(DELAY_TOLD_S),
         }
     }
 }

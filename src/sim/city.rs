@@ -146,6 +146,7 @@ fn ticket(number: usize, at: Timestamp, place: Place, storm: bool, chance: &mut 
             name: Some(format!("Customer {customer}")),
             phone: Some(format!("+1555{:07}", 1_000_000 + customer)),
             email: Some(format!("customer{customer}@example.com")),
+            language: None,
         },
         product: Some(product.into()),
         skills: Vec::new(),

@@ -125,7 +125,7 @@ pub fn at(east_km: f64, north_km: f64) -> Place {
 pub fn tv(east_km: f64, north_km: f64) -> NewTicket {
     NewTicket {
         customer: None,
-        contact: Contact { name: Some("Customer".into()), phone: Some("+16175550100".into()), email: None },
+        contact: Contact { name: Some("Customer".into()), phone: Some("+16175550100".into()), ..Contact::default() },
         product: None,
         skills: vec![SkillLevel::parse("tv").unwrap()],
         title: "dark screen".into(),

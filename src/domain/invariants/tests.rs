@@ -44,7 +44,8 @@ fn offered() -> Ticket {
         flags: Flags::default(),
     };
     let settings = RegionSettings::default();
-    let events = ticket::open(open, &Ctx { now: NOW, who: &Who::system(), settings: &settings, calendar: None });
+    let events =
+        ticket::open(open, &Ctx { now: NOW, who: &Who::system(), settings: &settings, calendar: None, zone: "UTC" });
     let [TicketEvent::Opened(opened)] = events.as_slice() else { panic!("a ticket begins with Opened alone") };
     let mut ticket = Ticket::opened(opened);
     ticket.apply(&award(None));

@@ -1,6 +1,6 @@
 //! What people, timers and the dispatcher may ask of a ticket.
 
-use super::{Channel, Priority, Source, Waiting, Window};
+use super::{Channel, Delivery, DropReason, Failing, Priority, Source, Waiting, Window};
 use crate::domain::{
     calendar::Calendar,
     decision::{Decision, Escalation},
@@ -22,6 +22,8 @@ pub struct Ctx<'a> {
     pub settings: &'a RegionSettings,
     /// The SLA clocks' business hours; None: round the clock.
     pub calendar: Option<&'a Calendar>,
+    /// The region's time zone, an IANA name; an unknown one counts as UTC (checked when written).
+    pub zone: &'a str,
 }
 
 /// Who is behind a command; recorded with every event.
@@ -200,6 +202,8 @@ pub enum Command {
     DeliverySent {
         delivery: DeliveryNo,
         channel: Channel,
+        /// The gateway's own name for it.
+        reference: Option<String>,
     },
     DeliveryReceived {
         delivery: DeliveryNo,
@@ -208,6 +212,28 @@ pub enum Command {
         delivery: DeliveryNo,
         channel: Channel,
         error: String,
+        failing: Failing,
+    },
+    /// It is due in quiet hours.
+    DeliveryDeferred {
+        delivery: DeliveryNo,
+    },
+    /// It cannot be sent, and need not be.
+    DeliveryDropped {
+        delivery: DeliveryNo,
+        why: DropReason,
+    },
+    /// What counted as sent did not arrive. The delivery as it was when it was sent, since it may have
+    /// left the state. `elsewhere`: there is another way to reach them.
+    DeliveryBounced {
+        delivery: Box<Delivery>,
+        channel: Channel,
+        error: String,
+        elsewhere: bool,
+    },
+    /// A person wants it tried anew.
+    DeliveryResend {
+        delivery: DeliveryNo,
     },
 }
 
@@ -278,6 +304,10 @@ impl Command {
             Self::DeliverySent { .. } => "delivery_sent",
             Self::DeliveryReceived { .. } => "delivery_received",
             Self::DeliveryFailed { .. } => "delivery_failed",
+            Self::DeliveryDeferred { .. } => "delivery_deferred",
+            Self::DeliveryDropped { .. } => "delivery_dropped",
+            Self::DeliveryBounced { .. } => "delivery_bounced",
+            Self::DeliveryResend { .. } => "resend",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What can have happened to a ticket. Stored for ever: variants and fields are only ever added,
 //! with new numbers (P11).
 
-use super::{Channel, Flags, Offer, Priority, Sla, Source, VisitOutcome, Waiting, Window};
+use super::{Channel, Delivery, DropReason, Flags, Offer, Priority, Sla, Source, VisitOutcome, Waiting, Window};
 use crate::domain::{
     decision::{Decision, Escalation},
     ids::{CustomerId, DeliveryNo, ExpertId, OfferNo, RegionId, TicketNumber},
@@ -261,8 +261,15 @@ pub enum TicketEvent {
         delivery: DeliveryNo,
         #[n(1)]
         channel: Channel,
+        /// Pushed: when the receipt is missed.
         #[n(2)]
         next_at: Option<Timestamp>,
+        /// Sent by another way, and kept until the app has it too.
+        #[cbor(n(3), default)]
+        kept: bool,
+        /// The gateway's own name for it.
+        #[n(4)]
+        reference: Option<String>,
     },
     #[n(29)]
     DeliveryReceived {
@@ -280,6 +287,9 @@ pub enum TicketEvent {
         /// None: given up (a dead letter).
         #[n(3)]
         next_at: Option<Timestamp>,
+        /// It will never work on this channel.
+        #[cbor(n(4), default)]
+        permanent: bool,
     },
     /// A place was found for an unlocated ticket, or corrected.
     #[n(31)]
@@ -304,6 +314,44 @@ pub enum TicketEvent {
         given: Timestamp,
         #[n(1)]
         used: Timestamp,
+    },
+    /// It fell into quiet hours: it waits for their end.
+    #[n(40)]
+    DeliveryDeferred {
+        #[n(0)]
+        delivery: DeliveryNo,
+        #[n(1)]
+        until: Timestamp,
+    },
+    /// Ended without being sent.
+    #[n(41)]
+    DeliveryDropped {
+        #[n(0)]
+        delivery: DeliveryNo,
+        #[n(1)]
+        why: DropReason,
+    },
+    /// The provider says that what was sent did not arrive. Carries the delivery, which may have left
+    /// the state as done.
+    #[n(42)]
+    DeliveryBounced {
+        #[n(0)]
+        delivery: Box<Delivery>,
+        #[n(1)]
+        channel: Channel,
+        #[n(2)]
+        error: String,
+        /// None: no other way is left (a dead letter).
+        #[n(3)]
+        next_at: Option<Timestamp>,
+    },
+    /// A person wants it tried anew.
+    #[n(43)]
+    DeliveryResent {
+        #[n(0)]
+        delivery: DeliveryNo,
+        #[n(1)]
+        at: Timestamp,
     },
 }
 
@@ -402,6 +450,10 @@ impl TicketEvent {
             Self::Located { .. } => "ticket.located",
             Self::CommandSeen { .. } => "ticket.command_seen",
             Self::TimeClamped { .. } => "ticket.time_clamped",
+            Self::DeliveryDeferred { .. } => "delivery.deferred",
+            Self::DeliveryDropped { .. } => "delivery.dropped",
+            Self::DeliveryBounced { .. } => "delivery.bounced",
+            Self::DeliveryResent { .. } => "delivery.resent",
         }
     }
 }

@@ -20,7 +20,7 @@ pub use command::{Action, Command, Ctx, ExpertCommand, Open, Role, Who};
 pub use decide::{Decided, RouteEffect, decide, open};
 pub use event::{OfferEnd, Opened, TicketEvent};
 pub use flags::{Flag, Flags};
-pub use outbox::{Audience, Channel, Delivery, DeliveryKind, DeliveryStatus};
+pub use outbox::{Audience, Channel, Channels, Delivery, DeliveryKind, DeliveryStatus, DropReason, Failing};
 pub use refusal::Refusal;
 pub use sla::{Sla, SlaClock};
 pub use timers::{Timer, TimerKind};

@@ -29,6 +29,9 @@ pub struct Delivery {
     pub attempts: u8,
     #[n(8)]
     pub status: DeliveryStatus,
+    /// Ways on which it did not reach them and will not.
+    #[cbor(n(9), default)]
+    pub failed: Channels,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -99,6 +102,74 @@ pub enum DeliveryStatus {
     /// Given up; shown to a person, can be resent.
     #[n(2)]
     Dead,
+    /// Went out by SMS or e-mail; stays, without a deadline, until the app has it too or it is moot:
+    /// an app that connects later gets it under the same id.
+    #[n(3)]
+    Texted,
+}
+
+impl DeliveryStatus {
+    pub const ALL: [Self; 4] = [Self::Queued, Self::Pushed, Self::Texted, Self::Dead];
+
+    /// The contract's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Pushed => "pushed",
+            Self::Dead => "dead",
+            Self::Texted => "texted",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+
+    /// It is to be sent (again) at `next_at`.
+    #[must_use]
+    pub fn due(self) -> bool {
+        match self {
+            Self::Queued | Self::Pushed => true,
+            Self::Dead | Self::Texted => false,
+        }
+    }
+}
+
+/// Why a delivery ended without being sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum DropReason {
+    /// They asked for no more messages, and there is no other way to reach them.
+    #[n(0)]
+    OptedOut,
+    /// The person was erased.
+    #[n(1)]
+    Erased,
+    /// They left no phone and no e-mail address.
+    #[n(2)]
+    NoAddress,
+}
+
+impl DropReason {
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OptedOut => "opted_out",
+            Self::Erased => "erased",
+            Self::NoAddress => "no_address",
+        }
+    }
+}
+
+/// How an attempt failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failing {
+    /// It may work later; the gateway may have said how much later at least.
+    Passing { retry_after_s: Option<u32> },
+    /// It never will on this channel. `elsewhere`: another one is left.
+    Permanent { elsewhere: bool },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -112,7 +183,33 @@ pub enum Channel {
     Email,
 }
 
+/// A set of channels, a bit for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Channels(#[n(0)] pub u8);
+
+impl Channels {
+    #[must_use]
+    pub fn has(self, channel: Channel) -> bool {
+        self.0 & channel.bit() != 0
+    }
+
+    #[must_use]
+    pub fn with(self, channel: Channel) -> Self {
+        Self(self.0 | channel.bit())
+    }
+}
+
 impl Channel {
+    /// As stored; the bits never change.
+    fn bit(self) -> u8 {
+        match self {
+            Self::Push => 1,
+            Self::Sms => 2,
+            Self::Email => 4,
+        }
+    }
+
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -140,30 +237,69 @@ impl Ticket {
     fn queue(&mut self, to: Audience, kind: DeliveryKind, offer: OfferNo, at: Timestamp) {
         let (no, visit) = (self.next_delivery, self.visit.no);
         self.next_delivery = no.saturating_add(1);
-        let status = DeliveryStatus::Queued;
-        self.deliveries.push(Delivery { no, to, kind, visit, offer, queued_at: at, next_at: at, attempts: 0, status });
+        let (status, failed) = (DeliveryStatus::Queued, Channels::default());
+        let (queued_at, next_at) = (at, at);
+        self.deliveries.push(Delivery { no, to, kind, visit, offer, queued_at, next_at, attempts: 0, status, failed });
     }
 
-    pub(super) fn delivery_sent(&mut self, no: DeliveryNo, next_at: Option<Timestamp>) {
-        match next_at {
-            None => self.deliveries.retain(|delivery| delivery.no != no),
-            Some(next_at) => {
-                for delivery in self.deliveries.iter_mut().filter(|delivery| delivery.no == no) {
-                    delivery.status = DeliveryStatus::Pushed;
-                    delivery.next_at = next_at;
-                }
-            }
+    pub(super) fn delivery_sent(&mut self, no: DeliveryNo, next_at: Option<Timestamp>, kept: bool) {
+        match (next_at, kept) {
+            (None, false) => self.deliveries.retain(|delivery| delivery.no != no),
+            (None, true) => self.amend_delivery(no, |delivery| delivery.status = DeliveryStatus::Texted),
+            (Some(next_at), _) => self.amend_delivery(no, |delivery| {
+                delivery.status = DeliveryStatus::Pushed;
+                delivery.next_at = next_at;
+            }),
         }
     }
 
-    pub(super) fn delivery_failed(&mut self, no: DeliveryNo, next_at: Option<Timestamp>) {
-        for delivery in self.deliveries.iter_mut().filter(|delivery| delivery.no == no) {
+    pub(super) fn delivery_failed(
+        &mut self,
+        no: DeliveryNo,
+        channel: Channel,
+        permanent: bool,
+        next_at: Option<Timestamp>,
+    ) {
+        self.amend_delivery(no, |delivery| {
             delivery.attempts = delivery.attempts.saturating_add(1);
+            if permanent {
+                delivery.failed = delivery.failed.with(channel);
+            }
             match next_at {
                 Some(next_at) => delivery.next_at = next_at,
                 None => delivery.status = DeliveryStatus::Dead,
             }
-        }
+        });
+    }
+
+    pub(super) fn delivery_deferred(&mut self, no: DeliveryNo, until: Timestamp) {
+        self.amend_delivery(no, |delivery| delivery.next_at = until);
+    }
+
+    /// What counted as sent did not arrive: it is to be sent again, another way, or given up.
+    pub(super) fn delivery_bounced(&mut self, sent: &Delivery, channel: Channel, next_at: Option<Timestamp>) {
+        let mut delivery = sent.clone();
+        delivery.failed = delivery.failed.with(channel);
+        delivery.attempts = delivery.attempts.saturating_add(1);
+        (delivery.status, delivery.next_at) = match next_at {
+            Some(next_at) => (DeliveryStatus::Queued, next_at),
+            None => (DeliveryStatus::Dead, delivery.next_at),
+        };
+        self.deliveries.retain(|known| known.no != sent.no);
+        self.deliveries.push(delivery);
+    }
+
+    /// A person wants it tried anew, as if it had just been queued.
+    pub(super) fn delivery_resent(&mut self, no: DeliveryNo, at: Timestamp) {
+        self.amend_delivery(no, |delivery| {
+            (delivery.queued_at, delivery.next_at) = (at, at);
+            (delivery.attempts, delivery.failed) = (0, Channels::default());
+            delivery.status = DeliveryStatus::Queued;
+        });
+    }
+
+    fn amend_delivery(&mut self, no: DeliveryNo, change: impl Fn(&mut Delivery)) {
+        self.deliveries.iter_mut().filter(|delivery| delivery.no == no).for_each(change);
     }
 
     pub(super) fn drop_moot_deliveries(&mut self) {
@@ -173,7 +309,7 @@ impl Ticket {
     }
 
     /// What a delivery says is still so; what no longer is must not reach anybody.
-    fn still_true(&self, delivery: &Delivery) -> bool {
+    pub(super) fn still_true(&self, delivery: &Delivery) -> bool {
         let this_visit = delivery.visit == self.visit.no;
         let coming = this_visit && self.visit.assigned_at.is_some() && self.visit.arrived_at.is_none();
         match delivery.kind {

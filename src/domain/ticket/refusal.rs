@@ -38,8 +38,10 @@ pub enum Refusal {
     BadRating,
     #[error("there is no place to drive to yet: give the ticket a place first")]
     NoPlace,
-    #[error("delivery {0} is not known or done")]
+    #[error("there is no delivery {0}")]
     UnknownDelivery(u16),
+    #[error("delivery {0} is done or no longer needed; there is nothing to send again")]
+    DeliveryDone(u16),
     #[error("the time to wait for has passed")]
     BadTime,
     #[error("the ticket or the route changed while it was being awarded")]
@@ -68,6 +70,7 @@ impl Refusal {
             Self::BadRating => "bad_rating",
             Self::NoPlace => "no_place",
             Self::UnknownDelivery(_) => "unknown_delivery",
+            Self::DeliveryDone(_) => "delivery_done",
             Self::BadTime => "bad_time",
             Self::StaleAward => "stale_award",
         }

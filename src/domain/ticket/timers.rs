@@ -84,7 +84,7 @@ impl Ticket {
         if let (Phase::Completed, Some(at)) = (self.phase, self.closes_at) {
             add(at, TimerKind::AutoClose);
         }
-        for delivery in self.deliveries.iter().filter(|d| d.status != super::DeliveryStatus::Dead) {
+        for delivery in self.deliveries.iter().filter(|delivery| delivery.status.due()) {
             let kind = match delivery.to {
                 super::Audience::Expert(_) => TimerKind::Delivery(delivery.no),
                 super::Audience::Customer => TimerKind::Notice(delivery.no),

@@ -85,7 +85,7 @@ fn journal(events: Vec<TicketEvent>, due_s: i64) -> Vec<Recorded> {
         flags: Flags::default(),
     };
     let who = Who::system();
-    let opened = open(request, &Ctx { now: START, who: &who, settings: &settings, calendar: None });
+    let opened = open(request, &Ctx { now: START, who: &who, settings: &settings, calendar: None, zone: "UTC" });
     let facts = [
         (Thing::Region(region.clone()), Fact::Region(RegionEvent::Written(Box::new(district)))),
         (Thing::Expert(expert.id.clone()), Fact::Expert(ExpertEvent::Written(Box::new(expert)))),

@@ -20,7 +20,7 @@ pub(super) type Table = TableDefinition<'static, &'static [u8], &'static [u8]>;
 pub(super) type Rows<'txn> = redb::Table<'txn, &'static [u8], &'static [u8]>;
 
 /// Raised when tables or keys change; an older file is rebuilt, a newer one refused.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 const META: Table = TableDefinition::new("meta");
 
 /// Trouble inside a transaction.

@@ -235,7 +235,7 @@ impl Bed {
     fn deciding_at(&self, number: TicketNumber, command: Command, now: Timestamp) -> Change {
         let ticket = self.ticket(number);
         let settings = RegionSettings::default();
-        let ctx = Ctx { now, who: &Who::system(), settings: &settings, calendar: None };
+        let ctx = Ctx { now, who: &Who::system(), settings: &settings, calendar: None, zone: "UTC" };
         let decided = ticket::decide(&ticket, command, &ctx).unwrap();
         let events = decided.events.into_iter().map(Fact::Ticket).collect();
         Change::new(ticket.region.clone(), Thing::Ticket(number), Some(State::Ticket(ticket)), events).unwrap()
@@ -433,7 +433,7 @@ pub(super) fn a_request(number: TicketNumber, region_name: &str, minute: i64, pe
 pub(super) fn opening_change(open: Open) -> Change {
     let (number, region) = (open.number, open.region.clone());
     let settings = RegionSettings::default();
-    let ctx = Ctx { now: T0, who: &Who::system(), settings: &settings, calendar: None };
+    let ctx = Ctx { now: T0, who: &Who::system(), settings: &settings, calendar: None, zone: "UTC" };
     let events = ticket::open(open, &ctx).into_iter().map(Fact::Ticket).collect();
     Change::new(region, Thing::Ticket(number), None, events).unwrap()
 }

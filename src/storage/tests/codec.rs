@@ -26,7 +26,9 @@ static SEALER: LazyLock<Sealer> = LazyLock::new(|| {
 });
 
 const NUMBER: TicketNumber = TicketNumber { code: RegionCode(33), serial: 142 };
-const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/record_v1.hex");
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
+/// Kinds of events that there were when the first file was written.
+const FIRST_KINDS: usize = 43;
 
 fn change(region: RegionId, thing: Thing, base: u64, events: Vec<Fact>) -> Change {
     Change { region, thing, base, events, after: State::Catalogue(std::sync::Arc::default()) }
@@ -75,20 +77,27 @@ fn expected(batch: &Batch, first_seq: u64) -> Vec<Recorded> {
     events
 }
 
-/// Tickets, then the rest: what the golden file holds.
+/// Tickets, then the rest: what the first golden file holds.
 fn golden_batch() -> Batch {
-    let (tickets, others): (Vec<_>, Vec<_>) =
-        Values::fixed().facts().into_iter().partition(|fact| matches!(fact, Fact::Ticket(_)));
+    let first = Values::fixed().facts().into_iter().filter(|fact| kind(fact) < FIRST_KINDS);
+    let (tickets, others): (Vec<_>, Vec<_>) = first.partition(|fact| matches!(fact, Fact::Ticket(_)));
     batch_of(vec![
         change(region("north"), Thing::Ticket(NUMBER), 0, tickets),
         change(region("cell"), Thing::Route(expert("ann")), 41, others),
     ])
 }
 
+/// What came later in the same format, a file for each time.
+fn messages_batch() -> Batch {
+    let values = Values::fixed();
+    let events = values.message_events().into_iter().chain(values.wider_events()).map(Fact::Ticket);
+    batch_of(vec![change(region("north"), Thing::Ticket(NUMBER), 0, events.collect())])
+}
+
 #[test]
 fn the_samples_hold_every_kind_of_event_once() {
     let kinds: Vec<usize> = Values::fixed().facts().iter().map(kind).collect();
-    assert_eq!(kinds, (0..43).collect::<Vec<usize>>());
+    assert_eq!(kinds, (0..47).collect::<Vec<usize>>());
     let names: BTreeSet<&str> = Values::fixed().facts().iter().map(Fact::kind).collect();
     assert_eq!(names.len(), kinds.len(), "each has a feed kind of its own");
 }
@@ -97,20 +106,26 @@ fn the_samples_hold_every_kind_of_event_once() {
 /// An existing one is never written again.
 #[test]
 fn records_of_format_1_read_as_on_the_day_they_were_written() {
-    if std::env::var_os("CALLOUT_GOLDEN").is_some() && !std::path::Path::new(GOLDEN).exists() {
-        let hex = bytes_of(&golden_batch()).chunks(60).fold(String::new(), |mut text, line| {
+    for (name, batch) in [("record_v1", golden_batch()), ("record_v1_messages", messages_batch())] {
+        reads_as_written(&format!("{GOLDEN}/{name}.hex"), &batch);
+    }
+}
+
+fn reads_as_written(path: &str, batch: &Batch) {
+    if std::env::var_os("CALLOUT_GOLDEN").is_some() && !std::path::Path::new(path).exists() {
+        let hex = bytes_of(batch).chunks(60).fold(String::new(), |mut text, line| {
             for byte in line {
                 write!(text, "{byte:02x}").unwrap();
             }
             text + "\n"
         });
-        std::fs::write(GOLDEN, hex).unwrap();
+        std::fs::write(path, hex).unwrap();
     }
-    let hex: String = std::fs::read_to_string(GOLDEN).unwrap().split_whitespace().collect();
+    let hex: String = std::fs::read_to_string(path).unwrap().split_whitespace().collect();
     let golden: Vec<u8> =
         (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
     let (head, events) = read(&golden, 7).unwrap();
-    assert_eq!(events, expected(&golden_batch(), 7));
+    assert_eq!(events, expected(batch, 7), "{path}");
     assert_eq!((&*head.envelope, &*head.claims), (&envelope(), &[claim("k", NUMBER)][..]));
 }
 

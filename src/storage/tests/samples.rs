@@ -17,8 +17,8 @@ use crate::domain::{
     shift::Shift,
     skill::{Level, Skill, SkillLevel},
     ticket::{
-        Channel, Flags, Offer, OfferEnd, Opened, Priority, Sla, SlaClock, Source, TicketEvent, VisitOutcome,
-        WaitReason, Waiting, Window, WindowKind,
+        Audience, Channel, Channels, Delivery, DeliveryKind, DeliveryStatus, DropReason, Flags, Offer, OfferEnd,
+        Opened, Priority, Sla, SlaClock, Source, TicketEvent, VisitOutcome, WaitReason, Waiting, Window, WindowKind,
     },
     time::Timestamp,
 };
@@ -87,6 +87,7 @@ impl Values {
                 name: Some(self.text()),
                 phone: self.some("+16175550100".into()),
                 email: Some(self.text()),
+                language: None,
             },
             title: self.text(),
             description: self.some(self.text()),
@@ -261,9 +262,21 @@ impl Values {
             TicketEvent::HandedOver { from: region("north"), to: region("south"), why: self.text() },
             TicketEvent::SlaBreached { respond: self.flag },
             TicketEvent::Replanned { planned_start, planned_end, at_risk: self.flag, tell: self.flag, at },
-            TicketEvent::DeliverySent { delivery, channel: Channel::Sms, next_at: self.some(at) },
+            TicketEvent::DeliverySent {
+                delivery,
+                channel: Channel::Sms,
+                next_at: self.some(at),
+                kept: false,
+                reference: None,
+            },
             TicketEvent::DeliveryReceived { delivery },
-            TicketEvent::DeliveryFailed { delivery, channel: Channel::Email, error: self.text(), next_at: None },
+            TicketEvent::DeliveryFailed {
+                delivery,
+                channel: Channel::Email,
+                error: self.text(),
+                next_at: None,
+                permanent: false,
+            },
             TicketEvent::Located { personal: self.personal(), coarse: None, located: Located::Nearest },
             TicketEvent::CommandSeen { id: self.text() },
             TicketEvent::TimeClamped { given: at, used: at.plus_s(1) },
@@ -294,7 +307,45 @@ impl Values {
             Fact::Region(RegionEvent::Unparked),
             Fact::Catalogue(CatalogueEvent::Written(Box::new(self.catalogue()))),
         ];
-        self.ticket_events().into_iter().map(Fact::Ticket).chain(others).collect()
+        let later = self.message_events().into_iter().map(Fact::Ticket);
+        self.ticket_events().into_iter().map(Fact::Ticket).chain(others).chain(later).collect()
+    }
+
+    /// What came with the gateways for messages.
+    pub(super) fn message_events(&self) -> Vec<TicketEvent> {
+        let (delivery, until, text) = (self.small(), self.at(), self.text());
+        let sent = Delivery {
+            no: delivery,
+            to: Audience::Expert(expert("ann")),
+            kind: DeliveryKind::Assignment,
+            visit: 2,
+            offer: 3,
+            queued_at: self.at(),
+            next_at: self.at().plus_s(20),
+            attempts: 4,
+            status: DeliveryStatus::Texted,
+            failed: Channels::default().with(Channel::Push),
+        };
+        vec![
+            TicketEvent::DeliveryDeferred { delivery, until },
+            TicketEvent::DeliveryDropped { delivery, why: DropReason::OptedOut },
+            TicketEvent::DeliveryBounced {
+                delivery: Box::new(sent),
+                channel: Channel::Sms,
+                error: text,
+                next_at: self.some(until),
+            },
+            TicketEvent::DeliveryResent { delivery, at: until },
+        ]
+    }
+
+    /// Earlier events with the fields that came with the gateways.
+    pub(super) fn wider_events(&self) -> Vec<TicketEvent> {
+        let (delivery, channel, error) = (self.small(), Channel::Email, self.text());
+        vec![
+            TicketEvent::DeliverySent { delivery, channel, next_at: None, kept: true, reference: Some(self.text()) },
+            TicketEvent::DeliveryFailed { delivery, channel, error, next_at: None, permanent: true },
+        ]
     }
 }
 
@@ -326,6 +377,9 @@ fn settings() -> RegionSettings {
         sla: [SlaTarget { respond_s: 3_600, resolve_s: 28_800 }; 4],
         calendar: Some("office".into()),
         delivery_ttl_s: 86_400,
+        quiet_hours: None,
+        language: None,
+        delay_told_s: None,
     }
 }
 
@@ -378,5 +432,9 @@ pub(super) fn kind(fact: &Fact) -> usize {
         TicketEvent::Located { .. } => 31,
         TicketEvent::CommandSeen { .. } => 32,
         TicketEvent::TimeClamped { .. } => 33,
+        TicketEvent::DeliveryDeferred { .. } => 43,
+        TicketEvent::DeliveryDropped { .. } => 44,
+        TicketEvent::DeliveryBounced { .. } => 45,
+        TicketEvent::DeliveryResent { .. } => 46,
     }
 }

@@ -120,9 +120,17 @@ pub fn decide(ticket: &Ticket, command: Command, ctx: &Ctx<'_>) -> Result<Decide
         Command::HandOver { to, why } => case.hand_over(to, why),
         Command::Timer(kind) => Ok(case.timer(kind)),
         Command::Replan { expert, planned_start, planned_end } => Ok(case.replan(&expert, planned_start, planned_end)),
-        Command::DeliverySent { delivery, channel } => case.delivery_sent(delivery, channel),
+        Command::DeliverySent { delivery, channel, reference } => case.delivery_sent(delivery, channel, reference),
         Command::DeliveryReceived { delivery } => case.delivery_received(delivery),
-        Command::DeliveryFailed { delivery, channel, error } => case.delivery_failed(delivery, channel, error),
+        Command::DeliveryFailed { delivery, channel, error, failing } => {
+            case.delivery_failed(delivery, channel, error, failing)
+        }
+        Command::DeliveryDeferred { delivery } => case.delivery_deferred(delivery),
+        Command::DeliveryDropped { delivery, why } => case.delivery_dropped(delivery, why),
+        Command::DeliveryBounced { delivery, channel, error, elsewhere } => {
+            case.delivery_bounced(*delivery, channel, error, elsewhere)
+        }
+        Command::DeliveryResend { delivery } => case.delivery_resend(delivery),
     }
 }
 

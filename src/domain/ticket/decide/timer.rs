@@ -5,11 +5,8 @@ use super::{Case, Decided, OfferEnd, Phase, RouteEffect, TicketEvent, TimerKind}
 use crate::domain::{
     ids::ExpertId,
     ticket::{SlaClock, Step},
-    time::{MINUTE_S, Timestamp},
+    time::Timestamp,
 };
-
-/// A customer hears of a delay beyond this, not of every minute.
-const DELAY_TOLD_S: i64 = 15 * MINUTE_S;
 
 impl Case<'_> {
     pub(super) fn timer(&self, kind: TimerKind) -> Decided {
@@ -64,7 +61,8 @@ impl Case<'_> {
             return Decided::default();
         }
         let waited_for = self.ticket.phase != Phase::Assigning && self.ticket.step != Some(Step::OnSite);
-        let slipped = visit.told_start.is_some_and(|told| planned_start.since_s(told) > DELAY_TOLD_S);
+        let slipped =
+            visit.told_start.is_some_and(|told| planned_start.since_s(told) > self.ctx.settings.delay_told_s());
         TicketEvent::Replanned {
             planned_start,
             planned_end,

@@ -1,7 +1,7 @@
 //! The contract's table "which command is allowed when", cell by cell.
 
 use super::{
-    super::{Action, Channel, Command, Phase, Role, Ticket, TimerKind, WaitReason},
+    super::{Action, Channel, Command, DropReason, Phase, Role, Ticket, TimerKind, WaitReason},
     scene::{
         Assign, CHOICE, Scene, assign, at, by, cannot_fix, complete, decline, escalate, expert, no_access, offer,
         promise, region, unassign, wait,
@@ -123,7 +123,7 @@ fn every_command_is_allowed_exactly_where_the_contract_says() {
 
 #[test]
 fn what_never_changes_the_phase_is_never_refused() {
-    let commands: [Make; 11] = [
+    let commands: [Make; 13] = [
         |_| Command::Note { text: "called back".into() },
         |_| Command::Quarantine { cause: "panicked".into() },
         |_| Command::Timer(TimerKind::OfferExpiry),
@@ -134,7 +134,9 @@ fn what_never_changes_the_phase_is_never_refused() {
         |_| Command::Timer(TimerKind::AutoClose),
         |_| Command::Timer(TimerKind::Delivery(1)),
         |_| Command::Replan { expert: expert("ann"), planned_start: at(31), planned_end: at(61) },
-        |_| Command::DeliverySent { delivery: 1, channel: Channel::Sms },
+        |_| Command::DeliverySent { delivery: 1, channel: Channel::Sms, reference: None },
+        |_| Command::DeliveryDeferred { delivery: 1 },
+        |_| Command::DeliveryDropped { delivery: 1, why: DropReason::OptedOut },
     ];
     for phase in Phase::ALL {
         for make in commands {

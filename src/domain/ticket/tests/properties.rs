@@ -2,8 +2,8 @@
 
 use super::{
     super::{
-        Action, Channel, Command, Decided, ExpertCommand, Phase, Role, RouteEffect, Ticket, TicketEvent, TimerKind,
-        WaitReason, Who, Window, WindowKind,
+        Action, Channel, Command, Decided, ExpertCommand, Failing, Phase, Role, RouteEffect, Ticket, TicketEvent,
+        TimerKind, WaitReason, Who, Window, WindowKind,
     },
     scene::{
         Assign, Scene, T0, assign, cannot_fix, command, complete, decline, escalate, expert, no_access, offer_at,
@@ -106,8 +106,24 @@ impl Try {
                 let planned_end = moment.plus_s(1_800);
                 Command::Replan { expert: expert(name), planned_start: moment, planned_end }
             }
-            32 => Command::DeliverySent { delivery: self.n, channel: if a { Channel::Push } else { Channel::Sms } },
-            33 => Command::DeliveryFailed { delivery: self.n, channel: Channel::Sms, error: reason() },
+            32 => {
+                let channel = if a { Channel::Push } else { Channel::Sms };
+                Command::DeliverySent { delivery: self.n, channel, reference: None }
+            }
+            33 if a => Command::DeliveryResend { delivery: self.n },
+            33 => {
+                let failing = match self.n % 3 {
+                    0 => Failing::Passing { retry_after_s: None },
+                    n => Failing::Permanent { elsewhere: n == 1 },
+                };
+                match (b, ticket.deliveries.first()) {
+                    (true, Some(first)) => {
+                        let delivery = Box::new(first.clone());
+                        Command::DeliveryBounced { delivery, channel: Channel::Sms, error: reason(), elsewhere: true }
+                    }
+                    _ => Command::DeliveryFailed { delivery: self.n, channel: Channel::Sms, error: reason(), failing },
+                }
+            }
             34..=40 => match scene.ticket.timers().get(usize::from(self.n)) {
                 Some(timer) => Command::Timer(timer.kind),
                 None => Command::Timer(TimerKind::OfferExpiry),

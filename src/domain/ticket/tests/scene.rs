@@ -86,7 +86,7 @@ impl Scene {
 
     pub(super) fn of(request: Open) -> Self {
         let (settings, who) = (RegionSettings::default(), Who::system());
-        let past = open(request, &Ctx { now: T0, who: &who, settings: &settings, calendar: None });
+        let past = open(request, &Ctx { now: T0, who: &who, settings: &settings, calendar: None, zone: "UTC" });
         let TicketEvent::Opened(opened) = &past[0] else { panic!("a ticket begins with Opened") };
         Self { ticket: Ticket::opened(opened), past, now: T0, who, settings }
     }
@@ -140,7 +140,7 @@ impl Scene {
     }
 
     pub(super) fn decide(&self, command: Command) -> Result<Decided, Refusal> {
-        let ctx = Ctx { now: self.now, who: &self.who, settings: &self.settings, calendar: None };
+        let ctx = Ctx { now: self.now, who: &self.who, settings: &self.settings, calendar: None, zone: "UTC" };
         decide(&self.ticket, command, &ctx)
     }
 
