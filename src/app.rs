@@ -36,7 +36,10 @@ impl App {
         // Bound first: a taken port is found out before the data are touched.
         let door = edge.block_on(Door::bind(settings.server.listen))?;
         let address = door.address()?;
-        let core = Core::start(settings, clock)?;
+        let mut settings = settings.clone();
+        // The port that was picked, for links when nobody says how the world reaches us.
+        settings.server.listen = address;
+        let core = Core::start(&settings, clock)?;
         let options = DoorOptions {
             service: core.service.clone(),
             tokens: core.tokens.clone(),

@@ -10,6 +10,7 @@ pub mod domain;
 pub mod http;
 pub mod import;
 pub mod load;
+pub mod notify;
 pub mod routing;
 pub mod settings;
 pub mod sim;

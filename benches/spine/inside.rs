@@ -41,7 +41,7 @@ pub(crate) async fn start_over(store: Store) -> Service {
         seed: 1,
         policy: Policy::Insertion,
         zip: Arc::new(|_| None),
-        mailbox: None,
+        desk: Arc::new(callout::notify::Desk::silent()),
     };
     Service::start(store, options).await.unwrap()
 }

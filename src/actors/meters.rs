@@ -32,6 +32,7 @@ pub(super) struct Meters {
     pub(super) escalations: Counter,
     pub(super) timers_fired: Counter,
     pub(super) deliveries_sent: Counter,
+    pub(super) deliveries_failed: Counter,
     pub(super) crashes: Counter,
     pub(super) restarts: Counter,
     pub(super) quarantined: Counter,
@@ -53,7 +54,7 @@ impl Meters {
 
     /// Prometheus text exposition format 0.0.4.
     pub(super) fn text(&self, gauges: &[(&str, &str, u64)]) -> String {
-        let counters: [(&str, &str, &Counter); 17] = [
+        let counters: [(&str, &str, &Counter); 18] = [
             ("callout_tickets_opened_total", "Tickets accepted and stored.", &self.opened),
             ("callout_tickets_replayed_total", "Repeats answered with an earlier ticket.", &self.replayed),
             ("callout_requests_shed_total", "Calls refused because all permits were taken.", &self.shed),
@@ -65,6 +66,7 @@ impl Meters {
             ("callout_escalations_total", "Tickets handed to a dispatcher.", &self.escalations),
             ("callout_timers_fired_total", "Deadlines that came.", &self.timers_fired),
             ("callout_deliveries_sent_total", "Messages handed to a channel.", &self.deliveries_sent),
+            ("callout_deliveries_failed_total", "Attempts at messages that failed.", &self.deliveries_failed),
             ("callout_actor_crashes_total", "Actors that crashed.", &self.crashes),
             ("callout_actor_restarts_total", "Actors restarted by a supervisor.", &self.restarts),
             ("callout_tickets_quarantined_total", "Tickets put into quarantine.", &self.quarantined),

@@ -1,9 +1,15 @@
-//! Deliveries: to an expert's device first, by SMS when no receipt came or no device is connected; to
-//! customers by SMS or e-mail. What is to be delivered stands in the ticket's state, so nothing is
-//! lost with this actor; a delivery may be sent twice, under the same id, and the app drops the second.
+//! Deliveries: to an expert's device first, by SMS or e-mail when no receipt came or no device is
+//! connected; to customers by SMS or e-mail. What is to be delivered stands in the ticket's state, so
+//! nothing is lost with this actor; a delivery may be sent twice, under the same id, and the app drops the
+//! second.
+//!
+//! Must hold: no call to a gateway is awaited here. Each goes on a task of its own, so many at once per
+//! gateway; what waits for its turn is bounded, and whatever finds no room, or a gateway that is left
+//! alone, is simply let go: its deadline stands and is fired again. Never: the same delivery twice at once.
 
 use super::{
     device::Push,
+    post::{self, Job, Verdict},
     pulse::Role,
     region,
     reply::Reply,
@@ -11,26 +17,75 @@ use super::{
     supervise::{End, supervisor},
     tree::Tree,
 };
-use crate::domain::{
-    ids::{DeliveryNo, TicketNumber},
-    ticket::{Audience, Channel, Command, Delivery, DeliveryStatus, Ticket},
+use crate::{
+    domain::{
+        expert::Expert,
+        ids::{DeliveryNo, TicketNumber},
+        ticket::{Audience, Channel, Command, Delivery, DeliveryStatus, Failing, Ticket},
+    },
+    notify::{Breaker, Way},
 };
 use ractor::ActorCell;
-use std::{io::Write as _, sync::Arc};
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
 
 pub(super) enum Msg {
-    Due { number: TicketNumber, delivery: DeliveryNo },
+    Due {
+        number: TicketNumber,
+        delivery: DeliveryNo,
+    },
+    /// A gateway has answered, or not in time.
+    Answered {
+        channel: Channel,
+        verdict: Verdict,
+    },
+    /// What became of it stands in the ticket.
+    Settled {
+        number: TicketNumber,
+        delivery: DeliveryNo,
+    },
 }
+
+/// Messages that wait for their turn at one gateway.
+const WAITING: usize = 1_024;
+/// An expert whom only the app can tell is tried again after this.
+const NOWHERE_S: u32 = 60;
 
 pub(super) struct Outbox {
     tree: Arc<Tree>,
-    mailbox: Option<Mailbox>,
+    sms: Lane,
+    email: Lane,
+    /// Waiting, on their way, or being recorded.
+    under_way: HashSet<(TicketNumber, DeliveryNo)>,
 }
 
-/// The embedded gateway: a folder with a file of JSON lines a day. Real gateways come beside it.
-struct Mailbox {
-    folder: std::path::PathBuf,
-    file: Option<(String, std::fs::File)>,
+/// The way to one gateway.
+#[derive(Default)]
+struct Lane {
+    in_flight: usize,
+    /// Experts' messages go before customers'.
+    experts: VecDeque<Job>,
+    customers: VecDeque<Job>,
+    breaker: Breaker,
+}
+
+impl Lane {
+    fn next(&mut self) -> Option<Job> {
+        self.experts.pop_front().or_else(|| self.customers.pop_front())
+    }
+
+    /// False: there is no room.
+    fn queue(&mut self, job: Job) -> bool {
+        let to_expert = matches!(job.delivery.to, Audience::Expert(_));
+        let queue = if to_expert { &mut self.experts } else { &mut self.customers };
+        let room = queue.len() < WAITING;
+        if room {
+            queue.push_back(job);
+        }
+        room
+    }
 }
 
 /// Starts the outbox under a supervisor that starts it again when it crashes: what was due stands in
@@ -68,89 +123,170 @@ impl Handler for Outbox {
     type Msg = Msg;
 
     async fn handle(&mut self, _: &Address<Msg>, msg: Msg) -> Result<(), Crash> {
-        let Msg::Due { number, delivery } = msg;
-        let Ok(Some(ticket)) = self.tree.store.ticket(number) else { return Ok(()) };
-        let Some(delivery) = ticket.deliveries.iter().find(|d| d.no == delivery).cloned() else { return Ok(()) };
-        if delivery.next_at > self.tree.clock.now() || delivery.status == DeliveryStatus::Dead {
-            return Ok(());
+        match msg {
+            Msg::Due { number, delivery } => self.due(number, delivery),
+            Msg::Answered { channel, verdict } => {
+                self.answered(channel, verdict);
+                self.pump(channel);
+            }
+            Msg::Settled { number, delivery } => drop(self.under_way.remove(&(number, delivery))),
         }
-        let command = self.deliver(&ticket, &delivery);
-        self.tree.meters.deliveries_sent.add(1);
-        region::send(&self.tree, number, command, Reply::nobody());
         Ok(())
     }
 }
 
 impl Outbox {
     fn new(tree: Arc<Tree>) -> Self {
-        let mailbox = tree.options.mailbox.clone().map(|folder| Mailbox { folder, file: None });
-        Self { tree, mailbox }
+        Self { tree, sms: Lane::default(), email: Lane::default(), under_way: HashSet::new() }
     }
 
-    fn deliver(&mut self, ticket: &Ticket, delivery: &Delivery) -> Command {
-        if let (Audience::Expert(expert), DeliveryStatus::Queued) = (&delivery.to, delivery.status) {
-            let push = Push {
-                ticket: ticket.number,
-                delivery: delivery.no,
-                kind: delivery.kind,
-                visit: delivery.visit,
-                offer: delivery.offer,
-                expires_at: ticket.visit.offer.as_ref().map(|offer| offer.expires_at),
-            };
-            if self.tree.devices.push(expert, push) {
-                return Command::DeliverySent { delivery: delivery.no, channel: Channel::Push, reference: None };
-            }
+    fn due(&mut self, number: TicketNumber, no: DeliveryNo) {
+        let tree = &self.tree;
+        if tree.options.desk.paused() || tree.is_stopping() || self.under_way.contains(&(number, no)) {
+            return;
         }
-        let (channel, to) = self.address(ticket, delivery);
-        match self.post(ticket, delivery, channel, &to) {
-            Ok(()) => Command::DeliverySent { delivery: delivery.no, channel, reference: None },
-            Err(error) => {
-                let failing = crate::domain::ticket::Failing::Passing { retry_after_s: None };
-                Command::DeliveryFailed { delivery: delivery.no, channel, error: error.to_string(), failing }
-            }
+        let Ok(Some(ticket)) = tree.store.ticket(number) else { return };
+        let Some(delivery) = ticket.deliveries.iter().find(|delivery| delivery.no == no).cloned() else { return };
+        if delivery.next_at > tree.clock.now() || !delivery.status.due() {
+            return;
+        }
+        if let Some(command) = self.deliver(&ticket, delivery) {
+            region::send(&self.tree, number, command, Reply::nobody());
         }
     }
 
-    fn address(&self, ticket: &Ticket, delivery: &Delivery) -> (Channel, String) {
-        let (phone, email) = match &delivery.to {
-            Audience::Expert(expert) => {
-                let expert = self.tree.store.expert(expert);
-                let personal = expert.as_ref().and_then(|expert| expert.personal.known());
-                personal.map_or((None, None), |p| (p.phone.clone(), p.email.clone()))
+    /// Sends it on its way. A command: what became of it at once.
+    fn deliver(&mut self, ticket: &Arc<Ticket>, delivery: Delivery) -> Option<Command> {
+        let (no, tree) = (delivery.no, self.tree.clone());
+        if self.held(ticket, &delivery) {
+            return Some(Command::DeliveryDeferred { delivery: no });
+        }
+        if self.push(ticket, &delivery) {
+            tree.meters.deliveries_sent.add(1);
+            return Some(Command::DeliverySent { delivery: no, channel: Channel::Push, reference: None });
+        }
+        let expert = addressee(&tree, &delivery);
+        let now = tree.clock.now();
+        let shut = |channel| self.lane(channel).is_some_and(|lane| lane.breaker.shut(now));
+        match tree.options.desk.way(ticket, &delivery, expert.as_deref(), &shut) {
+            Way::Drop(why) => Some(Command::DeliveryDropped { delivery: no, why }),
+            Way::Nowhere => {
+                let failing = Failing::Passing { retry_after_s: Some(NOWHERE_S) };
+                let error = "no_device_no_address".to_owned();
+                Some(Command::DeliveryFailed { delivery: no, channel: Channel::Push, error, failing })
             }
-            Audience::Customer => {
-                let personal = ticket.personal.known();
-                personal.map_or((None, None), |p| (p.contact.phone.clone(), p.contact.email.clone()))
-            }
+            Way::Shut => self.given_up(ticket, &delivery),
+            Way::To { channel, to } => match tree.options.desk.gateway(channel) {
+                // Nobody takes it: it is counted, and that is all.
+                None => {
+                    tree.meters.deliveries_sent.add(1);
+                    Some(Command::DeliverySent { delivery: no, channel, reference: None })
+                }
+                Some(_) => {
+                    self.queue(Job { ticket: ticket.clone(), delivery, expert, channel, to });
+                    None
+                }
+            },
+        }
+    }
+
+    /// It falls into the quiet hours of its region.
+    fn held(&self, ticket: &Ticket, delivery: &Delivery) -> bool {
+        let region = self.tree.store.region(&ticket.region);
+        region.is_some_and(|region| {
+            ticket.held_until(delivery, self.tree.clock.now(), &region.settings, &region.time_zone).is_some()
+        })
+    }
+
+    fn push(&self, ticket: &Ticket, delivery: &Delivery) -> bool {
+        let (Audience::Expert(expert), DeliveryStatus::Queued) = (&delivery.to, delivery.status) else { return false };
+        let push = Push {
+            ticket: ticket.number,
+            delivery: delivery.no,
+            kind: delivery.kind,
+            visit: delivery.visit,
+            offer: delivery.offer,
+            expires_at: ticket.visit.offer.as_ref().map(|offer| offer.expires_at),
         };
-        match (phone, email) {
-            (Some(phone), _) => (Channel::Sms, phone),
-            (None, Some(email)) => (Channel::Email, email),
-            (None, None) => (Channel::Sms, String::new()),
+        self.tree.devices.push(expert, push)
+    }
+
+    /// A gateway that is left alone costs no call; a delivery that has waited too long for it is given up.
+    fn given_up(&self, ticket: &Ticket, delivery: &Delivery) -> Option<Command> {
+        let region = self.tree.store.region(&ticket.region)?;
+        (self.tree.clock.now() >= delivery.given_up_at(&region.settings)).then(|| Command::DeliveryFailed {
+            delivery: delivery.no,
+            channel: Channel::Sms,
+            error: "gateway_down".to_owned(),
+            failing: Failing::Passing { retry_after_s: None },
+        })
+    }
+
+    fn lane(&self, channel: Channel) -> Option<&Lane> {
+        match channel {
+            Channel::Sms => Some(&self.sms),
+            Channel::Email => Some(&self.email),
+            Channel::Push => None,
         }
     }
 
-    fn post(&mut self, ticket: &Ticket, delivery: &Delivery, channel: Channel, to: &str) -> std::io::Result<()> {
-        let Some(mailbox) = &mut self.mailbox else { return Ok(()) };
+    fn lane_mut(&mut self, channel: Channel) -> Option<&mut Lane> {
+        match channel {
+            Channel::Sms => Some(&mut self.sms),
+            Channel::Email => Some(&mut self.email),
+            Channel::Push => None,
+        }
+    }
+
+    fn queue(&mut self, job: Job) {
+        let (name, channel) = ((job.ticket.number, job.delivery.no), job.channel);
+        if self.lane_mut(channel).is_some_and(|lane| lane.queue(job)) {
+            self.under_way.insert(name);
+            self.pump(channel);
+        }
+    }
+
+    /// Starts as many as the gateway takes at once.
+    fn pump(&mut self, channel: Channel) {
+        let (tree, most) = (self.tree.clone(), self.tree.options.desk.concurrency());
+        let now = tree.clock.now();
+        let mut let_go = Vec::new();
+        let Some(lane) = self.lane_mut(channel) else { return };
+        while lane.in_flight < most
+            && let Some(job) = lane.next()
+        {
+            let name = (job.ticket.number, job.delivery.no);
+            if !lane.breaker.admits(now) {
+                let_go.push(name);
+            } else if post::start(&tree, job) {
+                lane.in_flight += 1;
+            } else {
+                let_go.push(name);
+            }
+        }
+        let_go.iter().for_each(|name| drop(self.under_way.remove(name)));
+    }
+
+    fn answered(&mut self, channel: Channel, verdict: Verdict) {
         let now = self.tree.clock.now();
-        let line = serde_json::json!({
-            "id": format!("{}.{}", ticket.number, delivery.no), "at": now.to_string(),
-            "channel": channel.name(), "to": to, "kind": delivery.kind.name(), "ticket": ticket.number.to_string(),
-        });
-        mailbox.append(&now.to_string()[..10], &line.to_string())
+        let Some(lane) = self.lane_mut(channel) else { return };
+        lane.in_flight = lane.in_flight.saturating_sub(1);
+        match verdict {
+            Verdict::Works => lane.breaker.works(),
+            Verdict::Fails { retry_after_s } => {
+                if lane.breaker.failed(now, retry_after_s) {
+                    tracing::warn!(channel = channel.name(), "a gateway keeps failing: it is left alone for a while");
+                }
+            }
+            Verdict::Unasked => {}
+        }
     }
 }
 
-impl Mailbox {
-    fn append(&mut self, day: &str, line: &str) -> std::io::Result<()> {
-        if self.file.as_ref().is_none_or(|(open, _)| open != day) {
-            std::fs::create_dir_all(&self.folder)?;
-            let path = self.folder.join(format!("{day}.jsonl"));
-            self.file = Some((day.to_owned(), std::fs::File::options().create(true).append(true).open(path)?));
-        }
-        match &mut self.file {
-            Some((_, file)) => writeln!(file, "{line}"),
-            None => Ok(()),
-        }
+/// The expert it is for.
+fn addressee(tree: &Tree, delivery: &Delivery) -> Option<Arc<Expert>> {
+    match &delivery.to {
+        Audience::Expert(expert) => tree.store.expert(expert),
+        Audience::Customer => None,
     }
 }

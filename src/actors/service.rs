@@ -19,7 +19,7 @@ use super::{
     shell::Crash,
     supervise::supervisor,
     ticket, tickets,
-    tree::{FRUITLESS, Group, NOTICES, Slot, Tree},
+    tree::{FRUITLESS, Group, NOTICES, POSTING, Slot, Tree},
     {Clock, Device, device::Devices},
 };
 use crate::{
@@ -37,6 +37,7 @@ use crate::{
         ticket::{Command, Ticket},
         time::Timestamp,
     },
+    notify::Desk,
     storage::Store,
 };
 use std::{
@@ -61,9 +62,8 @@ pub struct ServiceOptions {
     pub policy: crate::domain::decision::Policy,
     /// Where a ZIP code lies.
     pub zip: ZipLookup,
-    /// Where messages to customers and SMS to experts are put (the embedded gateway's folder);
-    /// None: they are only counted.
-    pub mailbox: Option<std::path::PathBuf>,
+    /// Sends messages to customers and experts.
+    pub desk: Arc<Desk>,
 }
 
 /// A ticket as it stands after the call, and whether this was a repeat.
@@ -119,6 +119,7 @@ impl Service {
             notices: Mutex::new(Pace::new(NOTICES.0, NOTICES.1)),
             outbox_supervisor: OnceLock::new(),
             stopping: AtomicBool::new(false),
+            posting: Arc::new(Semaphore::new(POSTING)),
             faults: Faults::default(),
             store,
         });
@@ -371,6 +372,9 @@ impl Service {
         let all = u32::try_from(PERMITS).unwrap_or(u32::MAX);
         let _ = tokio::time::timeout(patience, self.tree.permits.acquire_many(all)).await;
         self.tree.permits.close();
+        // What a gateway has taken must be written down, or it goes again after the start.
+        let posting = u32::try_from(POSTING).unwrap_or(u32::MAX);
+        let _ = tokio::time::timeout(patience, self.tree.posting.acquire_many(posting)).await;
         positions::write(&self.tree);
         let store = self.tree.store.clone();
         let closed = tokio::task::spawn_blocking(move || store.close()).await;

@@ -28,7 +28,7 @@ use std::{
     hash::Hash,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicUsize},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 use tokio::{runtime::Handle, sync::Semaphore};
@@ -62,6 +62,8 @@ pub(super) struct Tree {
     pub(super) notices: Mutex<Pace>,
     pub(super) outbox_supervisor: OnceLock<ActorCell>,
     pub(super) stopping: AtomicBool,
+    /// Messages on their way to gateways; a stop waits for them.
+    pub(super) posting: Arc<Semaphore>,
     pub(super) faults: Faults,
 }
 
@@ -70,7 +72,14 @@ pub(super) const FRUITLESS: (i64, i64) = (100, 40);
 /// Messages to customers: at once, and a second.
 pub(super) const NOTICES: (i64, i64) = (1_000, 500);
 
+/// Messages on their way at once, all gateways together: more than any two of them are allowed.
+pub(super) const POSTING: usize = 512;
+
 impl Tree {
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
     pub(super) fn fruitless<T>(&self, turn: impl FnOnce(&mut Pace) -> T) -> T {
         turn(&mut self.fruitless.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -23,6 +23,8 @@ impl TargetArgs {
     /// The settings with this command's data directory.
     pub(super) fn settings(&self, settings: &Settings) -> Settings {
         let mut settings = settings.clone();
+        // Whoever only looks at data, or edits them, writes to nobody.
+        settings.notify.paused = true;
         if let Some(data) = &self.data {
             settings.storage.data.clone_from(data);
         }

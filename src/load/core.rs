@@ -6,6 +6,7 @@ use crate::{
     actors::{Clock, Failure, Service, ServiceOptions},
     domain::{decision::Policy, time::Timestamp},
     import::ImportError,
+    notify::{Desk, DeskError},
     settings::{PolicyName, Settings},
     storage::{Durability, Fault, Store, StoreOptions},
     tokens::{TokenFileError, Tokens},
@@ -32,6 +33,8 @@ pub enum StartError {
     #[error("{0}")]
     Tokens(#[from] TokenFileError),
     #[error("{0}")]
+    Desk(#[from] DeskError),
+    #[error("{0}")]
     System(#[from] std::io::Error),
 }
 
@@ -52,12 +55,13 @@ impl Core {
         let tokens = Arc::new(Tokens::open(&data)?);
         let zips = Zips::open(&data)?;
         let find = zips.clone();
+        let desk = Desk::open(settings, tokens.clone(), store.contact_hasher())?;
         let options = ServiceOptions {
             clock: clock(last_event(&store)?),
             seed: random_seed(),
             policy: policy(settings.dispatch.policy),
             zip: Arc::new(move |zip| find.find(zip)),
-            mailbox: settings.dispatch.mailbox.clone(),
+            desk: Arc::new(desk),
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(settings.server.core_threads)

@@ -3,6 +3,11 @@
 //! anything starts.
 
 pub mod limits;
+mod notify;
+mod secret;
+
+pub use notify::{EmailSettings, MailTls, NotifySettings, SmsSettings};
+pub use secret::Secret;
 
 use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf};
@@ -16,6 +21,7 @@ pub struct Settings {
     pub server: ServerSettings,
     pub storage: StorageSettings,
     pub dispatch: DispatchSettings,
+    pub notify: NotifySettings,
     pub log: LogSettings,
 }
 
@@ -28,6 +34,8 @@ pub struct ServerSettings {
     pub edge_threads: usize,
     /// Threads that run the actors.
     pub core_threads: usize,
+    /// How the world reaches this server, for links in messages; absent: the address it listens on.
+    pub public_url: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -46,8 +54,6 @@ pub struct StorageSettings {
 #[serde(deny_unknown_fields)]
 pub struct DispatchSettings {
     pub policy: PolicyName,
-    /// Where messages to customers and experts are put; absent: they are only counted.
-    pub mailbox: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -82,7 +88,7 @@ pub struct SettingsError {
 }
 
 /// (environment variable, table, key). Values are read as TOML, else as text.
-const ENVIRONMENT: [(&str, &str, &str); 10] = [
+const ENVIRONMENT: [(&str, &str, &str); 18] = [
     ("CALLOUT_LISTEN", "server", "listen"),
     ("CALLOUT_EDGE_THREADS", "server", "edge_threads"),
     ("CALLOUT_CORE_THREADS", "server", "core_threads"),
@@ -91,6 +97,14 @@ const ENVIRONMENT: [(&str, &str, &str); 10] = [
     ("CALLOUT_CACHE_MB", "storage", "cache_mb"),
     ("CALLOUT_SEGMENT_MB", "storage", "segment_mb"),
     ("CALLOUT_POLICY", "dispatch", "policy"),
+    ("CALLOUT_PUBLIC_URL", "server", "public_url"),
+    ("CALLOUT_SMS_BASE_URL", "notify.sms", "base_url"),
+    ("CALLOUT_SMS_ACCOUNT_SID", "notify.sms", "account_sid"),
+    ("CALLOUT_SMS_AUTH_TOKEN", "notify.sms", "auth_token"),
+    ("CALLOUT_SMS_FROM", "notify.sms", "from"),
+    ("CALLOUT_SMTP_HOST", "notify.email", "host"),
+    ("CALLOUT_SMTP_USERNAME", "notify.email", "username"),
+    ("CALLOUT_SMTP_PASSWORD", "notify.email", "password"),
     ("CALLOUT_LOG_FORMAT", "log", "format"),
     ("CALLOUT_LOG", "log", "level"),
 ];
@@ -143,7 +157,11 @@ fn merge(into: &mut toml::Table, from: toml::Table) {
 }
 
 fn set(table: &mut toml::Table, section: &str, key: &str, value: toml::Value) {
-    if let Some(toml::Value::Table(section)) = table.get_mut(section) {
+    let mut at = Some(table);
+    for name in section.split('.') {
+        at = at.and_then(|table| table.get_mut(name)).and_then(toml::Value::as_table_mut);
+    }
+    if let Some(section) = at {
         section.insert(key.into(), value);
     }
 }
@@ -171,7 +189,13 @@ fn check(table: toml::Table, name: &str) -> Result<Settings, SettingsError> {
     if cell.is_empty() || cell.len() > 64 || !cell.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
         return Err(wrong(name, "storage.cell must be 1 to 64 letters, digits or '-'"));
     }
-    Ok(settings)
+    if settings.server.public_url.as_ref().is_some_and(|url| !notify::is_url(url)) {
+        return Err(wrong(name, "server.public_url must begin with https:// or http://"));
+    }
+    match settings.notify.problems() {
+        problems if problems.is_empty() => Ok(settings),
+        problems => Err(wrong(name, &problems.join("; "))),
+    }
 }
 
 #[cfg(test)]
@@ -194,6 +218,20 @@ mod tests {
         let error = Settings::load(Some(("my.toml", "[server]\nlisten_on = \"x\"")), &none).unwrap_err();
         assert_eq!(error.source_name, "my.toml");
         assert!(error.problem.contains("listen_on"), "{}", error.problem);
+    }
+
+    #[test]
+    fn gateways_that_do_not_hold_together_are_told_all_at_once_and_no_secret_is_shown() {
+        let file =
+            Some(("my.toml", "[notify.sms]\nbase_url = \"sms.example\"\n[notify.email]\nhost = \"mx\"\ntimeout_s = 0"));
+        let set = |name: &str| (name == "CALLOUT_SMTP_PASSWORD").then(|| "hunter2".to_owned());
+        let told = Settings::load(file, &set).unwrap_err().problem;
+        for part in ["base_url", "account_sid", "auth_token", "from or messaging", "email.from", "email.timeout_s"] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+        let settings = Settings::load(None, &set).unwrap();
+        assert_eq!(settings.notify.email.password.as_ref().map(Secret::reveal), Some("hunter2"));
+        assert!(!format!("{settings:?}").contains("hunter2"));
     }
 
     #[test]

@@ -59,9 +59,13 @@ impl Sealer {
     /// caller brings the text into one form first (digits, lower case).
     #[must_use]
     pub fn lookup_hash(&self, text: &str) -> [u8; 16] {
-        let mut short = [0; 16];
-        short.copy_from_slice(&blake3::keyed_hash(&self.lookup, text.as_bytes()).as_bytes()[..16]);
-        short
+        short_hash(&self.lookup, text)
+    }
+
+    /// The same hash, for those who outlive the store.
+    pub(in crate::storage) fn hasher(&self) -> impl Fn(&str) -> [u8; 16] + Send + Sync + 'static {
+        let lookup = self.lookup;
+        move |text| short_hash(&lookup, text)
     }
 
     /// One allocation; about 2 µs for 300 bytes.
@@ -136,6 +140,12 @@ impl Sealing for SealCtx<'_> {
     fn open(&mut self, person: PersonId, sealed: &[u8]) -> Result<Option<Vec<u8>>, SealError> {
         self.0.open(person, sealed)
     }
+}
+
+fn short_hash(key: &[u8; 32], text: &str) -> [u8; 16] {
+    let mut short = [0; 16];
+    short.copy_from_slice(&blake3::keyed_hash(key, text.as_bytes()).as_bytes()[..16]);
+    short
 }
 
 #[cfg(test)]

@@ -326,6 +326,13 @@ impl Store {
         })
     }
 
+    /// A keyed hash of a phone number or the like, by the look-up key: the same text gives the same hash on
+    /// these data, and nobody without the keys can tell whose it is.
+    #[must_use]
+    pub fn contact_hasher(&self) -> Arc<dyn Fn(&str) -> [u8; 16] + Send + Sync> {
+        Arc::new(self.core().sealer.hasher())
+    }
+
     /// Forgets a person's key for good: overwritten and fsynced.
     pub fn erase(&self, person: PersonId) -> Result<(), Fault> {
         self.core().sealer.keys().erase(person)?;

@@ -13,7 +13,7 @@ mod verified;
 pub use files::{Issued, TokenFileError};
 
 use crate::domain::{
-    ids::{RegionId, TicketNumber},
+    ids::{RegionId, TicketNumber, VisitNo},
     ticket::Role,
     time::Timestamp,
 };
@@ -172,6 +172,27 @@ impl Tokens {
         format!("{text}.{mac}")
     }
 
+    /// The unguessable part of a link that follows one visit: `0A1-000142-K.1.1800000000.<mac>`. It says
+    /// itself when it expires.
+    #[must_use]
+    pub fn tracking_link(&self, number: TicketNumber, visit: VisitNo, expires: Timestamp) -> String {
+        let text = format!("{number}.{visit}.{}", expires.0.div_euclid(1_000));
+        let mac = BASE64.encode(&self.mac("track", text.as_bytes()).as_bytes()[..16]);
+        format!("{text}.{mac}")
+    }
+
+    /// The visit of a tracking link; None when it was not made here or has expired.
+    #[must_use]
+    pub fn tracked_visit(&self, link: &str, now: Timestamp) -> Option<(TicketNumber, VisitNo)> {
+        let mut parts = link.split('.');
+        let number: TicketNumber = parts.next()?.parse().ok()?;
+        let visit = parts.next()?.parse().ok()?;
+        let expires = Timestamp(parts.next()?.parse::<i64>().ok()?.checked_mul(1_000)?);
+        let ours = self.tracking_link(number, visit, expires);
+        let same = blake3::hash(ours.as_bytes()) == blake3::hash(link.as_bytes());
+        (same && now < expires).then_some((number, visit))
+    }
+
     /// The ticket of a survey link; None when it was not made here.
     #[must_use]
     pub fn survey_ticket(&self, link: &str) -> Option<TicketNumber> {
@@ -260,6 +281,20 @@ mod tests {
         assert_eq!(tokens.survey_ticket(&link), Some(number));
         let mac = link.split_once('.').unwrap().1;
         assert_eq!(tokens.survey_ticket(&format!("{}.{mac}", TicketNumber::from_bits(8))), None);
+    }
+
+    #[test]
+    fn a_tracking_link_opens_one_visit_until_it_expires() {
+        let dir = tempfile::tempdir().unwrap();
+        let tokens = Tokens::open(dir.path()).unwrap();
+        let number = TicketNumber::from_bits(7);
+        let link = tokens.tracking_link(number, 2, NOW.plus_s(60));
+        assert_eq!(tokens.tracked_visit(&link, NOW), Some((number, 2)));
+        assert_eq!(tokens.tracked_visit(&link, NOW.plus_s(60)), None);
+        let longer = link.replace(&format!(".{}.", NOW.0 / 1_000 + 60), &format!(".{}.", NOW.0 / 1_000 + 90));
+        assert_eq!(tokens.tracked_visit(&longer, NOW), None, "it cannot be stretched");
+        assert_eq!(tokens.tracked_visit(&link.replace(".2.", ".3."), NOW), None);
+        assert_eq!(tokens.tracked_visit(&tokens.survey_link(number), NOW), None);
     }
 
     #[cfg(unix)]

@@ -17,9 +17,12 @@ use callout::{
         ticket::{Action, Command, ExpertCommand, Phase, Priority, Role, Source, Ticket, Who},
         time::Timestamp,
     },
+    notify::Desk,
     routing::first_overlap,
+    settings::Settings,
     sim::Ledger,
     storage::{AuditOptions, Durability, Store, StoreOptions},
+    tokens::Tokens,
 };
 use std::{
     path::{Path, PathBuf},
@@ -99,8 +102,24 @@ pub fn store_options(data: &Path, durability: Durability) -> StoreOptions {
     }
 }
 
-pub fn options(clock: Clock, mailbox: Option<PathBuf>) -> ServiceOptions {
-    ServiceOptions { clock, seed: 7, policy: Policy::Insertion, zip: Arc::new(|_| None), mailbox }
+pub fn options(clock: Clock, desk: Desk) -> ServiceOptions {
+    ServiceOptions { clock, seed: 7, policy: Policy::Insertion, zip: Arc::new(|_| None), desk: Arc::new(desk) }
+}
+
+/// A desk whose messages go to a mailbox folder; without one they are only counted.
+pub fn desk_of(store: &Store, mailbox: Option<&Path>) -> Desk {
+    mailbox.map_or_else(Desk::silent, |folder| desk_with(store, folder, |_| {}))
+}
+
+/// A desk with settings of its own; what has no gateway goes to the folder.
+pub fn desk_with(store: &Store, folder: &Path, change: impl FnOnce(&mut Settings)) -> Desk {
+    let mut settings = Settings::defaults().unwrap();
+    let data = folder.parent().unwrap();
+    settings.storage.data = data.to_path_buf();
+    settings.notify.mailbox = folder.to_path_buf();
+    settings.server.public_url = Some("https://service.example.com".into());
+    change(&mut settings);
+    Desk::open(&settings, Arc::new(Tokens::open(data).unwrap()), store.contact_hasher()).unwrap()
 }
 
 /// Opens the store that a tree left behind: its threads may take a moment to let go of the lock.
@@ -165,17 +184,24 @@ impl Tree {
             Time::Machine => (Durability::Fsync, Clock::machine(Timestamp::ZERO)),
         };
         let store = Store::open(store_options(data, durability)).unwrap();
-        Self::over(store, clock, mailbox).await
+        let desk = desk_of(&store, mailbox.as_deref());
+        Self::with_desk(store, clock, desk).await
     }
 
     pub async fn over(store: Store, clock: Clock, mailbox: Option<PathBuf>) -> Self {
-        let service = Service::start(store, options(clock.clone(), mailbox)).await.unwrap();
+        let desk = desk_of(&store, mailbox.as_deref());
+        Self::with_desk(store, clock, desk).await
+    }
+
+    pub async fn with_desk(store: Store, clock: Clock, desk: Desk) -> Self {
+        let service = Service::start(store, options(clock.clone(), desk)).await.unwrap();
         Self { service, clock, data: None }
     }
 
     /// A square of ten by ten kilometres, this far east.
     pub async fn square(&self, id: &str, east_km: f64, change: impl FnOnce(&mut RegionSettings)) {
-        let mut settings = RegionSettings::default();
+        // Tests run at any hour; those about quiet hours set some.
+        let mut settings = RegionSettings { quiet_hours: None, ..RegionSettings::default() };
         change(&mut settings);
         let (west, east) = (east_km, east_km + 10.0);
         let outer = vec![at(west, 0.0), at(east, 0.0), at(east, 10.0), at(west, 10.0)];

@@ -12,6 +12,7 @@ use crate::{
         drafts::{ExpertDraft, RegionDraft},
         time::{HOUR_S, Timestamp},
     },
+    notify::Desk,
     routing::checker::Finding,
     storage::{Durability, Fault, Store, StoreOptions},
 };
@@ -113,8 +114,8 @@ async fn play(
     watch: &mut dyn FnMut(u64, Timestamp),
 ) -> Result<Played, ReplayError> {
     let clock = Clock::virtual_from(start);
-    let options =
-        ServiceOptions { clock, seed: plan.seed, policy: plan.policy, zip: Arc::new(|_| None), mailbox: None };
+    let desk = Arc::new(Desk::silent());
+    let options = ServiceOptions { clock, seed: plan.seed, policy: plan.policy, zip: Arc::new(|_| None), desk };
     let service = Service::start(store, options).await.map_err(setup("the tree"))?;
     furnish(&service, plan.catalogue, plan.regions, plan.experts).await?;
     let phones = phones(&service, plan.behaviour, plan.seed);
