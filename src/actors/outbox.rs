@@ -129,7 +129,9 @@ impl Handler for Outbox {
                 self.answered(channel, verdict);
                 self.pump(channel);
             }
-            Msg::Settled { number, delivery } => drop(self.under_way.remove(&(number, delivery))),
+            Msg::Settled { number, delivery } => {
+                self.under_way.remove(&(number, delivery));
+            }
         }
         Ok(())
     }
@@ -264,7 +266,9 @@ impl Outbox {
                 let_go.push(name);
             }
         }
-        let_go.iter().for_each(|name| drop(self.under_way.remove(name)));
+        for name in let_go {
+            self.under_way.remove(&name);
+        }
     }
 
     fn answered(&mut self, channel: Channel, verdict: Verdict) {

@@ -10,6 +10,7 @@ pub mod feed;
 pub mod fields;
 pub mod json;
 pub mod new_ticket;
+pub mod outbox;
 pub mod problem;
 pub mod region;
 pub mod show;

@@ -14,6 +14,7 @@ mod decide;
 pub mod demo;
 mod expert;
 mod import;
+mod outbox;
 mod output;
 mod region;
 pub mod replay;
@@ -69,6 +70,9 @@ enum Command {
     /// Tickets: list, show, trace
     #[command(subcommand)]
     Ticket(ticket::TicketCommand),
+    /// Messages: list, show, resend
+    #[command(subcommand)]
+    Outbox(outbox::OutboxCommand),
     /// Tokens: issue, list, revoke
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -110,6 +114,7 @@ pub fn run() -> ExitCode {
         Command::Expert(command) => expert::run(&command, &settings),
         Command::Region(command) => region::run(&command, &settings),
         Command::Ticket(command) => ticket::run(&command, &settings),
+        Command::Outbox(command) => outbox::run(&command, &settings),
         Command::Token(command) => token::run(&command, &settings),
         Command::Audit(args) => audit::run(&args, &settings),
         Command::Backup(args) => backup::run(&args, &settings),

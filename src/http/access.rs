@@ -19,6 +19,7 @@ const ALL: &[Role] = &[Customer, Portal, Expert, Clerk, Dispatcher, Manager, Adm
 const EXPERT_AND_STAFF: &[Role] = &[Expert, Clerk, Dispatcher, Manager, Admin];
 const ADMIN: &[Role] = &[Admin];
 const DISPATCHER: &[Role] = &[Dispatcher];
+const DESK: &[Role] = &[Dispatcher, Admin];
 /// An expert, or a clerk who speaks for them.
 const EXPERT_OR_CLERK: &[Role] = &[Expert, Clerk];
 
@@ -52,6 +53,13 @@ pub(super) const TABLE: &[Row] = &[
     row(Method::POST, "/v1/tickets/{number}/notes", STAFF),
     row(Method::POST, "/v1/tickets/{number}/resume", DISPATCHER),
     row(Method::POST, "/v1/surveys/{token}", OPEN),
+    row(Method::GET, "/v1/track/{token}", OPEN),
+    row(Method::GET, "/v1/outbox", DESK),
+    row(Method::GET, "/v1/outbox/{id}", DESK),
+    row(Method::POST, "/v1/outbox/{id}/resend", DESK),
+    // Open, but each call proves by its signature that it is the gateway's.
+    row(Method::POST, "/v1/notify/status", OPEN),
+    row(Method::POST, "/v1/notify/inbound", OPEN),
     row(Method::GET, "/v1/experts", STAFF),
     row(Method::POST, "/v1/experts", ADMIN),
     row(Method::GET, "/v1/experts/{id}", EXPERT_AND_STAFF),

@@ -1,6 +1,6 @@
 //! A call's body: of the right type, within its limit, in time.
 
-use super::{Context, answer::Refused, session::Session};
+use super::{Context, answer::Refused, query::decode, session::Session};
 use crate::{
     actors::Caller,
     api::{Json, Problem},
@@ -58,6 +58,28 @@ pub(super) async fn read_json_body(headers: &HeaderMap, body: Body, limit: usize
             return Err(Problem::new(415, "unsupported_media_type", "send application/json").into());
         }
     }
+    collect(headers, body, limit).await
+}
+
+/// Reads the fields of a form, as gateways send them.
+pub(super) async fn read_form(headers: &HeaderMap, body: Body) -> Result<Vec<(String, String)>, Refused> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err(Problem::new(415, "unsupported_media_type", "send application/x-www-form-urlencoded").into());
+    }
+    let bytes = collect(headers, body, limits::FORM_BYTES).await?;
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    let fields = text.split('&').filter(|pair| !pair.is_empty()).take(limits::JSON_MEMBERS + 1).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Some((decode(name)?, decode(value)?))
+    });
+    let fields: Option<Vec<_>> = fields.collect();
+    let sound = fields.filter(|fields| !fields.is_empty() && fields.len() <= limits::JSON_MEMBERS);
+    sound.ok_or_else(|| Problem::new(400, "malformed_form", "not a form of at most 256 fields in UTF-8").into())
+}
+
+async fn collect(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Refused> {
     let too_large = || Problem::new(413, "too_large", format!("the body may have at most {limit} bytes"));
     let said: Option<usize> = headers.get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse().ok());
     if said.is_some_and(|length| length > limit) {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     actors::{Caller, Failure},
     api::{
-        Problem, TicketView,
+        Problem,
         expert::{ExpertView, PresenceView},
         region::RegionView,
     },
@@ -93,7 +93,7 @@ async fn replay(shared: &Context, session: &Session, outcome: Outcome) -> Reply 
 }
 
 /// A thing at an earlier version, folded from its events.
-fn as_it_was(store: &Store, thing: &Thing, version: Version) -> Result<State, Failure> {
+pub(super) fn as_it_was(store: &Store, thing: &Thing, version: Version) -> Result<State, Failure> {
     let mut state = None;
     for recorded in store.history(thing)?.iter().take_while(|recorded| recorded.version <= version) {
         let next = State::after(state, thing, &recorded.fact);
@@ -121,7 +121,7 @@ fn show(state: &State, status: StatusCode, session: &Session) -> Response {
 
 /// A ticket with its version and, when new, its place.
 pub(super) fn show_ticket(ticket: &Ticket, status: StatusCode, session: &Session) -> Response {
-    let body = TicketView::new(ticket, session.viewer()).to_json();
+    let body = session.view(ticket).to_json();
     let response = versioned(json_bytes(status, body), ticket.version);
     if status == StatusCode::CREATED { located(response, &format!("/v1/tickets/{}", ticket.number)) } else { response }
 }

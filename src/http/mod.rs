@@ -20,8 +20,10 @@ mod idempotency;
 mod imports;
 mod live;
 mod meters;
+mod notify;
 mod ops;
 mod orders;
+mod outbox;
 mod query;
 mod regions;
 mod routes;
@@ -31,6 +33,7 @@ mod surveys;
 #[cfg(test)]
 mod tests;
 mod tickets;
+mod track;
 mod upkeep;
 
 pub use serve::{Door, serve};

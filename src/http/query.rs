@@ -78,7 +78,7 @@ impl Query {
 }
 
 /// Percent-decoding as forms do it (`+` is a blank).
-fn decode(text: &str) -> Option<String> {
+pub(super) fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

@@ -2,7 +2,8 @@
 //! holds the two lists against each other.
 
 use super::{
-    Context, board, catalogue, channel, experts, feed, history, imports, ops, orders, regions, surveys, tickets, upkeep,
+    Context, board, catalogue, channel, experts, feed, history, imports, notify, ops, orders, outbox, regions, surveys,
+    tickets, track, upkeep,
 };
 use axum::{
     Router,
@@ -26,6 +27,12 @@ pub(super) fn routes() -> Vec<(Cow<'static, str>, MethodRouter<Context>)> {
         ("/v1/tickets/{number}/timeline", get(history::timeline)),
         ("/v1/tickets/{number}/decisions", get(history::decisions)),
         ("/v1/surveys/{token}", post(surveys::answer)),
+        ("/v1/track/{token}", get(track::show)),
+        ("/v1/outbox", get(outbox::list)),
+        ("/v1/outbox/{id}", get(outbox::show)),
+        ("/v1/outbox/{id}/resend", post(outbox::resend)),
+        ("/v1/notify/status", post(notify::status)),
+        ("/v1/notify/inbound", post(notify::inbound)),
         ("/v1/experts", get(experts::list).post(experts::add)),
         ("/v1/experts/{id}", get(experts::show).patch(experts::edit).delete(experts::retire)),
         ("/v1/experts/{id}/route", get(experts::route)),

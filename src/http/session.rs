@@ -4,11 +4,12 @@
 use super::{Context, Shared, access, answer::Refused};
 use crate::{
     actors::Caller,
-    api::{Problem, Viewer},
+    api::{Problem, TicketView, Viewer},
     domain::{
         ids::{ExpertId, RegionId, Version},
         ticket::{Role, Ticket, Who},
     },
+    notify::Desk,
     settings::limits,
     storage::ClaimKey,
     tokens::Claims,
@@ -24,6 +25,7 @@ use std::sync::Arc;
 pub(super) struct Session {
     pub(super) claims: Arc<Claims>,
     pub(super) request_id: Arc<str>,
+    desk: Arc<Desk>,
     trace_id: Option<Arc<str>>,
 }
 
@@ -42,7 +44,12 @@ pub(super) fn admit(
     if !row.roles.contains(&claims.role) {
         return Err(Problem::new(403, "forbidden", format!("the role {} may not do this", claims.role.name())).into());
     }
-    Ok(Some(Session { claims, request_id: request_id.clone(), trace_id: trace_id(headers) }))
+    Ok(Some(Session {
+        claims,
+        request_id: request_id.clone(),
+        desk: shared.service.desk().clone(),
+        trace_id: trace_id(headers),
+    }))
 }
 
 fn unauthorized(why: &str) -> Refused {
@@ -96,6 +103,13 @@ impl Session {
             Role::Expert => Viewer::Expert,
             Role::System | Role::Clerk | Role::Dispatcher | Role::Manager | Role::Admin => Viewer::Staff,
         }
+    }
+
+    /// A ticket as the caller may see it; customers and staff with the link that follows the visit.
+    pub(super) fn view<'a>(&self, ticket: &'a Ticket) -> TicketView<'a> {
+        let viewer = self.viewer();
+        let links = self.desk.links().filter(|_| viewer != Viewer::Expert);
+        TicketView::new(ticket, viewer).tracked(links.and_then(|links| links.tracking(ticket)))
     }
 
     /// The caller of a read or of a write without a key.

@@ -10,7 +10,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    api::{FieldProblem, Problem, TicketView, new_ticket, words},
+    api::{FieldProblem, Problem, new_ticket, words},
     domain::{
         ids::{CustomerId, ExpertId, RegionId, TicketNumber},
         intake::NewTicket,
@@ -102,7 +102,7 @@ pub(super) async fn list(State(shared): State<Context>, session: Session, uri: U
     })
     .await??;
     let seen = page.items.iter().filter(|ticket| session.sees(ticket));
-    let items: Vec<_> = seen.map(|ticket| TicketView::new(ticket, session.viewer())).collect();
+    let items: Vec<_> = seen.map(|ticket| session.view(ticket)).collect();
     Ok(ok(&json!({ "items": items, "next_cursor": page.next_cursor })))
 }
 
@@ -127,6 +127,7 @@ fn wanted(session: &Session, uri: &Uri) -> Result<Wanted, Refused> {
         cursor: query.parsed("cursor", |text: &str| {
             crate::storage::is_cursor(text).then(|| text.to_owned()).ok_or("not a cursor of a list")
         }),
+        dead: false,
         limit: query.limit(),
     };
     query.finish()?;

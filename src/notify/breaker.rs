@@ -87,7 +87,9 @@ mod tests {
     #[test]
     fn one_probe_at_a_time_and_its_success_opens_the_gate() {
         let mut breaker = Breaker::default();
-        (0..5).for_each(|_| drop(breaker.failed(T, None)));
+        for _ in 0..5 {
+            breaker.failed(T, None);
+        }
         assert!(!breaker.admits(T.plus_s(29)) && breaker.shut(T.plus_s(29)));
         assert!(breaker.admits(T.plus_s(30)));
         assert!(!breaker.admits(T.plus_s(31)), "the probe is under way");
@@ -108,7 +110,9 @@ mod tests {
     fn seldom_failures_between_successes_shut_nothing() {
         let mut breaker = Breaker::default();
         for _ in 0..100 {
-            (0..4).for_each(|_| drop(breaker.failed(T, None)));
+            for _ in 0..4 {
+                breaker.failed(T, None);
+            }
             assert!(breaker.admits(T));
             breaker.works();
         }

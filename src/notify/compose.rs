@@ -109,7 +109,7 @@ fn with_visit(
     Ok(blanks)
 }
 
-fn first_name(expert: Option<&Expert>, language: Language) -> String {
+pub(super) fn first_name(expert: Option<&Expert>, language: Language) -> String {
     let name = expert
         .and_then(|expert| expert.personal.known())
         .and_then(|personal| personal.name.split_whitespace().next().map(str::to_owned));

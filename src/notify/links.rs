@@ -3,9 +3,9 @@
 
 use crate::{
     domain::{
-        ids::TicketNumber,
+        ids::{TicketNumber, VisitNo},
         ticket::{Phase, Ticket},
-        time::DAY_S,
+        time::{DAY_S, Timestamp},
     },
     settings::Settings,
     tokens::Tokens,
@@ -47,6 +47,11 @@ impl Links {
         let assigned_at = ticket.visit.assigned_at.filter(|_| coming)?;
         let token = self.tokens.tracking_link(ticket.number, ticket.visit.no, assigned_at.plus_s(TRACKED_S));
         Some(self.tracking.replace("{token}", &token))
+    }
+
+    #[must_use]
+    pub fn tracked(&self, link: &str, now: Timestamp) -> Option<(TicketNumber, VisitNo)> {
+        self.tokens.tracked_visit(link, now)
     }
 
     #[must_use]

@@ -12,6 +12,7 @@
 
 mod breaker;
 mod compose;
+mod follow;
 mod gateway;
 mod links;
 mod mailbox;
@@ -25,6 +26,7 @@ mod words;
 
 pub use breaker::Breaker;
 pub use compose::Stage;
+pub use follow::Following;
 pub use gateway::{ErrorKind, Gateway, Message, SendError, Sending, Sent};
 pub use links::Links;
 pub use mailbox::Mailbox;
@@ -37,7 +39,7 @@ pub use words::{Moment, moment};
 use crate::{
     domain::{
         expert::Expert,
-        ids::TicketNumber,
+        ids::{TicketNumber, VisitNo},
         language::Language,
         ticket::{Audience, Channel, Delivery, DropReason, Ticket},
         time::Timestamp,
@@ -154,6 +156,18 @@ impl Desk {
     #[must_use]
     pub fn links(&self) -> Option<&Links> {
         self.house.as_ref().map(|house| &house.links)
+    }
+
+    /// What the installation writes in when nobody says.
+    #[must_use]
+    pub fn language(&self) -> Option<Language> {
+        self.house.as_ref().map(|house| house.language)
+    }
+
+    /// The visit that a tracking link follows; None: it is none of ours, or has expired.
+    #[must_use]
+    pub fn tracked(&self, link: &str, now: Timestamp) -> Option<(TicketNumber, VisitNo)> {
+        self.house.as_ref()?.links.tracked(link, now)
     }
 
     /// The gateway of a channel; None: messages there are only counted.

@@ -8,6 +8,8 @@ pub const BODY_BYTES: usize = 256 * 1024;
 pub const GEOMETRY_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// Body of an import, bytes, packed as it is sent: a country's polygons, years of tickets.
 pub const IMPORT_BODY_BYTES: usize = 512 * 1024 * 1024;
+/// Body of a form, bytes: a text of ten segments with all that a gateway says about it.
+pub const FORM_BYTES: usize = 64 * 1024;
 /// Members of one JSON object: none of ours has more than 40; skills and settings are objects too.
 pub const JSON_MEMBERS: usize = 256;
 /// Problems named in one answer: enough to mend a form, too few to make us work for an attacker.

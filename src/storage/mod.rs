@@ -26,6 +26,7 @@ pub mod journal;
 pub mod keys;
 pub mod lock;
 mod numbers;
+mod outbox;
 mod overlay;
 mod query;
 mod recovery;
@@ -44,6 +45,7 @@ pub use batch::{Batch, Change, Claim, ClaimKey, CommitError, Committed, Envelope
 pub use core::Hear;
 pub use keys::{KeyFile, KeyOptions, KeyState};
 pub use lock::DataLock;
+pub use outbox::{OutboxPage, OutboxQuery, is_outbox_cursor};
 pub use query::is_cursor;
 pub use seal::{SealCtx, Sealer};
 pub use store::{Durability, Store, StoreOptions, TicketPage, TicketQuery};

@@ -213,6 +213,9 @@ impl Stream {
 
 /// The shortest list that holds all that is asked for; by phase otherwise, of which there are few.
 fn lists(query: &TicketQuery) -> Vec<List> {
+    if query.dead {
+        return vec![List::Dead];
+    }
     if let Some(expert) = &query.expert {
         return vec![List::Expert(expert.clone())];
     }
@@ -228,11 +231,16 @@ fn matches(query: &TicketQuery, ticket: &Ticket) -> bool {
         && query.customer.as_ref().is_none_or(|customer| ticket.customer.as_ref() == Some(customer))
         && query.expert.as_ref().is_none_or(|expert| keys::experts(ticket).any(|one| one == expert))
         && query.opened_after.is_none_or(|after| ticket.opened_at > after)
+        && (!query.dead || keys::has_dead(ticket))
 }
 
 /// A position in hex: opaque to clients.
-fn cursor(position: Position) -> String {
-    position.bytes().iter().fold(String::new(), |mut text, byte| {
+pub(super) fn cursor(position: Position) -> String {
+    hex(&position.bytes())
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })
@@ -245,12 +253,15 @@ pub fn is_cursor(text: &str) -> bool {
 }
 
 fn parse_cursor(text: &str) -> Result<Position, Fault> {
-    let bytes: Option<Vec<u8>> = (0..text.len())
-        .step_by(2)
-        .map(|at| text.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()))
-        .collect();
-    bytes
-        .filter(|bytes| bytes.len() == 16)
-        .and_then(|bytes| Position::from_key(&bytes))
-        .ok_or_else(|| Fault { what: "this is no cursor of a list".into(), place: "cursor".into() })
+    let bytes = unhex(text).filter(|bytes| bytes.len() == 16);
+    bytes.and_then(|bytes| Position::from_key(&bytes)).ok_or_else(no_cursor)
+}
+
+pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits = (0..text.len()).step_by(2);
+    digits.map(|at| text.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok())).collect()
+}
+
+pub(super) fn no_cursor() -> Fault {
+    Fault { what: "this is no cursor of a list".into(), place: "cursor".into() }
 }

@@ -11,6 +11,7 @@ use super::{
     core::Hear,
     fatal::Fatal,
     files::io_fault,
+    outbox::{OutboxPage, OutboxQuery},
     overlay::write,
     recovery::{self, Recovered},
     snapshot::rounds::{Message, QUEUE},
@@ -80,6 +81,8 @@ pub struct TicketQuery {
     pub customer: Option<CustomerId>,
     pub expert: Option<ExpertId>,
     pub opened_after: Option<Timestamp>,
+    /// Only those with a delivery that was given up.
+    pub dead: bool,
     /// Continue after this one (from the last page).
     pub cursor: Option<String>,
     pub limit: usize,
@@ -234,6 +237,11 @@ impl Store {
     /// A page of a list, newest first. Fault: the cursor is none, or a file cannot be read.
     pub fn tickets(&self, query: &TicketQuery) -> Result<TicketPage, Fault> {
         self.core().tickets(query)
+    }
+
+    /// A page of deliveries, those of the newest tickets first.
+    pub fn outbox(&self, query: &OutboxQuery) -> Result<OutboxPage, Fault> {
+        self.core().outbox(query)
     }
 
     /// Tickets whose contact has this phone or e-mail (compared by keyed hash), by number.

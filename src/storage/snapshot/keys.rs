@@ -7,7 +7,7 @@
 use crate::domain::{
     ids::{CustomerId, ExpertId, PersonId, TicketNumber},
     number::{RegionCode, TicketNumber as Number},
-    ticket::{Phase, Ticket, Timer, TimerKind},
+    ticket::{DeliveryStatus, Phase, Ticket, Timer, TimerKind},
     time::Timestamp,
 };
 use crate::storage::{KeyState, Sealer};
@@ -20,6 +20,7 @@ const BY_PHASE: u8 = 1;
 const BY_EXPERT: u8 = 2;
 const BY_CUSTOMER: u8 = 3;
 const BY_CONTACT: u8 = 4;
+const BY_DEAD: u8 = 5;
 /// Opening time and number at the end of a list key.
 const PLACE_IN_LIST: usize = 16;
 
@@ -29,6 +30,8 @@ pub(in crate::storage) enum List {
     Phase(Phase),
     Expert(ExpertId),
     Customer(CustomerId),
+    /// With a delivery that was given up: few, and they are to be found among all that ever were.
+    Dead,
 }
 
 /// Where a ticket stands in every list: by opening time, then number.
@@ -65,6 +68,7 @@ impl List {
             Self::Phase(phase) => vec![BY_PHASE, phase_code(*phase)],
             Self::Expert(expert) => text(BY_EXPERT, expert.as_str()),
             Self::Customer(customer) => text(BY_CUSTOMER, customer.as_str()),
+            Self::Dead => vec![BY_DEAD],
         }
     }
 
@@ -87,7 +91,13 @@ pub(in crate::storage) fn index_keys(ticket: &Ticket) -> Vec<Key> {
     let mut keys = vec![List::Phase(ticket.phase).key(at)];
     keys.extend(experts(ticket).map(|expert| List::Expert(expert.clone()).key(at)));
     keys.extend(ticket.customer.iter().map(|customer| List::Customer(customer.clone()).key(at)));
+    keys.extend(has_dead(ticket).then(|| List::Dead.key(at)));
     keys
+}
+
+/// Somebody has not been told, and nobody tries any more.
+pub(in crate::storage) fn has_dead(ticket: &Ticket) -> bool {
+    ticket.deliveries.iter().any(|delivery| delivery.status == DeliveryStatus::Dead)
 }
 
 /// All rows of a ticket in the index. A contact's row holds whose it is, so that erasing finds it.

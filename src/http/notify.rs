@@ -1,0 +1,74 @@
+//! What the SMS gateway calls: `POST /v1/notify/status` (what became of a message) and `/v1/notify/inbound`
+//! (what somebody answered). Open to the world, so each call proves by its signature whose it is.
+
+use super::{
+    Context, Reply, Shared,
+    answer::{Refused, not_found},
+    blocking, body,
+    query::Query,
+};
+use crate::{
+    actors::{Failure, Report},
+    api::{Problem, outbox::DeliveryId},
+    settings::limits,
+};
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+};
+
+type Fields = Vec<(String, String)>;
+
+pub(super) async fn status(State(shared): State<Context>, request: Request) -> Reply {
+    let (parts, body) = request.into_parts();
+    let fields = genuine(&shared, &parts.uri, &parts.headers, body).await?;
+    let mut query = Query::of(&parts.uri);
+    let id = query.text("delivery").and_then(|id| DeliveryId::parse(&id)).ok_or_else(|| not_found("this message"))?;
+    let said = field(&fields, "MessageStatus");
+    if !matches!(said, "failed" | "undelivered") {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    // A number only: their prose repeats addresses.
+    let code = field(&fields, "ErrorCode").chars().filter(char::is_ascii_digit).take(8).collect::<String>();
+    let error = if code.is_empty() { said.to_owned() } else { format!("{said} ({code})") };
+    let report = shared.service.undelivered(id.ticket, id.no, field(&fields, "MessageSid"), error).await;
+    match report {
+        Ok(Report::Taken | Report::Stale) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Ok(Report::Unknown) | Err(Failure::NotFound(_) | Failure::Refused { .. }) => Err(not_found("this message")),
+        Err(other) => Err(other.into()),
+    }
+}
+
+pub(super) async fn inbound(State(shared): State<Context>, request: Request) -> Reply {
+    let (parts, body) = request.into_parts();
+    let fields = genuine(&shared, &parts.uri, &parts.headers, body).await?;
+    let (from, text) = (field(&fields, "From").to_owned(), field(&fields, "Body").to_owned());
+    if from.len() > limits::WORD_CHARS || !from.bytes().any(|b| b.is_ascii_digit()) {
+        return Err(Problem::new(422, "invalid", "From is no number").into());
+    }
+    let (desk, now) = (shared.service.desk().clone(), shared.service.clock().now());
+    let kept = blocking(move || desk.answered(&from, &text, now)).await?;
+    kept.map_err(|error| Failure::Fault(error.to_string()))?;
+    // Nothing to answer: the gateway itself confirms such words.
+    let mut response = Response::new(Body::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    Ok(response)
+}
+
+/// The fields of a call that is the gateway's own; 403 for everybody else.
+async fn genuine(shared: &Shared, uri: &Uri, headers: &HeaderMap, body: Body) -> Result<Fields, Refused> {
+    let forged = || Problem::new(403, "forged", "this call is not signed by the gateway of this server");
+    let signature = headers.get("x-twilio-signature").and_then(|value| value.to_str().ok()).ok_or_else(forged)?;
+    let fields = body::read_form(headers, body).await?;
+    let path = uri.path_and_query().map_or(uri.path(), |path| path.as_str());
+    match shared.service.desk().genuine(path, &fields, signature) {
+        Some(true) => Ok(fields),
+        Some(false) | None => Err(forged().into()),
+    }
+}
+
+fn field<'a>(fields: &'a Fields, name: &str) -> &'a str {
+    fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
+}

@@ -1,0 +1,157 @@
+//! `/v1/outbox`: deliveries that are under way or were given up, and another try.
+
+use super::{
+    Context, Reply, Shared,
+    answer::{Refused, not_found, ok, replayed},
+    blocking,
+    body::Input,
+    failure::refuse,
+    idempotency::as_it_was,
+    query::Query,
+    session::Session,
+};
+use crate::{
+    actors::Failure,
+    api::{
+        outbox::{DeliveryId, DeliveryView},
+        timeline::{Stamp, TimelineEntry},
+    },
+    domain::{
+        fact::{Fact, State as Folded},
+        ids::{DeliveryNo, RegionId, Thing},
+        ticket::{Delivery, DeliveryStatus, Ticket, TicketEvent},
+    },
+    storage::{OutboxQuery, Outcome, Recorded, is_outbox_cursor},
+};
+use axum::{
+    extract::{Path, State},
+    http::Uri,
+    response::Response,
+};
+use serde_json::json;
+use std::sync::Arc;
+
+pub(super) async fn list(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
+    let mut query = Query::of(&uri);
+    let status = |name: &str| DeliveryStatus::parse(name).ok_or("queued, pushed, texted or dead");
+    let mut wanted = OutboxQuery {
+        status: query.parsed("status", status),
+        region: query.parsed("region", RegionId::parse),
+        cursor: query.parsed("cursor", |text: &str| {
+            is_outbox_cursor(text).then(|| text.to_owned()).ok_or("not a cursor of a list")
+        }),
+        limit: query.limit(),
+    };
+    query.finish()?;
+    if let ([only], None) = (session.claims.regions.as_slice(), &wanted.region) {
+        wanted.region = Some(only.clone());
+    }
+    let store = shared.service.store().clone();
+    let page = blocking(move || store.outbox(&wanted)).await??;
+    let seen = page.items.iter().filter(|(ticket, _)| session.sees(ticket));
+    let views = seen.filter_map(|(ticket, no)| Some(DeliveryView::new(ticket, delivery(ticket, *no)?)));
+    Ok(ok(&json!({ "items": views.collect::<Vec<_>>(), "next_cursor": page.next_cursor })))
+}
+
+fn delivery(ticket: &Ticket, no: DeliveryNo) -> Option<&Delivery> {
+    ticket.deliveries.iter().find(|delivery| delivery.no == no)
+}
+
+/// With its whole story, also when it is done.
+pub(super) async fn show(State(shared): State<Context>, session: Session, Path(id): Path<String>) -> Reply {
+    let (id, ticket) = known(&shared, &session, &id).await?;
+    let store = shared.service.store().clone();
+    let told =
+        blocking(move || store.history(&Thing::Ticket(id.ticket)).map(|history| Story::of(&history, id))).await??;
+    let story = told?;
+    let view = match delivery(&ticket, id.no) {
+        Some(delivery) => DeliveryView::new(&ticket, delivery),
+        None => DeliveryView::with_status(&ticket, &story.delivery, story.end),
+    };
+    let mut shown = serde_json::to_value(view).unwrap_or_default();
+    shown["history"] = serde_json::to_value(story.entries).unwrap_or_default();
+    Ok(ok(&shown))
+}
+
+pub(super) async fn resend(State(shared): State<Context>, Path(id): Path<String>, input: Input) -> Reply {
+    let (id, _) = known(&shared, &input.session, &id).await?;
+    let _turn = shared.running.turn(&input.caller).await;
+    match shared.service.resend(id.ticket, id.no, &input.caller).await {
+        Ok(opened) if opened.replayed => Ok(replayed(one(&opened.ticket, id)?)),
+        Ok(opened) => one(&opened.ticket, id),
+        // The same key: what it answered then.
+        Err(Failure::Replayed(Outcome::Version { thing, version, .. })) => {
+            let store = shared.service.store().clone();
+            match blocking(move || as_it_was(&store, &thing, version)).await?? {
+                Folded::Ticket(ticket) => Ok(replayed(one(&ticket, id)?)),
+                Folded::Route(_) | Folded::Expert(_) | Folded::Region(_) | Folded::Catalogue(_) => {
+                    Err(not_found(format_args!("delivery {id}")))
+                }
+            }
+        }
+        Err(failure) => super::idempotency::or_replay(&shared, &input.session, &input.caller, failure).await,
+    }
+}
+
+fn one(ticket: &Arc<Ticket>, id: DeliveryId) -> Result<Response, Refused> {
+    let found = delivery(ticket, id.no).ok_or_else(|| not_found(format_args!("delivery {id}")))?;
+    Ok(ok(&DeliveryView::new(ticket, found)))
+}
+
+/// The ticket of a delivery that the caller may know of.
+async fn known(shared: &Shared, session: &Session, text: &str) -> Result<(DeliveryId, Arc<Ticket>), Refused> {
+    let id = DeliveryId::parse(text).ok_or_else(|| not_found("this delivery"))?;
+    let ticket = super::tickets::known(shared, session, &id.ticket.to_string()).await?;
+    if id.no < ticket.next_delivery { Ok((id, ticket)) } else { Err(not_found(format_args!("delivery {id}"))) }
+}
+
+/// What happened to one delivery.
+struct Story {
+    delivery: Delivery,
+    end: &'static str,
+    entries: Vec<TimelineEntry>,
+}
+
+impl Story {
+    fn of(history: &[Recorded], id: DeliveryId) -> Result<Self, Refused> {
+        let (mut last, mut end, mut entries, mut state) = (None, "moot", Vec::new(), None);
+        for recorded in history {
+            let next = Folded::after(state, &Thing::Ticket(id.ticket), &recorded.fact);
+            let next = next.map_err(|misfit| refuse(Failure::Fault(misfit.to_string()), false))?;
+            if let Folded::Ticket(ticket) = &next {
+                last = delivery(ticket, id.no).cloned().or(last);
+            }
+            state = Some(next);
+            let Fact::Ticket(event) = &recorded.fact else { continue };
+            let Some(word) = word(event, id.no) else { continue };
+            end = word;
+            let envelope = &recorded.envelope;
+            let stamp = Stamp {
+                seq: recorded.seq,
+                at: envelope.at,
+                who: &envelope.who,
+                request_id: envelope.request_id.as_deref(),
+                trace_id: envelope.trace_id.as_deref(),
+            };
+            entries.extend(TimelineEntry::new(&stamp, &recorded.fact, crate::api::Viewer::Staff));
+        }
+        let delivery = last.ok_or_else(|| not_found(format_args!("delivery {id}")))?;
+        Ok(Self { delivery, end, entries })
+    }
+}
+
+/// What an event means for a delivery, should it be the last one; None: it is about something else.
+fn word(event: &TicketEvent, no: DeliveryNo) -> Option<&'static str> {
+    let (of, word) = match event {
+        TicketEvent::DeliverySent { delivery, next_at: None, .. } => (*delivery, "sent"),
+        TicketEvent::DeliverySent { delivery, .. } => (*delivery, "moot"),
+        TicketEvent::DeliveryReceived { delivery } => (*delivery, "received"),
+        TicketEvent::DeliveryDropped { delivery, .. } => (*delivery, "dropped"),
+        TicketEvent::DeliveryFailed { delivery, .. }
+        | TicketEvent::DeliveryDeferred { delivery, .. }
+        | TicketEvent::DeliveryResent { delivery, .. } => (*delivery, "moot"),
+        TicketEvent::DeliveryBounced { delivery, .. } => (delivery.no, "moot"),
+        _ => return None,
+    };
+    (of == no).then_some(word)
+}
