@@ -12,6 +12,8 @@ mod contained;
 mod dispatch;
 #[path = "promises/feed.rs"]
 mod feed;
+#[path = "promises/messages.rs"]
+mod messages;
 #[path = "promises/sabotage.rs"]
 mod sabotage;
 #[path = "promises/storm.rs"]

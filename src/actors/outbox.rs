@@ -45,6 +45,7 @@ pub(super) enum Msg {
     Settled {
         number: TicketNumber,
         delivery: DeliveryNo,
+        recorded: bool,
     },
 }
 
@@ -129,8 +130,12 @@ impl Handler for Outbox {
                 self.answered(channel, verdict);
                 self.pump(channel);
             }
-            Msg::Settled { number, delivery } => {
+            Msg::Settled { number, delivery, recorded } => {
                 self.under_way.remove(&(number, delivery));
+                // What is to go another way at once was told while this one was still under way.
+                if recorded {
+                    self.due(number, delivery);
+                }
             }
         }
         Ok(())

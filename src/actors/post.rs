@@ -46,8 +46,8 @@ pub(super) fn start(tree: &Arc<Tree>, job: Job) -> bool {
         let (number, delivery, channel) = (job.ticket.number, job.delivery.no, job.channel);
         let (outcome, verdict) = attempt(&tree, &job).await;
         tree.outbox.send(outbox::Msg::Answered { channel, verdict });
-        record(&tree, &job, outcome).await;
-        tree.outbox.send(outbox::Msg::Settled { number, delivery });
+        let recorded = record(&tree, &job, outcome).await;
+        tree.outbox.send(outbox::Msg::Settled { number, delivery, recorded });
         drop((room, busy));
     });
     true
@@ -90,7 +90,8 @@ async fn in_time(tree: &Tree, gateway: &dyn Gateway, message: &Message) -> Resul
     tokio::time::timeout(gateway.patience(), sending).await.unwrap_or_else(|_| Err(late()))
 }
 
-async fn record(tree: &Arc<Tree>, job: &Job, outcome: Result<Sent, SendError>) {
+/// False: it could not be recorded.
+async fn record(tree: &Arc<Tree>, job: &Job, outcome: Result<Sent, SendError>) -> bool {
     let (number, delivery) = (job.ticket.number, job.delivery.no);
     let command = match outcome {
         Ok(Sent { reference }) => {
@@ -103,7 +104,7 @@ async fn record(tree: &Arc<Tree>, job: &Job, outcome: Result<Sent, SendError>) {
             failed(tree, job, error)
         }
     };
-    insist(tree, number, delivery, command).await;
+    insist(tree, number, delivery, command).await
 }
 
 fn failed(tree: &Tree, job: &Job, error: SendError) -> Command {
@@ -118,7 +119,7 @@ fn failed(tree: &Tree, job: &Job, error: SendError) -> Command {
     Command::DeliveryFailed { delivery: delivery.no, channel: *channel, error: error.code, failing }
 }
 
-async fn insist(tree: &Arc<Tree>, number: TicketNumber, delivery: DeliveryNo, command: Command) {
+async fn insist(tree: &Arc<Tree>, number: TicketNumber, delivery: DeliveryNo, command: Command) -> bool {
     let caller = Caller::system();
     for _ in 0..TRIES {
         match service::ask(tree, number, command.clone(), &caller).await {
@@ -134,8 +135,9 @@ async fn insist(tree: &Arc<Tree>, number: TicketNumber, delivery: DeliveryNo, co
                 | Failure::Stale(_)
                 | Failure::KeyReused
                 | Failure::Replayed(_),
-            ) => return,
+            ) => return true,
         }
     }
     tracing::error!(ticket = %number, delivery, "what became of a message could not be recorded; it may go twice");
+    false
 }

@@ -244,7 +244,8 @@ pub(super) async fn make_reserved_region(tree: &Tree) -> Result<(), Failure> {
         time_zone: "UTC".into(),
         geometry: Geometry { polygons: Vec::new() },
         zips: Vec::new(),
-        settings: Some(RegionSettings::default()),
+        // Nobody knows whose evening it is.
+        settings: Some(RegionSettings { quiet_hours: None, ..RegionSettings::default() }),
     };
     put_region(tree, draft, &Caller::system(), Some(RegionCode(0))).await.map(|_| ())
 }

@@ -113,6 +113,14 @@ pub struct Contact {
     pub language: Option<Language>,
 }
 
+impl Contact {
+    /// They can be written to.
+    #[must_use]
+    pub fn reachable(&self) -> bool {
+        self.phone.is_some() || self.email.is_some()
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Address {
     #[n(0)]

@@ -56,6 +56,9 @@ impl Ticket {
             rating: None,
             handovers: 0,
             refused_commands: Vec::new(),
+            reachable: opened
+                .reachable
+                .unwrap_or_else(|| opened.personal.known().is_some_and(|personal| personal.contact.reachable())),
         };
         ticket.tell_customer(DeliveryKind::Opened, opened.opened_at);
         ticket

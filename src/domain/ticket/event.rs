@@ -392,6 +392,10 @@ pub struct Opened {
     pub sla: Sla,
     #[n(16)]
     pub flags: Flags,
+    /// Whether the customer left a phone or an address to be told by. Clear, so that the past folds the
+    /// same after they were erased; None in events from before that was noted.
+    #[n(20)]
+    pub reachable: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]

@@ -121,6 +121,9 @@ pub struct Ticket {
     /// Client command ids that were refused and recorded, newest last, bounded.
     #[n(35)]
     pub refused_commands: Vec<String>,
+    /// The customer left a phone or an address to be told by.
+    #[cbor(n(40), default)]
+    pub reachable: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]

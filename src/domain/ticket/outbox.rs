@@ -224,8 +224,7 @@ impl Ticket {
     /// Customers without phone and e-mail look it up instead. News of one kind replace older ones.
     pub(super) fn tell_customer(&mut self, kind: DeliveryKind, at: Timestamp) {
         self.deliveries.retain(|delivery| delivery.kind != kind);
-        let contact = self.personal.known().map(|personal| &personal.contact);
-        if contact.is_some_and(|contact| contact.phone.is_some() || contact.email.is_some()) {
+        if self.reachable {
             self.queue(Audience::Customer, kind, self.visit.accepted_offer, at);
         }
     }

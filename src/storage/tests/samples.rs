@@ -116,6 +116,7 @@ impl Values {
             due_at: self.some(self.at()),
             sla: self.sla(),
             flags: Flags(self.small()),
+            reachable: None,
         }
     }
 

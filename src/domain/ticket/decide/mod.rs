@@ -61,6 +61,7 @@ pub enum RouteEffect {
 /// A new ticket: one event.
 #[must_use]
 pub fn open(open: Open, ctx: &Ctx<'_>) -> Vec<TicketEvent> {
+    let reachable = Some(open.personal.contact.reachable());
     let TicketPersonal { contact, title, description, place, address } = open.personal;
     let personal =
         TicketPersonal { contact, title: masked(title), description: description.map(masked), place, address };
@@ -82,6 +83,7 @@ pub fn open(open: Open, ctx: &Ctx<'_>) -> Vec<TicketEvent> {
         due_at: open.due_at,
         sla: Sla::start(ctx.settings.sla[open.priority as usize], open.opened_at, ctx.calendar),
         flags: open.flags,
+        reachable,
     }))]
 }
 
