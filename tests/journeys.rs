@@ -2,15 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a journey that cannot go on has failed")]
 
+mod common;
+
 #[path = "journeys/channel.rs"]
 mod channel;
 #[path = "journeys/feed.rs"]
 mod feed;
 #[path = "journeys/house.rs"]
 mod house;
-#[path = "common/live.rs"]
-#[allow(dead_code, unreachable_pub, reason = "shared with other test binaries")]
-mod live;
+#[path = "journeys/messages.rs"]
+mod messages;
+
+use common::live;
 
 use callout::{
     app::real_now,

@@ -9,6 +9,7 @@ use lettre::{
     Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor,
     message::{Mailbox as Person, header},
     transport::smtp::{
+        AsyncSmtpTransportBuilder, PoolConfig,
         authentication::Credentials,
         client::{Tls, TlsParameters},
     },
@@ -19,7 +20,8 @@ use std::time::Duration;
 const COMMANDS: u32 = 3;
 
 pub(super) struct Smtp {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    /// A connection for each letter: a pool would need a runtime to be dropped in, and letters are few.
+    transport: AsyncSmtpTransportBuilder,
     from: Person,
     patience: Duration,
 }
@@ -39,18 +41,22 @@ impl Smtp {
         let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host.clone())
             .port(settings.port)
             .tls(tls)
-            .timeout(Some(timeout));
+            .timeout(Some(timeout))
+            .pool_config(PoolConfig::new().max_size(1));
         if let (Some(name), Some(password)) = (&settings.username, &settings.password) {
             transport = transport.credentials(Credentials::new(name.clone(), password.reveal().to_owned()));
         }
-        Ok(Some(Self { transport: transport.build(), from, patience: timeout * COMMANDS }))
+        Ok(Some(Self { transport, from, patience: timeout * COMMANDS }))
     }
 
     async fn post(&self, message: &Message) -> Result<Sent, SendError> {
         let letter = self.letter(message)?;
-        match self.transport.send(letter).await {
-            Ok(_) => Ok(Sent::default()),
-            Err(error) => Err(refused(&error)),
+        let transport = self.transport.clone().build::<Tokio1Executor>();
+        // The library's own deadline is for the connection; a server that falls silent later needs ours.
+        match tokio::time::timeout(self.patience, transport.send(letter)).await {
+            Ok(Ok(_)) => Ok(Sent::default()),
+            Ok(Err(error)) => Err(refused(&error)),
+            Err(_) => Err(SendError::passing("timeout")),
         }
     }
 
@@ -75,7 +81,7 @@ impl Gateway for Smtp {
     }
 
     fn patience(&self) -> Duration {
-        self.patience
+        self.patience + Duration::from_secs(1)
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part, and is a crate of its own")]
 
 pub mod client;
+pub mod gateway;
 pub mod live;
 pub mod process;
 pub mod town;

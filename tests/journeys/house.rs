@@ -20,9 +20,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct House {
     app: Option<App>,
-    dir: TempDir,
+    settings: Settings,
     /// How many times as fast as the machine's its clock runs.
     scale: f64,
+    _dir: TempDir,
 }
 
 pub(crate) struct Answer {
@@ -54,13 +55,19 @@ impl Answer {
 
 impl House {
     pub(crate) fn new() -> Self {
-        Self::hurried(1.0)
+        Self::with(1.0, |_| {})
     }
 
-    fn hurried(scale: f64) -> Self {
+    /// With settings of its own, also after a restart.
+    fn with(scale: f64, change: impl Fn(&mut Settings)) -> Self {
         let dir = TempDir::new().unwrap();
-        let app = Some(start(&dir, scale));
-        Self { app, dir, scale }
+        let mut settings = Settings::defaults().unwrap();
+        settings.server.listen = "127.0.0.1:0".parse().unwrap();
+        settings.storage.data = dir.path().join("data");
+        settings.storage.cache_mb = 16;
+        change(&mut settings);
+        let app = Some(start(&settings, scale));
+        Self { app, settings, scale, _dir: dir }
     }
 
     /// Two square regions, `west` and `east`, and an expert in each who is always on shift.
@@ -70,7 +77,11 @@ impl House {
 
     /// The same on a faster clock.
     pub(crate) fn staffed_hurried(scale: f64) -> Self {
-        Self::hurried(scale).with_staff()
+        Self::with(scale, |_| {}).with_staff()
+    }
+
+    pub(crate) fn staffed_with(change: impl Fn(&mut Settings)) -> Self {
+        Self::with(1.0, change).with_staff()
     }
 
     fn with_staff(self) -> Self {
@@ -100,7 +111,7 @@ impl House {
     /// The process stops and starts again on the same data.
     pub(crate) fn restart(&mut self) {
         self.app.take().unwrap().stop();
-        self.app = Some(start(&self.dir, self.scale));
+        self.app = Some(start(&self.settings, self.scale));
     }
 
     pub(crate) fn token(&self, role: Role) -> String {
@@ -209,11 +220,7 @@ pub(crate) fn answer(mut stream: TcpStream) -> Answer {
     Answer { status, head: head.to_owned(), body: serde_json::from_str(body).unwrap_or(Value::Null) }
 }
 
-fn start(dir: &TempDir, scale: f64) -> App {
-    let mut settings = Settings::defaults().unwrap();
-    settings.server.listen = "127.0.0.1:0".parse().unwrap();
-    settings.storage.data = dir.path().join("data");
-    settings.storage.cache_mb = 16;
+fn start(settings: &Settings, scale: f64) -> App {
     let hurried = |last| if scale == 1.0 { Clock::machine(last) } else { Clock::scaled(last.max(real_now()), scale) };
-    App::start(&settings, hurried).unwrap()
+    App::start(settings, hurried).unwrap()
 }
