@@ -183,17 +183,15 @@ impl Outbox {
                 Some(Command::DeliveryFailed { delivery: no, channel: Channel::Push, error, failing })
             }
             Way::Shut => self.given_up(ticket, &delivery),
-            Way::To { channel, to } => match tree.options.desk.gateway(channel) {
-                // Nobody takes it: it is counted, and that is all.
-                None => {
-                    tree.meters.deliveries_sent.add(1);
-                    Some(Command::DeliverySent { delivery: no, channel, reference: None })
-                }
-                Some(_) => {
-                    self.queue(Job { ticket: ticket.clone(), delivery, expert, channel, to });
-                    None
-                }
-            },
+            // Nobody takes it: it is counted, and that is all.
+            Way::To { channel, to: _ } if tree.options.desk.gateway(channel).is_none() => {
+                tree.meters.deliveries_sent.add(1);
+                Some(Command::DeliverySent { delivery: no, channel, reference: None })
+            }
+            Way::To { channel, to } => {
+                self.queue(Job { ticket: ticket.clone(), delivery, expert, channel, to });
+                None
+            }
         }
     }
 

@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn an_id_is_read_as_it_is_written() {
-        let id = DeliveryId { ticket: TicketNumber::from_bits(33 << 32 | 142), no: 7 };
+        let id = DeliveryId { ticket: TicketNumber::from_bits(0x21_0000_008E), no: 7 };
         assert_eq!(DeliveryId::parse(&id.to_string()), Some(id));
         for wrong in ["", "7", "x.7", "0A1-000142.7", ".7"] {
             assert_eq!(DeliveryId::parse(wrong), None, "{wrong}");

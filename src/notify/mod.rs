@@ -30,7 +30,6 @@ pub use follow::Following;
 pub use gateway::{ErrorKind, Gateway, Message, SendError, Sending, Sent};
 pub use links::Links;
 pub use mailbox::Mailbox;
-pub use optout::ContactHash;
 pub use phone::Wish;
 pub use signature::{genuine, sign};
 pub use templates::TemplateError;
@@ -45,6 +44,7 @@ use crate::{
         time::Timestamp,
     },
     settings::{Secret, Settings},
+    storage::ContactHasher,
     tokens::Tokens,
 };
 use optout::OptOuts;
@@ -105,7 +105,7 @@ struct House {
 
 impl Desk {
     /// Reads the texts and the opt-outs, makes the gateways. Calls nobody yet.
-    pub fn open(settings: &Settings, tokens: Arc<Tokens>, hash: ContactHash) -> Result<Self, DeskError> {
+    pub fn open(settings: &Settings, tokens: Arc<Tokens>, hash: ContactHasher) -> Result<Self, DeskError> {
         // One provider for all that speaks TLS here; somebody else's choice of the same is as good.
         let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let (notify, data) = (&settings.notify, &settings.storage.data);
@@ -279,7 +279,7 @@ impl House {
     fn open(
         settings: &Settings,
         tokens: Arc<Tokens>,
-        hash: ContactHash,
+        hash: ContactHasher,
         data: &Path,
         calls_back: bool,
     ) -> Result<Self, DeskError> {

@@ -2,29 +2,26 @@
 //! the answer. The number itself is nowhere, so an erased customer's wish outlives their name.
 
 use super::phone::Wish;
-use crate::domain::time::Timestamp;
+use crate::{domain::time::Timestamp, storage::ContactHasher};
 use std::{
     collections::HashSet,
     fs::{File, OpenOptions},
     io::{self, Read, Write},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Mutex, PoisonError, RwLock},
 };
-
-/// The keyed hash of a number, by the keys of the data directory.
-pub type ContactHash = Arc<dyn Fn(&str) -> [u8; 16] + Send + Sync>;
 
 const FILE: &str = "optouts";
 
 pub(super) struct OptOuts {
     path: PathBuf,
-    hash: ContactHash,
+    hash: ContactHasher,
     out: RwLock<HashSet<[u8; 16]>>,
     file: Mutex<Option<File>>,
 }
 
 impl OptOuts {
-    pub(super) fn open(data: &Path, hash: ContactHash) -> io::Result<Self> {
+    pub(super) fn open(data: &Path, hash: ContactHasher) -> io::Result<Self> {
         let path = data.join(FILE);
         let mut text = String::new();
         match File::open(&path) {
@@ -105,8 +102,9 @@ fn parse(line: &str) -> Option<(Wish, [u8; 16])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
-    fn hash() -> ContactHash {
+    fn hash() -> ContactHasher {
         Arc::new(|number| {
             let mut hash = [0; 16];
             hash.copy_from_slice(&blake3::keyed_hash(&[7; 32], number.as_bytes()).as_bytes()[..16]);

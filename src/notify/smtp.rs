@@ -86,7 +86,7 @@ impl Gateway for Smtp {
 }
 
 fn refused(error: &lettre::transport::smtp::Error) -> SendError {
-    let code = error.status().map(|status| u16::from(status));
+    let code = error.status().map(u16::from);
     let passing = ErrorKind::Passing { retry_after_s: None };
     let (name, kind) = match code {
         // Not let in: our account's affair, not the recipient's.

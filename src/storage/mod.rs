@@ -48,4 +48,4 @@ pub use lock::DataLock;
 pub use outbox::{OutboxPage, OutboxQuery, is_outbox_cursor};
 pub use query::is_cursor;
 pub use seal::{SealCtx, Sealer};
-pub use store::{Durability, Store, StoreOptions, TicketPage, TicketQuery};
+pub use store::{ContactHasher, Durability, Store, StoreOptions, TicketPage, TicketQuery};

@@ -89,7 +89,7 @@ impl Core {
         let listing = TicketQuery {
             dead: true,
             region: query.region.clone(),
-            cursor: seen.map(|seen| cursor(seen.from_this_ticket())),
+            cursor: seen.map(|seen| cursor(seen.before_its_ticket())),
             // The ticket that the last page ended in may have nothing left.
             limit: limit + 2,
             ..TicketQuery::default()
@@ -149,7 +149,7 @@ impl Seen {
     }
 
     /// Just before this ticket in a list, so that it comes once more.
-    fn from_this_ticket(self) -> Position {
+    fn before_its_ticket(self) -> Position {
         let number = TicketNumber::from_bits(self.position.number.to_bits().saturating_add(1));
         Position { number, ..self.position }
     }

@@ -88,6 +88,9 @@ pub struct TicketQuery {
     pub limit: usize,
 }
 
+/// Gives a text's keyed hash.
+pub type ContactHasher = Arc<dyn Fn(&str) -> [u8; 16] + Send + Sync>;
+
 pub struct TicketPage {
     pub items: Vec<Arc<Ticket>>,
     pub next_cursor: Option<String>,
@@ -337,7 +340,7 @@ impl Store {
     /// A keyed hash of a phone number or the like, by the look-up key: the same text gives the same hash on
     /// these data, and nobody without the keys can tell whose it is.
     #[must_use]
-    pub fn contact_hasher(&self) -> Arc<dyn Fn(&str) -> [u8; 16] + Send + Sync> {
+    pub fn contact_hasher(&self) -> ContactHasher {
         Arc::new(self.core().sealer.hasher())
     }
 

@@ -153,20 +153,13 @@ impl Ticket {
                 self.replanned((*planned_start, *planned_end), *tell, *at);
                 self.flags.set(Flag::AtRisk, *at_risk);
             }
-            TicketEvent::DeliverySent { delivery, next_at, kept, channel: _, reference: _ } => {
-                self.delivery_sent(*delivery, *next_at, *kept);
-            }
-            TicketEvent::DeliveryReceived { delivery } | TicketEvent::DeliveryDropped { delivery, why: _ } => {
-                self.deliveries.retain(|d| d.no != *delivery);
-            }
-            TicketEvent::DeliveryFailed { delivery, channel, permanent, next_at, error: _ } => {
-                self.delivery_failed(*delivery, *channel, *permanent, *next_at);
-            }
-            TicketEvent::DeliveryDeferred { delivery, until } => self.delivery_deferred(*delivery, *until),
-            TicketEvent::DeliveryBounced { delivery, channel, next_at, error: _ } => {
-                self.delivery_bounced(delivery, *channel, *next_at);
-            }
-            TicketEvent::DeliveryResent { delivery, at } => self.delivery_resent(*delivery, *at),
+            TicketEvent::DeliverySent { .. }
+            | TicketEvent::DeliveryReceived { .. }
+            | TicketEvent::DeliveryDropped { .. }
+            | TicketEvent::DeliveryFailed { .. }
+            | TicketEvent::DeliveryDeferred { .. }
+            | TicketEvent::DeliveryBounced { .. }
+            | TicketEvent::DeliveryResent { .. } => self.delivered(event),
             TicketEvent::Located { personal, coarse, located } => {
                 self.personal = personal.clone();
                 self.coarse = *coarse;

@@ -1,7 +1,7 @@
 //! What people must be told. A delivery is queued by the event that causes it and lives in the
 //! ticket's state until it was received, sent for good, or given up.
 
-use super::{Phase, Step, Ticket};
+use super::{Phase, Step, Ticket, TicketEvent};
 use crate::domain::{
     ids::{DeliveryNo, ExpertId, OfferNo, VisitNo},
     time::Timestamp,
@@ -241,7 +241,29 @@ impl Ticket {
         self.deliveries.push(Delivery { no, to, kind, visit, offer, queued_at, next_at, attempts: 0, status, failed });
     }
 
-    pub(super) fn delivery_sent(&mut self, no: DeliveryNo, next_at: Option<Timestamp>, kept: bool) {
+    /// How a delivery fared; other events change none.
+    pub(super) fn delivered(&mut self, event: &TicketEvent) {
+        if let TicketEvent::DeliverySent { delivery, next_at, kept, .. } = event {
+            self.delivery_sent(*delivery, *next_at, *kept);
+        }
+        if let TicketEvent::DeliveryReceived { delivery } | TicketEvent::DeliveryDropped { delivery, .. } = event {
+            self.deliveries.retain(|known| known.no != *delivery);
+        }
+        if let TicketEvent::DeliveryFailed { delivery, channel, permanent, next_at, .. } = event {
+            self.delivery_failed(*delivery, *channel, *permanent, *next_at);
+        }
+        if let TicketEvent::DeliveryDeferred { delivery, until } = event {
+            self.amend_delivery(*delivery, |delivery| delivery.next_at = *until);
+        }
+        if let TicketEvent::DeliveryBounced { delivery, channel, next_at, .. } = event {
+            self.delivery_bounced(delivery, *channel, *next_at);
+        }
+        if let TicketEvent::DeliveryResent { delivery, at } = event {
+            self.delivery_resent(*delivery, *at);
+        }
+    }
+
+    fn delivery_sent(&mut self, no: DeliveryNo, next_at: Option<Timestamp>, kept: bool) {
         match (next_at, kept) {
             (None, false) => self.deliveries.retain(|delivery| delivery.no != no),
             (None, true) => self.amend_delivery(no, |delivery| delivery.status = DeliveryStatus::Texted),
@@ -252,13 +274,7 @@ impl Ticket {
         }
     }
 
-    pub(super) fn delivery_failed(
-        &mut self,
-        no: DeliveryNo,
-        channel: Channel,
-        permanent: bool,
-        next_at: Option<Timestamp>,
-    ) {
+    fn delivery_failed(&mut self, no: DeliveryNo, channel: Channel, permanent: bool, next_at: Option<Timestamp>) {
         self.amend_delivery(no, |delivery| {
             delivery.attempts = delivery.attempts.saturating_add(1);
             if permanent {
@@ -271,12 +287,8 @@ impl Ticket {
         });
     }
 
-    pub(super) fn delivery_deferred(&mut self, no: DeliveryNo, until: Timestamp) {
-        self.amend_delivery(no, |delivery| delivery.next_at = until);
-    }
-
     /// What counted as sent did not arrive: it is to be sent again, another way, or given up.
-    pub(super) fn delivery_bounced(&mut self, sent: &Delivery, channel: Channel, next_at: Option<Timestamp>) {
+    fn delivery_bounced(&mut self, sent: &Delivery, channel: Channel, next_at: Option<Timestamp>) {
         let mut delivery = sent.clone();
         delivery.failed = delivery.failed.with(channel);
         delivery.attempts = delivery.attempts.saturating_add(1);
@@ -289,7 +301,7 @@ impl Ticket {
     }
 
     /// A person wants it tried anew, as if it had just been queued.
-    pub(super) fn delivery_resent(&mut self, no: DeliveryNo, at: Timestamp) {
+    fn delivery_resent(&mut self, no: DeliveryNo, at: Timestamp) {
         self.amend_delivery(no, |delivery| {
             (delivery.queued_at, delivery.next_at) = (at, at);
             (delivery.attempts, delivery.failed) = (0, Channels::default());

@@ -175,7 +175,7 @@ fn pause_s(number: TicketNumber, no: DeliveryNo, attempts: u8) -> i64 {
     longest_s - (drawn % (longest_s as u64 / 2 + 1)) as i64
 }
 
-/// SplitMix64's finaliser (Steele, Lea, Flood 2014).
+/// The finaliser of `SplitMix64` (Steele, Lea, Flood 2014).
 fn mixed(mut x: u64) -> u64 {
     x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
     x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
