@@ -53,6 +53,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("geojson", &["src/import/", "src/api/"]),
     ("ratatui", &["src/cli/"]),
     ("indicatif", &["src/cli/"]),
+    ("lettre", &["src/notify/"]),
+    ("minijinja", &["src/notify/"]),
     ("tracing_subscriber", &["src/telemetry.rs"]),
 ];
 

@@ -155,6 +155,10 @@ fn named(event: &TicketEvent) -> Option<&ExpertId> {
         | TicketEvent::DeliverySent { .. }
         | TicketEvent::DeliveryReceived { .. }
         | TicketEvent::DeliveryFailed { .. }
+        | TicketEvent::DeliveryDeferred { .. }
+        | TicketEvent::DeliveryDropped { .. }
+        | TicketEvent::DeliveryBounced { .. }
+        | TicketEvent::DeliveryResent { .. }
         | TicketEvent::Located { .. }
         | TicketEvent::CommandSeen { .. }
         | TicketEvent::TimeClamped { .. } => None,

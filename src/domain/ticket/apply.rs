@@ -100,12 +100,7 @@ impl Ticket {
             TicketEvent::VisitFailed { at, outcome, reason, need_skills, parts: _ } => {
                 self.visit_failed(*at, *outcome, reason, need_skills);
             }
-            TicketEvent::Held { until, at, reason: _ } => {
-                self.phase = Phase::OnHold;
-                self.hold = Some(Hold { since: *at, until: *until });
-                self.waiting = None;
-                self.pass_on();
-            }
+            TicketEvent::Held { until, at, reason: _ } => self.held(*until, *at),
             TicketEvent::Released { sla, by_timer: _ } => {
                 self.phase = Phase::New;
                 self.hold = None;
@@ -169,6 +164,13 @@ impl Ticket {
             TicketEvent::CommandSeen { id } => remember(&mut self.seen_commands, id),
         }
         self.drop_moot_deliveries();
+    }
+
+    fn held(&mut self, until: Option<Timestamp>, at: Timestamp) {
+        self.phase = Phase::OnHold;
+        self.hold = Some(Hold { since: at, until });
+        self.waiting = None;
+        self.pass_on();
     }
 
     fn offered(&mut self, expert: &ExpertId, offer: &Offer, plan: (Timestamp, Timestamp)) {
