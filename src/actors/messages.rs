@@ -103,14 +103,13 @@ impl Past {
     }
 
     fn hear(&mut self, event: &TicketEvent, no: DeliveryNo) {
-        if let TicketEvent::DeliverySent { delivery, reference: Some(reference), .. } = event
-            && *delivery == no
-        {
+        if event.delivery() != Some(no) {
+            return;
+        }
+        if let TicketEvent::DeliverySent { reference: Some(reference), .. } = event {
             self.references.push(reference.clone());
             self.sent_last = true;
         }
-        let bounced = matches!(event, TicketEvent::DeliveryBounced { delivery, .. } if delivery.no == no);
-        let resent = matches!(event, TicketEvent::DeliveryResent { delivery, .. } if *delivery == no);
-        self.sent_last &= !bounced && !resent;
+        self.sent_last &= !matches!(event, TicketEvent::DeliveryBounced { .. } | TicketEvent::DeliveryResent { .. });
     }
 }

@@ -142,16 +142,16 @@ impl Story {
 
 /// What an event means for a delivery, should it be the last one; None: it is about something else.
 fn word(event: &TicketEvent, no: DeliveryNo) -> Option<&'static str> {
-    let (of, word) = match event {
-        TicketEvent::DeliverySent { delivery, next_at: None, .. } => (*delivery, "sent"),
-        TicketEvent::DeliverySent { delivery, .. } => (*delivery, "moot"),
-        TicketEvent::DeliveryReceived { delivery } => (*delivery, "received"),
-        TicketEvent::DeliveryDropped { delivery, .. } => (*delivery, "dropped"),
-        TicketEvent::DeliveryFailed { delivery, .. }
-        | TicketEvent::DeliveryDeferred { delivery, .. }
-        | TicketEvent::DeliveryResent { delivery, .. } => (*delivery, "moot"),
-        TicketEvent::DeliveryBounced { delivery, .. } => (delivery.no, "moot"),
-        _ => return None,
-    };
-    (of == no).then_some(word)
+    if event.delivery() != Some(no) {
+        return None;
+    }
+    let sent = matches!(event, TicketEvent::DeliverySent { next_at: None, .. });
+    let received = matches!(event, TicketEvent::DeliveryReceived { .. });
+    let dropped = matches!(event, TicketEvent::DeliveryDropped { .. });
+    Some(match (sent, received, dropped) {
+        (true, ..) => "sent",
+        (_, true, _) => "received",
+        (_, _, true) => "dropped",
+        (false, false, false) => "moot",
+    })
 }

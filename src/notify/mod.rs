@@ -43,7 +43,7 @@ use crate::{
         ticket::{Audience, Channel, Delivery, DropReason, Ticket},
         time::Timestamp,
     },
-    settings::{Secret, Settings},
+    settings::{LanguageName, Secret, Settings},
     storage::ContactHasher,
     tokens::Tokens,
 };
@@ -286,7 +286,10 @@ impl House {
         let notify = &settings.notify;
         Ok(Self {
             company: notify.company.trim().to_owned(),
-            language: notify.language,
+            language: match notify.language {
+                LanguageName::En => Language::En,
+                LanguageName::Es => Language::Es,
+            },
             country_code: notify.sms.country_code.clone(),
             templates: Templates::load(notify.templates.as_deref())?,
             links: Links::new(settings, tokens),

@@ -6,7 +6,7 @@ pub mod limits;
 mod notify;
 mod secret;
 
-pub use notify::{EmailSettings, MailTls, NotifySettings, SmsSettings};
+pub use notify::{EmailSettings, LanguageName, MailTls, NotifySettings, SmsSettings};
 pub use secret::Secret;
 
 use serde::Deserialize;

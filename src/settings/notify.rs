@@ -1,7 +1,6 @@
 //! How messages leave the house: `[notify]` of the settings, and whether it holds.
 
 use super::Secret;
-use crate::domain::language::Language;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +10,7 @@ pub struct NotifySettings {
     /// Who messages come from, in their texts.
     pub company: String,
     /// When neither the customer nor the region says.
-    pub language: Language,
+    pub language: LanguageName,
     /// A folder with `en.toml` and `es.toml`, each with any part of the texts; absent: the built-in ones.
     pub templates: Option<PathBuf>,
     /// Where messages go that have no gateway; below the data directory unless absolute, empty: nowhere.
@@ -61,6 +60,13 @@ pub struct EmailSettings {
     pub from: Option<String>,
     /// How long one command of the dialogue may take, seconds.
     pub timeout_s: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LanguageName {
+    En,
+    Es,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

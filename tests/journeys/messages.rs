@@ -18,7 +18,7 @@ use callout::{
     tokens::Tokens,
 };
 use serde_json::json;
-use std::sync::Arc;
+use std::{fmt::Write, sync::Arc};
 
 const TOKEN: &str = "hush-hush";
 const PUBLIC: &str = "https://service.example.com";
@@ -52,7 +52,7 @@ fn message(channel: Channel, to: &str) -> Message {
 fn send(change: impl FnOnce(&mut Settings), channel: Channel, to: &str) -> Result<Sent, SendError> {
     let data = tempfile::tempdir().unwrap();
     let mut settings = Settings::defaults().unwrap();
-    settings.storage.data = data.path().to_owned();
+    settings.storage.data = data.path().into();
     change(&mut settings);
     let tokens = Arc::new(Tokens::open(data.path()).unwrap());
     let desk = Desk::open(&settings, tokens, Arc::new(|_| [0; 16])).unwrap();
@@ -160,7 +160,12 @@ fn entered(house: &House, contact: &serde_json::Value) -> String {
 fn posted(house: &House, path: &str, fields: &[(&str, &str)], token: &str) -> Answer {
     let owned: Vec<_> = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let signature = sign(token, &format!("{PUBLIC}{path}"), &owned);
-    let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+    let encode = |text: &str| {
+        text.bytes().fold(String::new(), |mut encoded, byte| {
+            let _ = write!(encoded, "%{byte:02x}");
+            encoded
+        })
+    };
     let body = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>().join("&");
     let kind = ("content-type", "application/x-www-form-urlencoded");
     house.ask("POST", path, &[kind, ("x-twilio-signature", &signature)], body.as_bytes())

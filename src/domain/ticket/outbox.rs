@@ -337,3 +337,50 @@ impl Ticket {
         }
     }
 }
+
+impl TicketEvent {
+    /// The delivery that it is about.
+    #[must_use]
+    pub fn delivery(&self) -> Option<DeliveryNo> {
+        match self {
+            Self::DeliverySent { delivery, .. }
+            | Self::DeliveryReceived { delivery }
+            | Self::DeliveryFailed { delivery, .. }
+            | Self::DeliveryDeferred { delivery, .. }
+            | Self::DeliveryDropped { delivery, .. }
+            | Self::DeliveryResent { delivery, .. } => Some(*delivery),
+            Self::DeliveryBounced { delivery, .. } => Some(delivery.no),
+            Self::Opened(_)
+            | Self::Decided(_)
+            | Self::Offered { .. }
+            | Self::Accepted { .. }
+            | Self::OfferEnded { .. }
+            | Self::Assigned { .. }
+            | Self::Unassigned { .. }
+            | Self::Departed { .. }
+            | Self::Arrived { .. }
+            | Self::Completed { .. }
+            | Self::VisitFailed { .. }
+            | Self::Held { .. }
+            | Self::Released { .. }
+            | Self::Rescheduled { .. }
+            | Self::Cancelled { .. }
+            | Self::Reopened { .. }
+            | Self::Closed { .. }
+            | Self::Surveyed { .. }
+            | Self::Escalated(_)
+            | Self::Waited(_)
+            | Self::Flagged(_)
+            | Self::NoteAdded { .. }
+            | Self::CommandRefused { .. }
+            | Self::Quarantined { .. }
+            | Self::Resumed
+            | Self::HandedOver { .. }
+            | Self::SlaBreached { .. }
+            | Self::Replanned { .. }
+            | Self::Located { .. }
+            | Self::CommandSeen { .. }
+            | Self::TimeClamped { .. } => None,
+        }
+    }
+}
