@@ -75,12 +75,13 @@ impl Story {
             due_at: None,
             flags: Flags::default(),
         };
-        let ctx = Ctx { now: at, who: &Who::system(), settings: &region.settings, calendar: None };
+        let ctx =
+            Ctx { now: at, who: &Who::system(), settings: &region.settings, calendar: None, zone: &region.time_zone };
         let mut events = ticket::open(open, &ctx).into_iter();
         let Some(TicketEvent::Opened(opened)) = events.next() else { unreachable!("a ticket begins with Opened") };
         let ticket = Ticket::opened(&opened);
         let mut story = Self { facts: vec![Fact::Ticket(TicketEvent::Opened(opened))], ticket };
-        story.then(TicketEvent::DeliverySent { delivery: 1, channel: Channel::Sms, next_at: None });
+        story.then(texted(1));
         story
     }
 
@@ -166,7 +167,7 @@ impl Story {
         let decision = self.decision(region, &evaluation, now);
         self.offered(decision, &winner, plan);
         let told = self.ticket.deliveries[0].no;
-        self.then(TicketEvent::DeliverySent { delivery: told, channel: Channel::Sms, next_at: None });
+        self.then(texted(told));
         (0..notes).for_each(|_| self.note("Customer was told who comes."));
         let facts = [(RouteCause::Award, awarded), (RouteCause::Accepted, accepted)]
             .map(|(cause, route)| changed(cause, route));
@@ -197,4 +198,8 @@ impl Story {
 fn changed(cause: RouteCause, route: Route) -> Fact {
     let Route { stops, anchor, served, region, .. } = route;
     Fact::Route(RouteEvent::Changed { cause, stops, anchor, served, region })
+}
+
+fn texted(delivery: u16) -> TicketEvent {
+    TicketEvent::DeliverySent { delivery, channel: Channel::Sms, next_at: None, kept: false, reference: None }
 }
