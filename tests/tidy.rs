@@ -53,7 +53,11 @@ const DOORS: &[(&str, &[&str])] = &[
     ("geojson", &["src/import/", "src/api/"]),
     ("ratatui", &["src/cli/"]),
     ("indicatif", &["src/cli/"]),
-    ("tracing_subscriber", &["src/telemetry.rs"]),
+    ("tracing_subscriber", &["src/telemetry/"]),
+    ("prometheus_client", &["src/telemetry/"]),
+    ("opentelemetry", &["src/telemetry/"]),
+    ("opentelemetry_sdk", &["src/telemetry/"]),
+    ("opentelemetry_otlp", &["src/telemetry/"]),
 ];
 
 /// What the pure folders must not name: they get time, ids and chance as arguments and do no I/O.

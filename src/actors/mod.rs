@@ -23,7 +23,6 @@ mod faults;
 pub mod feed;
 mod herald;
 mod intake;
-mod meters;
 mod outbox;
 mod pace;
 mod positions;

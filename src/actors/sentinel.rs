@@ -44,7 +44,7 @@ pub(super) fn watch(tree: &Weak<Tree>) {
         }
         tickets::passivate_idle(&tree, &living);
         let longest = living.iter().filter_map(|pulse| pulse.busy_ms()).max();
-        tree.meters.longest_stall(longest.unwrap_or(0));
+        tree.stalled(longest.unwrap_or(0));
     }
 }
 

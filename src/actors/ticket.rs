@@ -131,6 +131,7 @@ impl TicketActor {
         match commit(&self.tree, batch, caller).await {
             Ok(()) => {
                 self.cached = Some(after.clone());
+                decided.events.iter().for_each(|event| self.count(event));
                 self.leave(&ticket.region, &after);
                 Attempt::Done(answer(decided.refused, after))
             }
@@ -142,6 +143,18 @@ impl TicketActor {
                 self.cached = None;
                 Attempt::Done(Err(Failure::of_commit(other, &self.tree)))
             }
+        }
+    }
+
+    fn count(&self, event: &TicketEvent) {
+        let counted = &self.tree.meters.deliveries;
+        if let TicketEvent::DeliverySent { channel, .. } = event {
+            counted.add(channel.name(), "sent", 1);
+        } else if let TicketEvent::DeliveryFailed { channel, .. } = event {
+            counted.add(channel.name(), "failed", 1);
+        } else if let TicketEvent::DeliveryReceived { .. } = event {
+            // Only apps send receipts.
+            counted.add("push", "received", 1);
         }
     }
 

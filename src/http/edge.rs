@@ -28,6 +28,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     task::Poll,
+    time::Instant,
 };
 
 /// Makes request ids: unlike any other process's, and cheap.
@@ -71,10 +72,11 @@ where
     let probe = matches!(path, "/healthz" | "/readyz" | "/metrics");
     let long = path.starts_with("/v1/imports/") || matches!(path, "/v1/audits" | "/v1/backups");
     let deadline = if long { limits::IMPORT } else { limits::CALL };
+    let began = started();
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let permit = if probe { None } else { shared.permits.try_acquire().ok() };
     if permit.is_none() && !probe {
-        shared.meters.shed();
+        shared.meters.http_shed.add(1);
         return Ok(finish(overloaded(), &id));
     }
     let answer = async {
@@ -96,8 +98,16 @@ where
         Err(_) => refused(outcome_unknown()),
     };
     drop(permit);
-    shared.meters.answered(response.status());
+    shared.meters.answers.add(usize::from(response.status().as_u16() / 100).saturating_sub(1));
+    if !long && !probe {
+        shared.meters.answer_seconds.took(began.elapsed());
+    }
     Ok(finish(response, &id))
+}
+
+#[allow(clippy::disallowed_methods, reason = "how long a call takes is measured on the machine's monotonic clock")]
+fn started() -> Instant {
+    Instant::now()
 }
 
 /// The answer to a call that reaches no handler; None lets it through, with its session.

@@ -19,7 +19,6 @@ mod history;
 mod idempotency;
 mod imports;
 mod live;
-mod meters;
 mod ops;
 mod orders;
 mod query;
@@ -38,6 +37,7 @@ pub use serve::{Door, serve};
 use crate::{
     actors::{Clock, Service},
     load::Zips,
+    telemetry::Metrics,
     tokens::Tokens,
 };
 use std::{path::PathBuf, sync::Arc};
@@ -64,7 +64,7 @@ struct Shared {
     permits: Semaphore,
     imports: Semaphore,
     running: idempotency::Running,
-    meters: meters::Meters,
+    meters: Arc<Metrics>,
     ids: edge::RequestIds,
     live: live::Live,
 }

@@ -5,7 +5,6 @@ use super::{
     edge::{RequestIds, edge},
     idempotency::Running,
     live::Live,
-    meters::Meters,
     routes::router,
 };
 use crate::{actors::Clock, domain::time::Timestamp, settings::limits};
@@ -41,6 +40,7 @@ impl Door {
 /// calls under way within [`limits::STOP`] and returns.
 pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<bool>) {
     let DoorOptions { service, tokens, zips, data } = options;
+    let meters = service.store().telemetry().metrics.clone();
     let shared = Arc::new(Shared {
         service,
         tokens,
@@ -50,7 +50,7 @@ pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<b
         permits: Semaphore::new(limits::CALLS),
         imports: Semaphore::new(limits::IMPORTS),
         running: Running::default(),
-        meters: Meters::default(),
+        meters,
         ids: RequestIds::new(),
         live: Live::new(stop.clone()),
     });

@@ -4,7 +4,6 @@ use super::{
     Shared, access, edge,
     idempotency::Running,
     live,
-    meters::Meters,
     routes::{router, routes},
 };
 use crate::{
@@ -46,7 +45,7 @@ impl Bench {
             permits: Semaphore::new(limits::CALLS),
             imports: Semaphore::new(limits::IMPORTS),
             running: Running::default(),
-            meters: Meters::default(),
+            meters: core.service.store().telemetry().metrics.clone(),
             ids: edge::RequestIds::new(),
             live: live::Live::new(tokio::sync::watch::channel(false).1),
         });

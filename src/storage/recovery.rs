@@ -23,9 +23,12 @@ use super::{
         rounds::{Group, Moved, Rounds},
     },
 };
-use crate::domain::{
-    fact::State,
-    ids::{RegionId, Seq, Thing, TicketNumber},
+use crate::{
+    domain::{
+        fact::State,
+        ids::{RegionId, Seq, Thing, TicketNumber},
+    },
+    telemetry::Telemetry,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -118,6 +121,7 @@ pub(super) fn recover_with(
         backlog: AtomicUsize::new(0),
         archive,
         hear: RwLock::new(None),
+        telemetry: Telemetry::default(),
     });
     let mut replay = Replay::new(&core, found, history.head)?;
     replay.run()?;

@@ -27,6 +27,7 @@ use crate::domain::{
     ticket::{Phase, Ticket, Timer},
     time::Timestamp,
 };
+use crate::telemetry::Telemetry;
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use std::{
     path::PathBuf,
@@ -281,6 +282,23 @@ impl Store {
     pub fn head(&self) -> (Seq, [u8; 32]) {
         let head = self.core().head();
         (head.next_seq - 1, head.hash)
+    }
+
+    /// What this tree tells about itself.
+    #[must_use]
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.core().telemetry
+    }
+
+    /// Fills in the gauges that follow from the store's queues.
+    pub fn gauge(&self) {
+        let metrics = &self.telemetry().metrics;
+        metrics.journal_events.set(self.head().0 as f64);
+        metrics.snapshot_backlog.count(self.core().backlog.load(Ordering::Relaxed));
+        metrics.orders.count(match &self.0.lane {
+            Lane::Thread(orders) => orders.len(),
+            Lane::Inline(_) => 0,
+        });
     }
 
     /// Changes with each commit; for whoever tails the journal.

@@ -27,6 +27,7 @@ use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
+    time::Instant,
 };
 use tokio::sync::oneshot;
 
@@ -154,7 +155,12 @@ impl Writer {
     fn store(&mut self, mut pending: Pending) -> Vec<Answer> {
         if !pending.records.is_empty() {
             let expected = self.journal.head().next_seq;
-            if let Err(error) = self.journal.append(expected, &pending.records) {
+            let began = started();
+            let appended = self.journal.append(expected, &pending.records);
+            let metrics = &self.core.telemetry.metrics;
+            metrics.commit_seconds.took(began.elapsed());
+            metrics.commit_batches.size(pending.records.len());
+            if let Err(error) = appended {
                 let failed = self.failed(&error);
                 return pending.answers.iter().map(|_| Err(failed.clone())).collect();
             }
@@ -166,7 +172,10 @@ impl Writer {
 
     fn failed(&self, error: &JournalError) -> CommitError {
         match error {
-            JournalError::DiskFull => CommitError::DiskFull,
+            JournalError::DiskFull => {
+                self.core.telemetry.metrics.disk_full.add(1);
+                CommitError::DiskFull
+            }
             JournalError::WrongSeq { .. }
             | JournalError::Failed(_)
             | JournalError::Damaged { .. }
@@ -321,6 +330,11 @@ impl Pending {
         self.batches.push(request.batch);
         Committed { first_seq, last_seq: self.next_seq - 1 }
     }
+}
+
+#[allow(clippy::disallowed_methods, reason = "how long the disk takes is measured on the machine's monotonic clock")]
+fn started() -> Instant {
+    Instant::now()
 }
 
 fn holds(thing: &Thing, held: Stamp, expected: Version) -> Result<(), CommitError> {

@@ -1,7 +1,22 @@
+//! What the process tells about itself: logs, metrics, incidents, trace spans.
+//!
 //! Logs: fields and a lower-case sentence, to stderr. Never personal data (P12): no names, phone
 //! numbers, addresses, exact places, bodies or tokens.
 
+mod kinds;
+pub mod metrics;
+
+pub use kinds::{Counter, Counters, Gauge, Gauges, Grid, Histogram};
+pub use metrics::Metrics;
+
+use std::sync::Arc;
 use tracing_subscriber::{EnvFilter, fmt};
+
+/// One tree's figures; travels with its store. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Telemetry {
+    pub metrics: Arc<Metrics>,
+}
 
 /// Installs the process's one log writer. `level` is a filter like `info` or `callout=debug`; an
 /// unreadable one falls back to `info` and is named.
