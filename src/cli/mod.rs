@@ -101,7 +101,8 @@ pub fn run() -> ExitCode {
         Ok(settings) => settings,
         Err(why) => return output::usage(&why),
     };
-    telemetry::start(&settings.log.level, settings.log.format == LogFormat::Json);
+    let serves = matches!(cli.command, Command::Serve(_));
+    telemetry::start(&settings.log.level, settings.log.format == LogFormat::Json, serves && settings.log.files > 0);
     let done = match cli.command {
         Command::Serve(args) => return serve::run(&args, settings),
         Command::Demo(args) => return demo::run(&args, settings),
@@ -142,6 +143,7 @@ fn settings(cli: &Cli) -> Result<Settings, String> {
             Some(LogName::Json) => LogFormat::Json,
         },
         level: if quiet { "warn".into() } else { settings.log.level },
+        ..settings.log
     };
     Ok(settings)
 }

@@ -17,6 +17,7 @@ pub struct Settings {
     pub storage: StorageSettings,
     pub dispatch: DispatchSettings,
     pub log: LogSettings,
+    pub telemetry: TelemetrySettings,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -64,6 +65,17 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// A filter like `info` or `callout=debug`.
     pub level: String,
+    /// Size at which the file under the data directory is begun anew.
+    pub file_mb: u64,
+    /// How many are kept; 0: none is written.
+    pub files: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetrySettings {
+    /// Where an OpenTelemetry collector takes spans over HTTP; absent: none are made.
+    pub otlp_endpoint: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -82,7 +94,7 @@ pub struct SettingsError {
 }
 
 /// (environment variable, table, key). Values are read as TOML, else as text.
-const ENVIRONMENT: [(&str, &str, &str); 10] = [
+const ENVIRONMENT: [(&str, &str, &str); 11] = [
     ("CALLOUT_LISTEN", "server", "listen"),
     ("CALLOUT_EDGE_THREADS", "server", "edge_threads"),
     ("CALLOUT_CORE_THREADS", "server", "core_threads"),
@@ -93,6 +105,7 @@ const ENVIRONMENT: [(&str, &str, &str); 10] = [
     ("CALLOUT_POLICY", "dispatch", "policy"),
     ("CALLOUT_LOG_FORMAT", "log", "format"),
     ("CALLOUT_LOG", "log", "level"),
+    ("CALLOUT_OTLP_ENDPOINT", "telemetry", "otlp_endpoint"),
 ];
 
 impl Settings {
@@ -167,6 +180,11 @@ fn check(table: toml::Table, name: &str) -> Result<Settings, SettingsError> {
     between("server.core_threads", settings.server.core_threads, 1, 256)?;
     between("storage.cache_mb", settings.storage.cache_mb, 8, 1_000_000)?;
     between("storage.segment_mb", usize::try_from(settings.storage.segment_mb).unwrap_or(usize::MAX), 1, 65_536)?;
+    between("log.file_mb", usize::try_from(settings.log.file_mb).unwrap_or(usize::MAX), 1, 4_096)?;
+    between("log.files", settings.log.files, 0, 100)?;
+    if settings.telemetry.otlp_endpoint.as_ref().is_some_and(|url| !url.starts_with("http")) {
+        return Err(wrong(name, "telemetry.otlp_endpoint must be a URL like http://127.0.0.1:4318"));
+    }
     let cell = &settings.storage.cell;
     if cell.is_empty() || cell.len() > 64 || !cell.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
         return Err(wrong(name, "storage.cell must be 1 to 64 letters, digits or '-'"));
