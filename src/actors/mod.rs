@@ -17,6 +17,7 @@ mod caller;
 mod clock;
 mod deadlines;
 mod device;
+mod episodes;
 mod expert;
 mod failure;
 mod faults;

@@ -15,6 +15,7 @@ use crate::domain::{
     ids::{DeliveryNo, TicketNumber},
     ticket::{Audience, Channel, Command, Delivery, DeliveryStatus, Ticket},
 };
+use crate::telemetry::{Incident, incidents::Kind};
 use ractor::ActorCell;
 use std::{io::Write as _, sync::Arc};
 
@@ -41,6 +42,7 @@ pub(super) async fn supervise(tree: &Arc<Tree>, above: ActorCell) -> Result<(), 
         let (End::Crashed(cause), Some(tree)) = (end, told.upgrade()) else { return };
         tracing::warn!(%cause, "the outbox crashed: restarted");
         tree.meters.crashes.add(1);
+        tree.incidents().note(Incident::new(Kind::Restart).role("outbox").cause(&cause));
         replace(&tree, actor);
     };
     let supervisor = supervisor(ended, Some(above)).await?;

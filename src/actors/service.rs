@@ -38,6 +38,7 @@ use crate::{
         time::Timestamp,
     },
     storage::Store,
+    telemetry::Span,
 };
 use std::{
     collections::BTreeMap,
@@ -203,6 +204,8 @@ impl Service {
     /// ticket it made before.
     pub async fn open(&self, new: NewTicket, caller: &Caller) -> Result<Opened, Failure> {
         let _permit = self.admit(caller)?;
+        let (span, inside) = self.span("command", "open", caller);
+        let caller = inside.as_ref().unwrap_or(caller);
         let meters = &self.tree.meters;
         let began = monotonic_us();
         let opened = intake::open(&self.tree, new, caller).await;
@@ -213,6 +216,7 @@ impl Service {
             Err(failure) if failure.is_callers() => meters.intake_refused.add(1),
             Err(_) => meters.intake_failed.add(1),
         }
+        finish(span, &opened);
         opened
     }
 
@@ -220,6 +224,8 @@ impl Service {
     pub async fn command(&self, number: TicketNumber, command: Command, caller: &Caller) -> Result<Opened, Failure> {
         let _permit = self.admit(caller)?;
         self.tree.meters.commands.add(1);
+        let (span, inside) = self.span("command", command.name(), caller);
+        let caller = inside.as_ref().unwrap_or(caller);
         if let Some((key, _)) = caller.idempotency
             && let Some(claim) = self.tree.store.claim(&key, self.tree.clock.now()).map_err(Failure::from)?
         {
@@ -229,6 +235,7 @@ impl Service {
         if matches!(answer, Err(Failure::Refused { .. })) {
             self.tree.meters.refused.add(1);
         }
+        finish(span, &answer);
         answer
     }
 
@@ -408,6 +415,14 @@ impl Service {
         }
     }
 
+    /// A span for what this caller asks, and the caller inside it; nothing while traces are not exported.
+    fn span(&self, name: &'static str, what: &'static str, caller: &Caller) -> (Option<Span>, Option<Caller>) {
+        let span = self.tree.spans().begin(name, caller.trace_id.as_deref(), caller.span);
+        let span = span.map(|span| span.with("callout.command", what));
+        let inside = span.as_ref().map(|span| Caller { span: span.id(), ..caller.clone() });
+        (span, inside)
+    }
+
     /// Only doors take permits; the system's own calls never do, or they would deadlock.
     fn admit(&self, caller: &Caller) -> Result<Option<OwnedSemaphorePermit>, Failure> {
         if caller.who.role == crate::domain::ticket::Role::System {
@@ -420,6 +435,15 @@ impl Service {
             self.tree.meters.shed.add(1);
             Failure::Overloaded { retry_after_s: 1 }
         })
+    }
+}
+
+fn finish(span: Option<Span>, answer: &Result<Opened, Failure>) {
+    let Some(span) = span else { return };
+    match answer {
+        Ok(opened) => span.with("callout.ticket", opened.ticket.number.to_string()).finish(None),
+        Err(failure) if failure.is_callers() => span.with("callout.refused", true).finish(None),
+        Err(failure) => span.finish(Some(&failure.to_string())),
     }
 }
 

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     domain::ids::{ExpertId, RegionId, TicketNumber},
     storage::Store,
-    telemetry::Metrics,
+    telemetry::{Incidents, Metrics, Spans},
 };
 use ractor::{ActorCell, ActorId};
 use std::{
@@ -85,6 +85,14 @@ impl Tree {
         if seconds > self.meters.stall_seconds.value() {
             self.meters.stall_seconds.set(seconds);
         }
+    }
+
+    pub(super) fn incidents(&self) -> &Incidents {
+        &self.store.telemetry().incidents
+    }
+
+    pub(super) fn spans(&self) -> &Spans {
+        &self.store.telemetry().spans
     }
 
     pub(super) fn region(&self, region: &RegionId) -> Option<Arc<region::Handle>> {

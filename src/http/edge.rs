@@ -8,7 +8,11 @@ use super::{
     failure::outcome_unknown,
     session,
 };
-use crate::{api::Problem, settings::limits};
+use crate::{
+    api::Problem,
+    settings::limits,
+    telemetry::{Span, spans::mixed},
+};
 use axum::{
     Router,
     body::{Body, Bytes, HttpBody},
@@ -47,6 +51,12 @@ impl RequestIds {
         Self { process: u64::from_le_bytes(bytes) >> 16, next: AtomicU64::new(1) }
     }
 
+    /// A new W3C trace id.
+    pub(super) fn trace(&self) -> Arc<str> {
+        let n = self.next.fetch_add(1, Ordering::Relaxed);
+        format!("{:016x}{:016x}", mixed(self.process ^ (n << 32)), mixed(self.process.rotate_left(17) ^ n)).into()
+    }
+
     /// The caller's own id when it is fit to be one, else a new one.
     fn of(&self, headers: &HeaderMap) -> Arc<str> {
         let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
@@ -79,10 +89,14 @@ where
         shared.meters.http_shed.add(1);
         return Ok(finish(overloaded(), &id));
     }
+    let mut span = None;
     let answer = async {
         match turned_away(&shared, &mut request, &id) {
-            Some(response) => Ok(response),
-            None => router.call(request).await,
+            Err(response) => Ok(response),
+            Ok(begun) => {
+                span = begun;
+                router.call(request).await
+            }
         }
     };
     let response = match tokio::time::timeout(deadline, contained(answer)).await {
@@ -98,6 +112,9 @@ where
         Err(_) => refused(outcome_unknown()),
     };
     drop(permit);
+    if let Some(span) = span {
+        finish_span(span, response.status());
+    }
     shared.meters.answers.add(usize::from(response.status().as_u16() / 100).saturating_sub(1));
     if !long && !probe {
         shared.meters.answer_seconds.took(began.elapsed());
@@ -110,18 +127,24 @@ fn started() -> Instant {
     Instant::now()
 }
 
-/// The answer to a call that reaches no handler; None lets it through, with its session.
-fn turned_away<B>(shared: &Shared, request: &mut Request<B>, id: &Arc<str>) -> Option<Response> {
-    let row = match access::row_of(request.method(), request.uri().path()) {
-        Ok(row) => row,
-        Err(closed) => return Some(not_offered(closed)),
-    };
-    match session::admit(shared, row, request.headers(), id) {
-        Ok(None) => {}
-        Ok(Some(session)) => drop(request.extensions_mut().insert(session)),
-        Err(refused) => return Some(refused.into_response()),
-    }
-    None
+/// Lets a call through with its session (and the span it runs in), or answers it.
+fn turned_away<B>(shared: &Shared, request: &mut Request<B>, id: &Arc<str>) -> Result<Option<Span>, Response> {
+    let row = access::row_of(request.method(), request.uri().path()).map_err(not_offered)?;
+    let session = session::admit(shared, row, request.headers(), id).map_err(IntoResponse::into_response)?;
+    let Some(mut session) = session else { return Ok(None) };
+    let span = shared.spans.begin("request", Some(session.trace_id()), session.parent);
+    let span = span.map(|span| {
+        let span = span.of_remote().with("http.request.method", row.method.as_str().to_owned());
+        span.with("http.route", row.path).with("callout.request_id", id.to_string())
+    });
+    session.span = span.as_ref().map_or(0, Span::id);
+    request.extensions_mut().insert(session);
+    Ok(span)
+}
+
+fn finish_span(span: Span, status: StatusCode) {
+    let failed = status.is_server_error().then_some("answered with a server error");
+    span.with("http.response.status_code", i64::from(status.as_u16())).finish(failed);
 }
 
 fn not_offered(closed: access::Closed) -> Response {

@@ -37,7 +37,7 @@ pub use serve::{Door, serve};
 use crate::{
     actors::{Clock, Service},
     load::Zips,
-    telemetry::Metrics,
+    telemetry::{Metrics, Spans},
     tokens::Tokens,
 };
 use std::{path::PathBuf, sync::Arc};
@@ -65,6 +65,7 @@ struct Shared {
     imports: Semaphore,
     running: idempotency::Running,
     meters: Arc<Metrics>,
+    spans: Spans,
     ids: edge::RequestIds,
     live: live::Live,
 }

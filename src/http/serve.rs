@@ -7,7 +7,7 @@ use super::{
     live::Live,
     routes::router,
 };
-use crate::{actors::Clock, domain::time::Timestamp, settings::limits};
+use crate::{actors::Clock, domain::time::Timestamp, settings::limits, telemetry::Telemetry};
 use axum::Router;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -40,7 +40,7 @@ impl Door {
 /// calls under way within [`limits::STOP`] and returns.
 pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<bool>) {
     let DoorOptions { service, tokens, zips, data } = options;
-    let meters = service.store().telemetry().metrics.clone();
+    let Telemetry { metrics: meters, spans, .. } = service.store().telemetry().clone();
     let shared = Arc::new(Shared {
         service,
         tokens,
@@ -51,6 +51,7 @@ pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<b
         imports: Semaphore::new(limits::IMPORTS),
         running: Running::default(),
         meters,
+        spans,
         ids: RequestIds::new(),
         live: Live::new(stop.clone()),
     });

@@ -46,6 +46,7 @@ impl Bench {
             imports: Semaphore::new(limits::IMPORTS),
             running: Running::default(),
             meters: core.service.store().telemetry().metrics.clone(),
+            spans: core.service.store().telemetry().spans.clone(),
             ids: edge::RequestIds::new(),
             live: live::Live::new(tokio::sync::watch::channel(false).1),
         });

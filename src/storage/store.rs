@@ -274,7 +274,36 @@ impl Store {
 
     /// Events from `from` on, in order, at most about `limit`; whole batches.
     pub fn read(&self, from: Seq, limit: usize) -> Result<Vec<Recorded>, Fault> {
-        self.core().read(from, limit)
+        self.core().read(from, limit, false)
+    }
+
+    /// The same for readers who may not know whom it is about: everything sealed reads as erased.
+    pub fn read_veiled(&self, from: Seq, limit: usize) -> Result<Vec<Recorded>, Fault> {
+        self.core().read(from, limit, true)
+    }
+
+    /// The first event that was committed at this time or later; one past the head when there is none.
+    pub fn seq_at(&self, at: Timestamp) -> Result<Seq, Fault> {
+        let (mut low, mut high) = (1, self.head().0 + 1);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let found = self.core().read(middle, 1, true)?;
+            match found.first() {
+                Some(event) if event.envelope.at < at => low = middle + 1,
+                Some(_) | None => high = middle,
+            }
+        }
+        Ok(low)
+    }
+
+    /// A thing's last event, and the W3C trace it belongs to.
+    pub fn origin(&self, thing: &Thing) -> Result<Option<(Seq, Option<String>)>, Fault> {
+        self.core().origin(thing)
+    }
+
+    /// Whether the journal holds this ticket.
+    pub fn holds(&self, number: TicketNumber) -> Result<bool, Fault> {
+        self.core().holds(&Thing::Ticket(number))
     }
 
     /// The last committed sequence and the chain's hash there.

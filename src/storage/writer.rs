@@ -17,10 +17,13 @@ use super::{
     sabotage::{Sabotage, on},
     snapshot::rounds::{Group, Message, Moved},
 };
-use crate::domain::{
-    fact::State,
-    ids::{RegionId, Seq, Thing, Version},
-    time::Timestamp,
+use crate::{
+    domain::{
+        fact::State,
+        ids::{RegionId, Seq, Thing, Version},
+        time::Timestamp,
+    },
+    telemetry::{Incident, incidents::Kind},
 };
 use crossbeam_channel::{Receiver, Sender};
 use std::{
@@ -181,6 +184,8 @@ impl Writer {
             | JournalError::Damaged { .. }
             | JournalError::Newer { .. }
             | JournalError::Unreadable { .. } => {
+                let told = Incident::new(Kind::StorageFailed).role("journal").cause(&error.to_string());
+                self.core.telemetry.incidents.at_once(&told);
                 self.fatal.call(&error.to_string());
                 CommitError::OutcomeUnknown
             }

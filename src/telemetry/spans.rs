@@ -111,6 +111,13 @@ impl Span {
         Self { remote: self.parent != 0, ..self }
     }
 
+    /// It began then, milliseconds since 1970.
+    #[must_use]
+    pub fn begun_ms(self, ms: i64) -> Self {
+        let begun = SystemTime::UNIX_EPOCH + Duration::from_millis(ms.max(0).unsigned_abs());
+        Self { begun: begun.min(now()), ..self }
+    }
+
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<opentelemetry::Value>) -> Self {
         self.attributes.push(KeyValue::new(name, value));

@@ -79,7 +79,7 @@ impl Dispatcher {
         };
         // Whoever changed it first told us, or will.
         match ticket::commit(&self.tree, batch, &caller).await {
-            Ok(()) | Err(CommitError::Conflict(_)) => {}
+            Ok(_) | Err(CommitError::Conflict(_)) => {}
             Err(error) => tracing::warn!(%error, %expert, "a late route could not be re-timed"),
         }
     }

@@ -69,6 +69,15 @@ pub(super) enum Part {
     Timers,
 }
 
+impl Part {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Dispatcher => "dispatcher",
+            Self::Timers => "timers",
+        }
+    }
+}
+
 impl Handle {
     pub(super) fn new(id: RegionId) -> Self {
         Self {
