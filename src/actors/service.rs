@@ -231,7 +231,9 @@ impl Service {
         {
             return intake::answer_of(&self.tree, claim, caller);
         }
+        let began = monotonic_us();
         let answer = ask(&self.tree, number, command, caller).await;
+        self.tree.meters.command_seconds.took(Duration::from_micros(monotonic_us() - began));
         if matches!(answer, Err(Failure::Refused { .. })) {
             self.tree.meters.refused.add(1);
         }

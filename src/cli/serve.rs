@@ -42,7 +42,8 @@ pub(super) fn run(args: &ServeArgs, mut settings: Settings) -> ExitCode {
 }
 
 fn serve(settings: &Settings) -> Result<(), String> {
-    let app = App::start(settings, Clock::machine).map_err(|error| error.to_string())?;
+    let mut app = App::start(settings, Clock::machine).map_err(|error| error.to_string())?;
+    app.keep_record(settings).map_err(|error| error.to_string())?;
     println!("listening on {}", app.url());
     // Whoever started us waits for this line, perhaps through a pipe.
     let _ = std::io::stdout().flush();

@@ -80,13 +80,16 @@ where
     let path = request.uri().path();
     // Probes get through when nothing else does.
     let probe = matches!(path, "/healthz" | "/readyz" | "/metrics");
-    let long = path.starts_with("/v1/imports/") || matches!(path, "/v1/audits" | "/v1/backups");
+    let long =
+        path.starts_with("/v1/imports/") || matches!(path, "/v1/audits" | "/v1/backups" | "/v1/incidents/archive");
     let deadline = if long { limits::IMPORT } else { limits::CALL };
     let began = started();
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let intake = path == "/v1/tickets" && *request.method() == Method::POST;
     let permit = if probe { None } else { shared.permits.try_acquire().ok() };
     if permit.is_none() && !probe {
         shared.meters.http_shed.add(1);
+        count(&shared, StatusCode::SERVICE_UNAVAILABLE, intake);
         return Ok(finish(overloaded(), &id));
     }
     let mut span = None;
@@ -115,7 +118,7 @@ where
     if let Some(span) = span {
         finish_span(span, response.status());
     }
-    shared.meters.answers.add(usize::from(response.status().as_u16() / 100).saturating_sub(1));
+    count(&shared, response.status(), intake);
     if !long && !probe {
         shared.meters.answer_seconds.took(began.elapsed());
     }
@@ -125,6 +128,14 @@ where
 #[allow(clippy::disallowed_methods, reason = "how long a call takes is measured on the machine's monotonic clock")]
 fn started() -> Instant {
     Instant::now()
+}
+
+fn count(shared: &Shared, status: StatusCode, intake: bool) {
+    let class = usize::from(status.as_u16() / 100).saturating_sub(1);
+    shared.meters.answers.add(class);
+    if intake {
+        shared.meters.intake_answers.add(class);
+    }
 }
 
 /// Lets a call through with its session (and the span it runs in), or answers it.

@@ -19,6 +19,7 @@ mod history;
 mod idempotency;
 mod imports;
 mod live;
+mod insight;
 mod ops;
 mod orders;
 mod query;
@@ -37,11 +38,12 @@ pub use serve::{Door, serve};
 use crate::{
     actors::{Clock, Service},
     load::Zips,
+    objectives::Objectives,
     telemetry::{Metrics, Spans},
     tokens::Tokens,
 };
 use std::{path::PathBuf, sync::Arc};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 /// What the door is given.
 pub struct DoorOptions {
@@ -49,6 +51,7 @@ pub struct DoorOptions {
     pub tokens: Arc<Tokens>,
     /// ZIP centroids, replaced by an import.
     pub zips: Zips,
+    pub objectives: Arc<Objectives>,
     /// The data directory, for the files that are no journal.
     pub data: PathBuf,
 }
@@ -58,16 +61,24 @@ struct Shared {
     service: Service,
     tokens: Arc<Tokens>,
     zips: Zips,
+    objectives: Arc<Objectives>,
     data: PathBuf,
     /// Real time, for tokens: the tree's clock may run faster.
     clock: Clock,
     permits: Semaphore,
-    imports: Semaphore,
+    imports: Arc<Semaphore>,
     running: idempotency::Running,
     meters: Arc<Metrics>,
     spans: Spans,
     ids: edge::RequestIds,
     live: live::Live,
+}
+
+impl Shared {
+    /// A place among the long works, for one that outlives its handler.
+    fn imports_owned(&self) -> Result<OwnedSemaphorePermit, TryAcquireError> {
+        self.imports.clone().try_acquire_owned()
+    }
 }
 
 type Context = Arc<Shared>;

@@ -18,6 +18,9 @@ pub struct Settings {
     pub dispatch: DispatchSettings,
     pub log: LogSettings,
     pub telemetry: TelemetrySettings,
+    /// All of it as text, secrets masked; flags of a command are not in it.
+    #[serde(skip)]
+    pub shown: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -127,7 +130,8 @@ impl Settings {
             check(changed.clone(), variable)?;
             table = changed;
         }
-        check(table, "settings")
+        let shown = toml::to_string(&without_secrets(table.clone())).unwrap_or_default();
+        Ok(Self { shown, ..check(table, "settings")? })
     }
 
     /// The defaults alone.
@@ -153,6 +157,27 @@ fn merge(into: &mut toml::Table, from: toml::Table) {
             }
         }
     }
+}
+
+/// Parts of a key's name that make its value a secret.
+const SECRET: [&str; 5] = ["secret", "password", "token", "key", "credential"];
+
+/// Keys that sound secret lose their value; so do the user and password in a URL.
+fn without_secrets(table: toml::Table) -> toml::Table {
+    let hidden = |key: &str, value: toml::Value| match value {
+        toml::Value::Table(inner) => toml::Value::Table(without_secrets(inner)),
+        toml::Value::String(_) if SECRET.iter().any(|part| key.contains(part)) => "<masked>".into(),
+        toml::Value::String(text) => match (text.find("://"), text.rfind('@')) {
+            (Some(scheme), Some(at)) if scheme < at => format!("{}<masked>{}", &text[..scheme + 3], &text[at..]).into(),
+            _ => toml::Value::String(text),
+        },
+        toml::Value::Integer(_)
+        | toml::Value::Float(_)
+        | toml::Value::Boolean(_)
+        | toml::Value::Datetime(_)
+        | toml::Value::Array(_) => value,
+    };
+    table.into_iter().map(|(key, value)| (key.clone(), hidden(&key, value))).collect()
 }
 
 fn set(table: &mut toml::Table, section: &str, key: &str, value: toml::Value) {

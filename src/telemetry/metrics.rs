@@ -56,9 +56,11 @@ metrics! {
     replayed: Counter = Counter::default(), "callout_tickets_replayed_total", "Repeats answered with an earlier ticket";
     intake_refused: Counter = Counter::default(), "callout_intake_refused_total", "New tickets refused because of what they hold (4xx)";
     intake_failed: Counter = Counter::default(), "callout_intake_failed_total", "New tickets that could not be stored (5xx)";
+    intake_answers: Counters = Counters::new("status", CLASSES), "callout_intake_answers_total", "Answers to POST /v1/tickets by class of status";
     intake_seconds: Histogram = Histogram::seconds(), "callout_intake_seconds", "From admission of a new ticket to its being on disk";
     shed: Counter = Counter::default(), "callout_requests_shed_total", "Calls refused because too much was under way behind the door";
     commands: Counter = Counter::default(), "callout_commands_total", "Commands decided by ticket actors";
+    command_seconds: Histogram = Histogram::seconds(), "callout_command_seconds", "From admission of a command to its outcome";
     refused: Counter = Counter::default(), "callout_commands_refused_total", "Commands that the rules refused";
 
     // The doors.

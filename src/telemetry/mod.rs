@@ -15,7 +15,11 @@ pub use kinds::{Counter, Counters, Gauge, Gauges, Grid, Histogram};
 pub use metrics::Metrics;
 pub use spans::{Span, SpanNo, Spans};
 
-use std::{io, path::Path, sync::Arc};
+use std::{
+    io,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 use tracing_subscriber::{EnvFilter, Layer, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// What one tree tells about itself; travels with its store. Cheap to clone.
@@ -24,6 +28,8 @@ pub struct Telemetry {
     pub metrics: Arc<Metrics>,
     pub incidents: Incidents,
     pub spans: Spans,
+    /// The settings as they took effect, as text, secrets masked; for investigators.
+    pub settings: Arc<OnceLock<String>>,
 }
 
 /// Installs the process's log writers. `level` is a filter like `info` or `callout=debug`; an

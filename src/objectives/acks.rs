@@ -1,0 +1,140 @@
+//! The numbers that the door acknowledged, written beside the journal by a thread of their own and
+//! joined with it in the background: what was promised against what is there.
+
+use crate::{
+    domain::ids::TicketNumber,
+    storage::Store,
+    telemetry::{
+        Incident, Incidents, Metrics,
+        incidents::{Kind, now_ms, rfc3339, sweep},
+    },
+};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::{self, File},
+    io::{self, BufRead, BufReader, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+/// Numbers that may wait for the disk: two seconds of the fastest intake.
+const QUEUE: usize = 65_536;
+/// One day's file, bytes: five million tickets.
+const DAY_BYTES: u64 = 64 << 20;
+/// How long they are kept, days.
+const KEPT_DAYS: i64 = 31;
+/// Numbers looked up in one turn (a second): bounds what the join costs to a hundredth of a core.
+const PER_TURN: usize = 250;
+
+#[derive(Default)]
+pub(super) struct Acks(OnceLock<Sender<TicketNumber>>);
+
+/// How far the join has come: a day's file, and the byte in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Position {
+    day: String,
+    byte: u64,
+}
+
+/// What a turn of the join found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Joined {
+    pub(super) checked: u64,
+    pub(super) missing: u64,
+}
+
+pub(super) fn folder(data: &Path) -> PathBuf {
+    data.join("acks")
+}
+
+impl Acks {
+    pub(super) fn start(&self, folder: &Path, metrics: &std::sync::Arc<Metrics>) -> io::Result<()> {
+        fs::create_dir_all(folder)?;
+        let (numbers, waiting) = bounded(QUEUE);
+        let (folder, metrics) = (folder.to_path_buf(), metrics.clone());
+        std::thread::Builder::new().name("acks".into()).spawn(move || write(&folder, &waiting, &metrics))?;
+        let _ = self.0.set(numbers);
+        Ok(())
+    }
+
+    pub(super) fn note(&self, number: TicketNumber, metrics: &Metrics) {
+        if self.0.get().is_some_and(|numbers| numbers.try_send(number).is_err()) {
+            metrics.acks_unrecorded.add(1);
+        }
+    }
+}
+
+fn write(folder: &Path, waiting: &Receiver<TicketNumber>, metrics: &Metrics) {
+    let mut day = String::new();
+    while let Ok(first) = waiting.recv() {
+        let numbers: Vec<TicketNumber> = std::iter::once(first).chain(waiting.try_iter().take(QUEUE)).collect();
+        let today = rfc3339(now_ms())[..10].to_owned();
+        if today != day {
+            sweep(folder, now_ms(), KEPT_DAYS);
+            day = today;
+        }
+        if let Err(error) = append(&folder.join(format!("{day}.txt")), &numbers) {
+            metrics.acks_unrecorded.add(numbers.len() as u64);
+            tracing::warn!(%error, "acknowledged numbers could not be written down");
+        }
+    }
+}
+
+fn append(path: &Path, numbers: &[TicketNumber]) -> io::Result<()> {
+    let mut file = File::options().create(true).append(true).open(path)?;
+    if file.metadata()?.len() > DAY_BYTES {
+        return Err(io::Error::other("the day's file is full"));
+    }
+    let text: String = numbers.iter().map(|number| format!("{number}\n")).collect();
+    file.write_all(text.as_bytes())
+}
+
+/// Looks up the next few numbers. A number that the journal does not hold is counted and noted.
+pub(super) fn join(folder: &Path, at: &mut Position, store: &Store, incidents: &Incidents) -> Joined {
+    let mut joined = Joined::default();
+    for path in days_from(folder, &at.day) {
+        let day = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if day != at.day {
+            *at = Position { day, byte: 0 };
+        }
+        if read(&path, at, &mut joined, store, incidents).is_err() || joined.checked >= PER_TURN as u64 {
+            break;
+        }
+    }
+    joined
+}
+
+fn days_from(folder: &Path, day: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let name = |path: &PathBuf| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let mut days: Vec<PathBuf> = entries.filter(|path| name(path).as_str() >= day).collect();
+    days.sort();
+    days
+}
+
+fn read(path: &Path, at: &mut Position, joined: &mut Joined, store: &Store, incidents: &Incidents) -> io::Result<()> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(at.byte))?;
+    let mut lines = BufReader::new(file);
+    let mut line = String::new();
+    while joined.checked < PER_TURN as u64 {
+        line.clear();
+        // A line under way has no end yet.
+        if lines.read_line(&mut line)? == 0 || !line.ends_with('\n') {
+            break;
+        }
+        if let Ok(number) = line.trim().parse::<TicketNumber>() {
+            // A file that cannot be read now is asked again in the next turn.
+            let holds = store.holds(number).map_err(|fault| io::Error::other(fault.to_string()))?;
+            joined.checked += 1;
+            if !holds {
+                joined.missing += 1;
+                tracing::error!(ticket = %number, "an acknowledged ticket is not in the journal");
+                incidents.note(Incident::new(Kind::TicketMissing).ticket(number));
+            }
+        }
+        at.byte += line.len() as u64;
+    }
+    Ok(())
+}
