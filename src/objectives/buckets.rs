@@ -12,6 +12,9 @@ pub(super) const KEPT_S: i64 = 31 * 86_400;
 /// What happened in a stretch of time. Sums and maxima: two of them make one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bucket {
+    /// When observing began, where that is within the stretch; seconds since 1970, else 0.
+    #[serde(default)]
+    pub from_s: i64,
     /// Seconds in which the process was up and ready.
     pub up_s: f64,
     /// Seconds of availability: up, times the share of calls that were answered well. A night without
@@ -73,7 +76,7 @@ pub struct History {
 impl History {
     /// Takes in a minute that is over.
     pub fn minute(&mut self, begun_s: i64, bucket: &Bucket) {
-        self.seen(begun_s);
+        self.seen(begun_s.max(bucket.from_s));
         self.hours.entry(begun_s - begun_s.rem_euclid(HOUR_S)).or_default().add(bucket);
         let oldest = begun_s - KEPT_S;
         self.hours.retain(|hour, _| *hour >= oldest);
@@ -81,7 +84,7 @@ impl History {
 
     /// Replaces what is known of the minute under way.
     pub fn running(&mut self, begun_s: i64, bucket: Bucket) {
-        self.seen(begun_s);
+        self.seen(begun_s.max(bucket.from_s));
         self.running = Some((begun_s, bucket));
     }
 
@@ -147,6 +150,16 @@ mod tests {
         history.minute(day + HOUR_S, &minute(60.0, 0, 0));
         let (sum, observed) = history.since(day, day + HOUR_S + MINUTE_S);
         assert_eq!(sum.available_s, observed);
+    }
+
+    #[test]
+    fn a_start_within_a_minute_is_no_downtime() {
+        let mut history = History::default();
+        let minute_s = 86_400 * 20_000;
+        let from_s = minute_s + 45;
+        history.running(minute_s, Bucket { from_s, ..minute(5.0, 0, 0) });
+        let (sum, observed) = history.since(minute_s, minute_s + 50);
+        assert_eq!((sum.available_s, observed), (5.0, 5.0));
     }
 
     #[test]

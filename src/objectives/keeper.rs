@@ -93,7 +93,7 @@ impl Keeper {
         let mut keeping = Keeping {
             seen: Counted::of(&objectives.telemetry.metrics),
             begun_s: minute_of(now),
-            bucket: Bucket { starts: 1, ..Bucket::default() },
+            bucket: Bucket { starts: 1, from_s: now / 1_000, ..Bucket::default() },
             last_ms: now,
             sample: Box::new(sample),
             objectives,

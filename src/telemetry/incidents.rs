@@ -8,7 +8,7 @@
 use super::{Metrics, mask::masked};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     fs::{self, File},
     io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
@@ -209,7 +209,13 @@ impl Incidents {
 
     /// An episode begins; nothing when it has begun already.
     pub fn begin(&self, incident: Incident) {
-        let fresh = self.open_ones().insert(incident.subject(), incident.at_ms).is_none();
+        let fresh = match self.open_ones().entry(incident.subject()) {
+            Entry::Vacant(place) => {
+                place.insert(incident.at_ms);
+                true
+            }
+            Entry::Occupied(_) => false,
+        };
         if fresh {
             self.note(Incident { phase: Phase::Begin, ..incident });
         }
