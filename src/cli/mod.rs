@@ -12,16 +12,22 @@ mod client;
 mod customers;
 mod decide;
 pub mod demo;
+mod doctor;
 mod expert;
+mod expert_edit;
 mod import;
+mod incident;
+mod objectives;
 mod output;
 mod region;
 pub mod replay;
 mod serve;
+mod shell;
 mod target;
 mod ticket;
 mod token;
 mod top;
+mod trace;
 
 use crate::{
     actors::Clock,
@@ -63,7 +69,7 @@ enum Command {
     /// The roster: list, show, add, edit, retire, shift, skill, absence
     #[command(subcommand)]
     Expert(expert::ExpertCommand),
-    /// Regions: list, show
+    /// Regions: list, show, edit, unpark
     #[command(subcommand)]
     Region(region::RegionCommand),
     /// Tickets: list, show, trace
@@ -74,6 +80,12 @@ enum Command {
     Token(token::TokenCommand),
     /// Prove the promises over the data: counts, and every violation
     Audit(audit::AuditArgs),
+    /// What was promised and how it stands: availability, losses, stalls, incidents
+    Objectives(objectives::ObjectivesArgs),
+    /// Everything an investigator needs about some hours, in one archive
+    Incident(incident::IncidentArgs),
+    /// Check what a server needs, and say what to do
+    Doctor(doctor::DoctorArgs),
     /// Copy the data at one consistent moment
     Backup(backup::BackupArgs),
     /// Make a data directory of a backup
@@ -91,6 +103,10 @@ enum Command {
     /// The load generator
     #[command(subcommand)]
     Bench(bench::BenchCommand),
+    /// Completions for a shell
+    Completions(shell::CompletionsArgs),
+    /// Manual pages
+    Man(shell::ManArgs),
 }
 
 /// Parses the command line and runs it.
@@ -117,6 +133,11 @@ pub fn run() -> ExitCode {
         Command::Restore(args) => backup::restore(&args, &settings),
         Command::Verify(args) => backup::verify(&args, &settings),
         Command::Decide(args) => decide::run(&args, &settings),
+        Command::Objectives(args) => objectives::run(&args, &settings),
+        Command::Incident(args) => incident::run(&args, &settings),
+        Command::Doctor(args) => doctor::run(&args, &settings),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
         Command::Top(args) => top::run(&args),
         Command::Bench(command) => bench::run(&command),
     };
