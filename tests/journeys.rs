@@ -11,6 +11,8 @@ mod house;
 #[path = "common/live.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with other test binaries")]
 mod live;
+#[path = "journeys/insight.rs"]
+mod insight;
 
 use callout::{
     app::real_now,

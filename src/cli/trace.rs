@@ -4,8 +4,10 @@
 use super::output::{at, fit, plain, width};
 use serde_json::Value;
 
+/// Narrower terminals show the time of day alone, and shorter columns.
+const WIDE: usize = 120;
 /// Columns left for what an entry says.
-const LEAST: usize = 24;
+const LEAST: usize = 12;
 
 /// The lines of the story, as wide as the terminal.
 pub(super) fn lines(timeline: &Value, decisions: &Value, width: usize) -> Vec<String> {
@@ -46,9 +48,8 @@ fn incident_line(incident: &Value, width: usize) -> String {
 
 fn row(when: &str, what: &str, who: &str, rest: &str, total: usize) -> String {
     let when: String = when.chars().take(23).collect();
-    // A narrow terminal shows the time of day alone.
-    let when = if total < 100 { when.split('T').nth(1).unwrap_or(&when).chars().take(8).collect() } else { when };
-    let (what_width, who_width) = if total < 100 { (24, 16) } else { (28, 24) };
+    let when = if total < WIDE { when.split('T').nth(1).unwrap_or(&when).chars().take(8).collect() } else { when };
+    let (what_width, who_width) = if total < WIDE { (24, 16) } else { (28, 24) };
     let pad = |text: &str, columns: usize| {
         let text = fit(text, columns);
         let blanks = columns.saturating_sub(width(&text)) + 1;

@@ -138,3 +138,38 @@ fn read(path: &Path, at: &mut Position, joined: &mut Joined, store: &Store, inci
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Durability, StoreOptions};
+
+    #[test]
+    fn a_number_that_the_journal_does_not_hold_is_found_counted_once_and_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(StoreOptions {
+            data: dir.path().join("data"),
+            cell: "main".into(),
+            durability: Durability::Disposable,
+            cache_bytes: 8 << 20,
+            segment_bytes: 8 << 20,
+            seed: Some(1),
+        })
+        .unwrap();
+        let incidents = Incidents::default();
+        incidents.open(&dir.path().join("incidents"), std::sync::Arc::default()).unwrap();
+        let acks = dir.path().join("acks");
+        fs::create_dir_all(&acks).unwrap();
+        let lost = TicketNumber::from_bits(1 << 40);
+        append(&acks.join("2026-01-31.txt"), &[lost]).unwrap();
+        fs::write(acks.join("2026-02-01.txt"), format!("{lost}\n{lost}")).unwrap();
+        let mut at = Position::default();
+        // The last line has no end: it is under way.
+        assert_eq!(join(&acks, &mut at, &store, &incidents), Joined { checked: 2, missing: 2 });
+        assert_eq!(join(&acks, &mut at, &store, &incidents), Joined::default());
+        incidents.flush();
+        let told = incidents.between(0, i64::MAX / 2);
+        assert_eq!(told.len(), 2);
+        assert_eq!(told[0].ticket, Some(lost.to_string()));
+    }
+}

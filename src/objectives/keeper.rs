@@ -218,3 +218,36 @@ impl Keeping {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::Telemetry;
+
+    /// What a process that was last seen 90 s ago leaves the next one to tell.
+    fn told_after(stopped: bool) -> (Vec<(Kind, Option<f64>)>, f64) {
+        let dir = tempfile::tempdir().unwrap();
+        let telemetry = Telemetry::default();
+        telemetry.incidents.open(&dir.path().join("incidents"), telemetry.metrics.clone()).unwrap();
+        let folder = files::folder(dir.path());
+        std::fs::create_dir_all(&folder).unwrap();
+        let (seen_ms, at_s) = (now_ms() - 90_000, minute_of(now_ms() - 90_000));
+        let bucket = Bucket { up_s: 30.0, ..Bucket::default() }.settled();
+        let alive = Alive { seen_ms, stopped, line: Line { at_s, bucket }, joined: Position::default() };
+        files::put_alive(&folder, &alive).unwrap();
+        let objectives = Objectives::open(dir.path(), &telemetry);
+        started(&objectives, &folder);
+        telemetry.incidents.flush();
+        let told = telemetry.incidents.between(0, i64::MAX / 2);
+        let up_s = objectives.lock().since(at_s - 3_600, at_s + 120).0.up_s;
+        (told.iter().map(|i| (i.kind, i.lasted_s.map(f64::round))).collect(), up_s)
+    }
+
+    #[test]
+    fn an_end_without_a_stop_is_downtime_since_the_last_sign_of_life_and_its_minute_is_kept() {
+        let (told, up_s) = told_after(false);
+        assert_eq!(told, [(Kind::Down, Some(90.0)), (Kind::Start, Some(90.0))]);
+        assert_eq!(up_s, 30.0);
+        assert_eq!(told_after(true).0, [(Kind::Start, Some(90.0))]);
+    }
+}

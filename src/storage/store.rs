@@ -324,6 +324,11 @@ impl Store {
         let metrics = &self.telemetry().metrics;
         metrics.journal_events.set(self.head().0 as f64);
         metrics.snapshot_backlog.count(self.core().backlog.load(Ordering::Relaxed));
+        if let Some((_, options)) = &self.core().archive
+            && let Ok(found) = rustix::fs::statvfs(&options.data)
+        {
+            metrics.disk_free_bytes.set(found.f_bavail.saturating_mul(found.f_frsize) as f64);
+        }
         metrics.orders.count(match &self.0.lane {
             Lane::Thread(orders) => orders.len(),
             Lane::Inline(_) => 0,

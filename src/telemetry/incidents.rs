@@ -268,7 +268,8 @@ pub fn now_ms() -> i64 {
 /// Milliseconds since 1970 as RFC 3339, to the millisecond.
 #[must_use]
 pub fn rfc3339(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    let end = if ms > 0 { jiff::Timestamp::MAX } else { jiff::Timestamp::MIN };
+    jiff::Timestamp::from_millisecond(ms).unwrap_or(end).strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
 fn day_file(folder: &Path, ms: i64) -> PathBuf {

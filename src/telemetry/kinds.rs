@@ -217,6 +217,15 @@ impl Gauges {
     }
 }
 
+/// Whole numbers as such: whoever reads a count need not know of fractions.
+fn encode(encoder: &mut MetricEncoder<'_>, value: f64) -> fmt::Result {
+    if value.fract() == 0.0 && value.abs() < 9e15 {
+        encoder.encode_gauge(&(value as i64))
+    } else {
+        encoder.encode_gauge(&value)
+    }
+}
+
 impl EncodeMetric for Counter {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
         encoder.encode_counter::<NoLabelSet, _, u64>(&self.value(), None)
@@ -229,7 +238,7 @@ impl EncodeMetric for Counter {
 
 impl EncodeMetric for Gauge {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
-        encoder.encode_gauge(&self.value())
+        encode(&mut encoder, self.value())
     }
 
     fn metric_type(&self) -> MetricType {
@@ -284,7 +293,9 @@ impl EncodeMetric for Counters {
 impl EncodeMetric for Gauges {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
         for (name, value) in &*self.values.lock().unwrap_or_else(PoisonError::into_inner) {
-            encoder.encode_family(&[(self.label, name.as_str())])?.encode_gauge(value)?;
+            encoder
+                .encode_family(&[(self.label, name.as_str())])
+                .and_then(|mut encoder| encode(&mut encoder, *value))?;
         }
         Ok(())
     }

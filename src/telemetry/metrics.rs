@@ -114,7 +114,6 @@ metrics! {
     acks_checked: Counter = Counter::default(), "callout_acks_checked_total", "Acknowledged tickets looked up in the journal in the background";
     tickets_missing: Counter = Counter::default(), "callout_tickets_missing_total", "Acknowledged tickets that the journal does not hold";
     incidents_dropped: Counter = Counter::default(), "callout_incident_lines_dropped_total", "Lines for the incident record that did not fit into its queue";
-    spans_dropped: Counter = Counter::default(), "callout_spans_dropped_total", "Trace spans that did not fit into the exporter's queue";
     started_seconds: Gauge = Gauge::default(), "callout_start_time_seconds", "When the process started, seconds since 1970";
 }
 

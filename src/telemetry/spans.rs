@@ -171,3 +171,91 @@ pub fn mixed(n: u64) -> u64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     (z ^ (z >> 31)).max(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        io::{Read, Write},
+        net::{TcpListener, TcpStream},
+        sync::mpsc::{Receiver, channel},
+    };
+
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+    /// A collector that takes what it is sent: request lines and bodies.
+    fn collector() -> (String, Receiver<(String, Vec<u8>)>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let (sender, received) = channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if sender.send(take(stream.unwrap())).is_err() {
+                    return;
+                }
+            }
+        });
+        (endpoint, received)
+    }
+
+    fn take(mut stream: TcpStream) -> (String, Vec<u8>) {
+        let (mut bytes, mut piece) = (Vec::new(), [0; 4_096]);
+        loop {
+            let n = stream.read(&mut piece).unwrap();
+            bytes.extend_from_slice(&piece[..n]);
+            let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+            let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
+            if bytes.len() >= end + 4 + length {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                return (head, bytes[end + 4..].to_vec());
+            }
+        }
+    }
+
+    fn holds(body: &[u8], wanted: &[u8]) -> bool {
+        body.windows(wanted.len()).any(|part| part == wanted)
+    }
+
+    #[test]
+    fn a_collector_gets_spans_under_the_journals_trace_id_each_with_its_parent() {
+        let (endpoint, received) = collector();
+        let spans = Spans::default();
+        spans.open(&endpoint).unwrap();
+        let request = spans.begin("request", Some(TRACE), 0x00f0_67aa_0ba9_02b7).unwrap().of_remote();
+        let command = spans.begin("command", Some(TRACE), request.id()).unwrap().with("callout.command", "accept");
+        let (above, id) = (request.id(), command.id());
+        command.finish(None);
+        request.finish(Some("failed"));
+        spans.close();
+        let (head, body) = received.recv_timeout(EXPORT).unwrap();
+        assert!(head.starts_with("post /v1/traces ") && head.contains("application/x-protobuf"), "{head}");
+        let trace = TraceId::from_hex(TRACE).unwrap().to_bytes();
+        for wanted in [&trace[..], &id.to_be_bytes(), &above.to_be_bytes(), b"request", b"command", b"accept"] {
+            assert!(holds(&body, wanted), "{wanted:?}");
+        }
+        assert!(holds(&body, &0x00f0_67aa_0ba9_02b7_u64.to_be_bytes()), "the caller's own span is the parent");
+    }
+
+    #[test]
+    fn off_means_nothing_and_a_collector_that_is_down_stops_nobody() {
+        let spans = Spans::default();
+        assert!(spans.begin("request", Some(TRACE), 0).is_none());
+        // Bound and never accepted from: whoever sends there waits.
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        spans.open(&format!("http://{}", silent.local_addr().unwrap())).unwrap();
+        assert!(spans.begin("request", None, 0).is_none());
+        let began = now();
+        for _ in 0..10 * QUEUE {
+            spans.begin("request", Some(TRACE), 0).unwrap().finish(None);
+        }
+        // Ten times what fits into the queue, within less than one export may take.
+        assert!(began.elapsed().unwrap() < EXPORT / 2);
+    }
+
+    #[test]
+    fn ids_differ_and_are_never_none() {
+        let ids: std::collections::BTreeSet<u64> = (0..10_000).map(mixed).collect();
+        assert!(ids.len() == 10_000 && !ids.contains(&0));
+    }
+}
