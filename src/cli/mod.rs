@@ -19,6 +19,7 @@ mod import;
 mod incident;
 mod objectives;
 mod output;
+mod probe;
 mod region;
 pub mod replay;
 mod serve;
@@ -86,6 +87,8 @@ enum Command {
     Incident(incident::IncidentArgs),
     /// Check what a server needs, and say what to do
     Doctor(doctor::DoctorArgs),
+    /// Ask the server on this machine whether it is ready
+    Probe(probe::ProbeArgs),
     /// Copy the data at one consistent moment
     Backup(backup::BackupArgs),
     /// Make a data directory of a backup
@@ -138,6 +141,7 @@ pub fn run() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args, &settings),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),
+        Command::Probe(args) => probe::run(&args, &settings),
         Command::Top(args) => top::run(&args),
         Command::Bench(command) => bench::run(&command),
     };

@@ -32,6 +32,12 @@ impl Trouble {
         ExitCode::from(code)
     }
 
+    pub(super) fn why(&self) -> &str {
+        match self {
+            Self::Refused(why) | Self::Usage(why) | Self::Unreachable(why) => why,
+        }
+    }
+
     /// For `map_err`.
     #[allow(clippy::needless_pass_by_value, reason = "`map_err` gives it away")]
     pub(super) fn refused(error: impl ToString) -> Self {

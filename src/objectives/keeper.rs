@@ -101,6 +101,7 @@ impl Keeper {
             folder,
             joined,
         };
+        keeping.objectives.lock().running(keeping.begun_s, keeping.bucket.clone());
         let (stop, stopped) = channel();
         let run = move || {
             let mut looks = 0;
