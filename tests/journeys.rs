@@ -8,11 +8,11 @@ mod channel;
 mod feed;
 #[path = "journeys/house.rs"]
 mod house;
+#[path = "journeys/insight.rs"]
+mod insight;
 #[path = "common/live.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with other test binaries")]
 mod live;
-#[path = "journeys/insight.rs"]
-mod insight;
 
 use callout::{
     app::real_now,

@@ -2,8 +2,8 @@
 //! holds the two lists against each other.
 
 use super::{
-    Context, board, catalogue, channel, experts, feed, history, imports, ops, orders, regions, surveys, tickets, upkeep,
-    Context, board, catalogue, experts, history, imports, insight, ops, orders, regions, surveys, tickets, upkeep,
+    Context, board, catalogue, channel, experts, feed, history, imports, insight, ops, orders, regions, surveys,
+    tickets, upkeep,
 };
 use axum::{
     Router,

@@ -215,8 +215,7 @@ fn start(dir: &TempDir, scale: f64) -> App {
     settings.storage.data = dir.path().join("data");
     settings.storage.cache_mb = 16;
     let hurried = |last| if scale == 1.0 { Clock::machine(last) } else { Clock::scaled(last.max(real_now()), scale) };
-    App::start(&settings, hurried).unwrap()
-    let mut app = App::start(&settings, Clock::machine).unwrap();
+    let mut app = App::start(&settings, hurried).unwrap();
     app.keep_record(&settings).unwrap();
     app
 }
