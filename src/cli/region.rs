@@ -23,7 +23,7 @@ pub(super) enum RegionCommand {
     /// Change name, time zone, ZIP masks or settings; the rest stays
     #[command(after_help = "Examples:
   callout region edit north --name 'North side' --zips 021,022
-  callout region edit north --set offer_s=240 --set weights.travel=1.5")]
+  callout region edit north --set offer_ttl_s=240 --set weights.travel=1.5")]
     Edit(EditArgs),
     /// Start a parked region again (of a running server; a dispatcher's token)
     #[command(after_help = "Example:\n  callout region unpark north --server http://127.0.0.1:8080 --token TOKEN")]
@@ -58,7 +58,7 @@ pub(super) struct EditArgs {
     /// Beginnings of ZIP codes, with commas
     #[arg(long, value_name = "LIST")]
     zips: Option<String>,
-    /// A setting, like offer_s=240; `callout region show` names them
+    /// A setting, like offer_ttl_s=240; `callout region show` names them
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     #[command(flatten)]
@@ -155,7 +155,7 @@ fn edit(args: &EditArgs, settings: &Settings) -> Done {
 /// `weights.travel=1.5` into the settings. Names that are not there are refused here, values by the server.
 fn set(settings: &mut Value, pair: &str) -> Result<(), Trouble> {
     let wrong = |why: &str| Trouble::Usage(format!("--set {pair}: {why}"));
-    let (name, text) = pair.split_once('=').ok_or_else(|| wrong("it looks like offer_s=240"))?;
+    let (name, text) = pair.split_once('=').ok_or_else(|| wrong("it looks like offer_ttl_s=240"))?;
     let mut place = settings;
     for key in name.split('.') {
         place =
@@ -185,10 +185,10 @@ mod tests {
 
     #[test]
     fn a_setting_is_reached_by_its_path_and_a_misspelt_one_is_named() {
-        let mut settings = json!({ "offer_s": 300, "weights": { "travel": 1.0 } });
+        let mut settings = json!({ "offer_ttl_s": 300, "weights": { "travel": 1.0 } });
         set(&mut settings, "weights.travel=1.5").unwrap();
-        set(&mut settings, "offer_s=240").unwrap();
-        assert_eq!(settings, json!({ "offer_s": 240, "weights": { "travel": 1.5 } }));
-        assert!(matches!(set(&mut settings, "ofer_s=1"), Err(Trouble::Usage(why)) if why.contains("ofer_s=1")));
+        set(&mut settings, "offer_ttl_s=240").unwrap();
+        assert_eq!(settings, json!({ "offer_ttl_s": 240, "weights": { "travel": 1.5 } }));
+        assert!(matches!(set(&mut settings, "ofer_ttl_s=1"), Err(Trouble::Usage(why)) if why.contains("ofer_ttl_s=1")));
     }
 }

@@ -9,13 +9,18 @@ use crate::{
         incidents::{Kind, now_ms, rfc3339, sweep},
     },
 };
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File},
     io::{self, BufRead, BufReader, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::Thread,
+    time::Duration,
 };
 
 /// Numbers that may wait for the disk: two seconds of the fastest intake.
@@ -27,8 +32,21 @@ const KEPT_DAYS: i64 = 31;
 /// Numbers looked up in one turn (a second): bounds what the join costs to a hundredth of a core.
 const PER_TURN: usize = 250;
 
+/// How often the thread looks for numbers. It is never waited for and never woken by the door: a wake
+/// for each ticket would cost intake more than all the rest of it.
+const LOOK: Duration = Duration::from_millis(200);
+
 #[derive(Default)]
-pub(super) struct Acks(OnceLock<Sender<TicketNumber>>);
+pub(super) struct Acks(OnceLock<Line>);
+
+/// From the door to the thread.
+struct Line {
+    numbers: Sender<TicketNumber>,
+    thread: Thread,
+    /// Numbers that have left the queue and are in the file (or are known not to get there).
+    settled: Arc<AtomicU64>,
+    noted: AtomicU64,
+}
 
 /// How far the join has come: a day's file, and the byte in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,26 +67,60 @@ pub(super) fn folder(data: &Path) -> PathBuf {
 }
 
 impl Acks {
-    pub(super) fn start(&self, folder: &Path, metrics: &std::sync::Arc<Metrics>) -> io::Result<()> {
+    pub(super) fn start(&self, folder: &Path, metrics: &Arc<Metrics>) -> io::Result<()> {
         fs::create_dir_all(folder)?;
         let (numbers, waiting) = bounded(QUEUE);
         let (folder, metrics) = (folder.to_path_buf(), metrics.clone());
-        std::thread::Builder::new().name("acks".into()).spawn(move || write(&folder, &waiting, &metrics))?;
-        let _ = self.0.set(numbers);
+        let settled = Arc::new(AtomicU64::new(0));
+        let counted = settled.clone();
+        let work = move || write(&folder, &waiting, &metrics, &counted);
+        let thread = std::thread::Builder::new().name("acks".into()).spawn(work)?.thread().clone();
+        let _ = self.0.set(Line { numbers, thread, settled, noted: AtomicU64::new(0) });
         Ok(())
     }
 
+    /// Waits until all that was noted is written, for a second at most.
+    pub(super) fn flush(&self) {
+        let Some(line) = self.0.get() else { return };
+        line.thread.unpark();
+        for _ in 0..200 {
+            if line.settled.load(Ordering::Acquire) >= line.noted.load(Ordering::Acquire) {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+
     pub(super) fn note(&self, number: TicketNumber, metrics: &Metrics) {
-        if self.0.get().is_some_and(|numbers| numbers.try_send(number).is_err()) {
-            metrics.acks_unrecorded.add(1);
+        let Some(line) = self.0.get() else { return };
+        match line.numbers.try_send(number) {
+            Ok(()) => drop(line.noted.fetch_add(1, Ordering::Release)),
+            Err(_) => metrics.acks_unrecorded.add(1),
         }
     }
 }
 
-fn write(folder: &Path, waiting: &Receiver<TicketNumber>, metrics: &Metrics) {
+fn write(folder: &Path, waiting: &Receiver<TicketNumber>, metrics: &Metrics, settled: &AtomicU64) {
     let mut day = String::new();
-    while let Ok(first) = waiting.recv() {
-        let numbers: Vec<TicketNumber> = std::iter::once(first).chain(waiting.try_iter().take(QUEUE)).collect();
+    loop {
+        std::thread::park_timeout(LOOK);
+        let mut numbers = Vec::new();
+        let gone = loop {
+            match waiting.try_recv() {
+                Ok(number) if numbers.len() < QUEUE => numbers.push(number),
+                Ok(number) => {
+                    numbers.push(number);
+                    break false;
+                }
+                Err(why) => break why == TryRecvError::Disconnected,
+            }
+        };
+        if numbers.is_empty() {
+            if gone {
+                return;
+            }
+            continue;
+        }
         let today = rfc3339(now_ms())[..10].to_owned();
         if today != day {
             sweep(folder, now_ms(), KEPT_DAYS);
@@ -78,6 +130,7 @@ fn write(folder: &Path, waiting: &Receiver<TicketNumber>, metrics: &Metrics) {
             metrics.acks_unrecorded.add(numbers.len() as u64);
             tracing::warn!(%error, "acknowledged numbers could not be written down");
         }
+        settled.fetch_add(numbers.len() as u64, Ordering::Release);
     }
 }
 

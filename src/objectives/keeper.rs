@@ -112,6 +112,7 @@ impl Keeper {
                     keeping.tell(false);
                 }
             }
+            keeping.objectives.acks.flush();
             keeping.look(now_ms());
             keeping.tell(true);
             keeping.objectives.telemetry.incidents.note(Incident::new(Kind::Stop));

@@ -42,7 +42,12 @@ impl Objectives {
     /// Reads what earlier processes kept. Writes nothing until a [`Keeper`] runs.
     #[must_use]
     pub fn open(data: &Path, telemetry: &Telemetry) -> Self {
-        let history = files::load(&files::folder(data), now_ms() / 1_000);
+        let folder = files::folder(data);
+        let mut history = files::load(&folder, now_ms() / 1_000);
+        // The last minute of the process before, until a keeper takes it in.
+        if let Some(alive) = files::alive(&folder) {
+            history.running(alive.line.at_s, alive.line.bucket);
+        }
         Self {
             data: data.to_path_buf(),
             history: Mutex::new(history),
