@@ -92,12 +92,12 @@ mod tests {
 
     #[test]
     fn an_episode_lasts_until_nothing_more_of_it_is_seen() {
+        use News::{Goes, Nothing, Over};
         let mut episode = Episode::of(Kind::Overload);
         let told: Vec<News> =
             [(0, 0), (3, 250), (3, 500), (4, 9_000), (4, 18_000), (4, 19_000), (4, 30_000), (5, 31_000)]
                 .map(|(count, at)| episode.news(count, at))
                 .into();
-        use News::{Goes, Nothing, Over};
         assert_eq!(told, [Nothing, Goes, Nothing, Goes, Nothing, Over, Nothing, Goes]);
     }
 }

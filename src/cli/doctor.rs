@@ -69,6 +69,7 @@ fn not(name: &'static str, state: State, found: impl Into<String>, advice: impl 
     Check { name, state, found: found.into(), advice: Some(advice.into()) }
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "all commands end alike")]
 pub(super) fn run(args: &DoctorArgs, settings: &Settings) -> Done {
     let settings = args.target.settings(settings);
     let checks = checks(&settings);
@@ -152,7 +153,7 @@ fn keys(data: &Path) -> Vec<Check> {
         let path = data.join(name);
         let Ok(found) = fs::metadata(&path) else { continue };
         let mode = found.permissions().mode() & 0o777;
-        checks.push(if mode & 0o077 == 0 {
+        checks.push(if mode.trailing_zeros() >= 6 {
             ok("keys", format!("{name}: its owner's alone"))
         } else {
             let advice = format!("chmod {} {}", if found.is_dir() { "700" } else { "600" }, path.display());

@@ -52,13 +52,13 @@ pub(super) struct EditArgs {
     id: String,
     #[arg(long)]
     name: Option<String>,
-    /// IANA name, like America/New_York
+    /// IANA name, like `America/New_York`
     #[arg(long, value_name = "ZONE")]
     time_zone: Option<String>,
     /// Beginnings of ZIP codes, with commas
     #[arg(long, value_name = "LIST")]
     zips: Option<String>,
-    /// A setting, like offer_ttl_s=240; `callout region show` names them
+    /// A setting, like `offer_ttl_s=240`; `callout region show` names them
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     #[command(flatten)]
@@ -172,9 +172,9 @@ fn unpark(args: &ShowArgs) -> Done {
     })?;
     let answer = client.call(Method::POST, &format!("{}/unpark", path(&args.id)), None)?;
     if args.json {
-        print_json(&answer)
+        print_json(&answer);
     } else {
-        println!("{}: started again", args.id)
+        println!("{}: started again", args.id);
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -30,6 +30,7 @@ pub(super) struct ManArgs {
     dir: Option<PathBuf>,
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "all commands end alike")]
 pub(super) fn completions(args: &CompletionsArgs) -> Done {
     clap_complete::generate(args.shell, &mut Cli::command(), "callout", &mut io::stdout());
     Ok(ExitCode::SUCCESS)

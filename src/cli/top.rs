@@ -100,10 +100,10 @@ impl Shown {
             KeyCode::Char('p' | ' ') => self.paused = !self.paused,
             KeyCode::Char('a') => self.only = None,
             KeyCode::Right | KeyCode::Tab => {
-                self.only = Some(self.only.map_or(0, |no| if no < last { no + 1 } else { 0 }))
+                self.only = Some(self.only.map_or(0, |no| if no < last { no + 1 } else { 0 }));
             }
             KeyCode::Left | KeyCode::BackTab => {
-                self.only = Some(self.only.map_or(last, |no| no.checked_sub(1).unwrap_or(last)))
+                self.only = Some(self.only.map_or(last, |no| no.checked_sub(1).unwrap_or(last)));
             }
             _ => {}
         }

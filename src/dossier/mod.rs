@@ -240,8 +240,11 @@ impl<W: Write> Archive<W> {
     }
 
     fn put_lines(&mut self, name: &str, lines: impl Iterator<Item = Value>) -> io::Result<()> {
-        let text: String = lines.map(|line| format!("{line}\n")).collect();
-        self.put(name, text.as_bytes())
+        let mut text = Vec::new();
+        for line in lines {
+            writeln!(text, "{line}")?;
+        }
+        self.put(name, &text)
     }
 }
 

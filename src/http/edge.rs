@@ -138,6 +138,7 @@ fn count(shared: &Shared, status: StatusCode, intake: bool) {
     }
 }
 
+#[allow(clippy::result_large_err, reason = "an answer is moved once, whatever its size")]
 /// Lets a call through with its session (and the span it runs in), or answers it.
 fn turned_away<B>(shared: &Shared, request: &mut Request<B>, id: &Arc<str>) -> Result<Option<Span>, Response> {
     let row = access::row_of(request.method(), request.uri().path()).map_err(not_offered)?;

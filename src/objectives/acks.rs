@@ -139,8 +139,11 @@ fn append(path: &Path, numbers: &[TicketNumber]) -> io::Result<()> {
     if file.metadata()?.len() > DAY_BYTES {
         return Err(io::Error::other("the day's file is full"));
     }
-    let text: String = numbers.iter().map(|number| format!("{number}\n")).collect();
-    file.write_all(text.as_bytes())
+    let mut text = Vec::with_capacity(16 * numbers.len());
+    for number in numbers {
+        writeln!(text, "{number}")?;
+    }
+    file.write_all(&text)
 }
 
 /// Looks up the next few numbers. A number that the journal does not hold is counted and noted.

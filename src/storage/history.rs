@@ -105,9 +105,10 @@ impl Core {
         let frame = Frame::parse(&record.bytes).map_err(at)?;
         let mut events = Vec::new();
         for placed in frame.changes(record.first_seq) {
-            let read = match veiled {
-                true => frame.recorded_veiled(record.first_seq, &placed, &self.sealer),
-                false => frame.recorded(record.first_seq, &placed, &self.sealer),
+            let read = if veiled {
+                frame.recorded_veiled(record.first_seq, &placed, &self.sealer)
+            } else {
+                frame.recorded(record.first_seq, &placed, &self.sealer)
             };
             events.extend(read.map_err(at)?);
         }

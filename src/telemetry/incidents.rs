@@ -127,21 +127,25 @@ impl Incident {
         }
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "ids are shown, borrowed or not")]
     #[must_use]
     pub fn region(self, region: impl ToString) -> Self {
         Self { region: Some(region.to_string()), ..self }
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "ids are shown, borrowed or not")]
     #[must_use]
     pub fn ticket(self, ticket: impl ToString) -> Self {
         Self { ticket: Some(ticket.to_string()), ..self }
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "ids are shown, borrowed or not")]
     #[must_use]
     pub fn expert(self, expert: impl ToString) -> Self {
         Self { expert: Some(expert.to_string()), ..self }
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "ids are shown, borrowed or not")]
     #[must_use]
     pub fn role(self, role: impl ToString) -> Self {
         Self { role: Some(role.to_string()), ..self }

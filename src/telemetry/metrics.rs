@@ -118,7 +118,7 @@ metrics! {
 }
 
 impl Metrics {
-    /// OpenMetrics text, which Prometheus reads as its own.
+    /// `OpenMetrics` text, which Prometheus reads as its own.
     #[must_use]
     pub fn text(&self) -> String {
         let mut out = String::with_capacity(16 * 1_024);
@@ -172,7 +172,8 @@ pub(crate) mod tests {
                     problem("not described");
                 }
                 let labels = series.strip_prefix(name).unwrap_or_default();
-                if !labels.is_empty() && !(labels.starts_with('{') && labels.ends_with("\"}")) {
+                let readable = labels.starts_with('{') && labels.ends_with("\"}");
+                if !labels.is_empty() && !readable {
                     problem("labels cannot be read");
                 }
             }
