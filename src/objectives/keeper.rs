@@ -102,6 +102,8 @@ impl Keeper {
             joined,
         };
         keeping.objectives.lock().running(keeping.begun_s, keeping.bucket.clone());
+        // A kill right after the start is one too.
+        keeping.tell(false);
         let (stop, stopped) = channel();
         let run = move || {
             let mut looks = 0;

@@ -4,7 +4,11 @@ use crate::house::House;
 use callout::domain::{ids::Thing, ticket::Role};
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
-use std::io::Read;
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    sync::mpsc::{Receiver, channel},
+};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 /// Looks at a figure that is renewed every second; a look takes a millisecond.
@@ -165,4 +169,60 @@ fn a_timeline_shows_staff_the_stops_that_touched_a_ticket_and_owners_none() {
     assert_eq!(kinds, ["stop", "start"]);
     let told = house.get(&house.token(Role::Portal), &format!("/v1/tickets/{number}/timeline")).is(200);
     assert!(told.body.get("incidents").is_none());
+}
+
+/// Takes every request whole and answers 200; gives the bodies on.
+fn collector() -> (String, Receiver<Vec<u8>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, received) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let (mut bytes, mut piece) = (Vec::new(), [0; 4_096]);
+            let whole = |bytes: &[u8]| {
+                let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+                let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+                let length: usize =
+                    head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())?;
+                (bytes.len() >= end + length).then(|| bytes[end..].to_vec())
+            };
+            let body = loop {
+                let n = stream.read(&mut piece).unwrap();
+                bytes.extend_from_slice(&piece[..n]);
+                match whole(&bytes) {
+                    Some(body) => break body,
+                    None => assert!(n > 0, "cut off"),
+                }
+            };
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            if sender.send(body).is_err() {
+                return;
+            }
+        }
+    });
+    (endpoint, received)
+}
+
+#[test]
+fn a_collector_is_told_of_the_call_its_command_its_commit_and_the_auction_that_followed() {
+    let house = House::staffed();
+    let (endpoint, received) = collector();
+    let spans = house.app().core.service.store().telemetry().spans.clone();
+    spans.open(&endpoint).unwrap();
+    let traceparent = format!("00-{TRACE}-00f067aa0ba902b7-01");
+    let clerk = house.token(Role::Clerk);
+    let made = house.send("POST", &clerk, "/v1/tickets", &[("traceparent", &traceparent)], &ticket("a")).is(201);
+    house.until(made.text("/number"), "assigning");
+    house.until_shown(&format!("/v1/tickets/{}/timeline", made.text("/number")), |told| {
+        told.body["items"].as_array().unwrap().iter().any(|entry| entry["kind"] == "delivery.sent")
+    });
+    spans.close();
+    let bodies: Vec<u8> = received.try_iter().flatten().collect();
+    let holds = |wanted: &[u8]| bodies.windows(wanted.len()).any(|part| part == wanted);
+    for wanted in ["request", "/v1/tickets", "command", "open", "commit", "auction", made.text("/number")] {
+        assert!(holds(wanted.as_bytes()), "{wanted}");
+    }
+    assert!(holds(&u128::from_str_radix(TRACE, 16).unwrap().to_be_bytes()), "under the caller's trace id");
+    assert!(!holds(b"No picture") && !holds(b"42.03"), "nothing personal");
 }
