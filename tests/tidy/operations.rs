@@ -62,7 +62,7 @@ fn settings_keys() -> Vec<String> {
             !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit())
         };
         if let Some(named) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            section = named.to_owned();
+            named.clone_into(&mut section);
         } else if let Some((key, _)) = line.split_once(" = ").filter(|(key, _)| name(key)) {
             keys.push(format!("{section}.{key}"));
         }
