@@ -119,9 +119,10 @@ impl Shown {
 
 fn hinted(mut view: BoardView, shown: &Shown, trouble: Option<&Trouble>) -> BoardView {
     if let Some(trouble) = trouble {
-        view.title = format!("{}  [{}; this is what was seen last]", view.title, trouble.why());
+        // In front: a narrow terminal cuts the end off.
+        view.title = format!("[seen last; {}]  {}", trouble.why(), view.title);
     } else if shown.paused {
-        view.title = format!("{}  [paused]", view.title);
+        view.title = format!("[paused]  {}", view.title);
     }
     view.hints = ["q quits", "p pauses", "←→ region", "a all"].map(String::from).to_vec();
     view

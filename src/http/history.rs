@@ -62,7 +62,8 @@ async fn touched(shared: &Context, history: &[Recorded]) -> Result<Vec<Value>, R
                 && incident.ticket.as_ref().is_none_or(|ticket| *ticket == number)
                 && incident.region.as_ref().is_none_or(|region| regions.contains(region))
         };
-        incidents.between(from, to).iter().filter(|i| touches(i)).map(insight::incident).collect()
+        let touching: Vec<Incident> = incidents.between(from, to).into_iter().filter(|i| touches(i)).collect();
+        insight::newest(&touching).0
     })
     .await
 }

@@ -33,6 +33,8 @@ use std::{
 };
 use tokio::sync::mpsc;
 
+/// Incidents in one answer: a storm of crashes tells nothing new after these.
+const INCIDENTS: usize = 5_000;
 /// Pieces of an archive that wait for a slow reader, each of [`PIECE`] bytes.
 const PIECES: usize = 16;
 const PIECE: usize = 64 * 1_024;
@@ -60,11 +62,18 @@ pub(super) async fn incidents(State(shared): State<Context>, session: Session, u
             .filter(|i| touches(i, &scope))
             .collect::<Vec<_>>()
     });
-    let items: Vec<Value> = found.await?.iter().filter(|i| sees(&session, i)).map(incident).collect();
-    Ok(ok(&json!({ "items": items, "next_cursor": null })))
+    let seen: Vec<Incident> = found.await?.into_iter().filter(|incident| sees(&session, incident)).collect();
+    let (items, left_out) = newest(&seen);
+    Ok(ok(&json!({ "items": items, "left_out": left_out, "next_cursor": null })))
 }
 
-pub(super) fn incident(incident: &Incident) -> Value {
+/// The newest, oldest of them first, and how many came before them.
+pub(super) fn newest(incidents: &[Incident]) -> (Vec<Value>, usize) {
+    let left_out = incidents.len().saturating_sub(INCIDENTS);
+    (incidents[left_out..].iter().map(incident).collect(), left_out)
+}
+
+fn incident(incident: &Incident) -> Value {
     let mut view = serde_json::to_value(incident).unwrap_or_default();
     if let Value::Object(members) = &mut view {
         members.shift_remove("at_ms");

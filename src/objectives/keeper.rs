@@ -142,7 +142,12 @@ fn started(objectives: &Objectives, folder: &std::path::Path) -> Position {
     if let Err(error) = files::append(folder, &alive.line) {
         tracing::warn!(%error, "the last minute of the process before could not be kept");
     }
-    objectives.lock().minute(alive.line.at_s, &alive.line.bucket);
+    {
+        let mut history = objectives.lock();
+        history.minute(alive.line.at_s, &alive.line.bucket);
+        // It is kept now, so it is no longer under way.
+        history.running(alive.line.at_s, Bucket::default());
+    }
     let down_s = (now - alive.seen_ms).max(0) as f64 / 1e3;
     if !alive.stopped {
         let cause = "the process ended without a stop: killed, crashed, or the machine went down";
