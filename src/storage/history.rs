@@ -47,6 +47,11 @@ impl Core {
 
     /// A thing's last event, and the trace it belongs to. None: there is no such thing.
     pub(super) fn origin(&self, thing: &Thing) -> Result<Option<(Seq, Option<String>)>, Fault> {
+        if let Thing::Ticket(number) = thing
+            && let Some(entry) = self.overlay.ticket(*number).filter(|entry| entry.trace != 0)
+        {
+            return Ok(Some((entry.last_seq, Some(format!("{:032x}", entry.trace)))));
+        }
         let last = self.stamp(thing)?.last_seq;
         if last == 0 {
             return Ok(None);

@@ -256,7 +256,7 @@ impl<'a> Replay<'a> {
         let thing = &placed.head.thing;
         let (state, last_seq) = self.fold(thing, base, frame, placed)?;
         let State::Ticket(ticket) = &state else { return Ok(Vec::new()) };
-        self.core.overlay.put(Arc::clone(ticket), last_seq);
+        self.core.overlay.put(Arc::clone(ticket), last_seq, 0);
         if self.core.hot.whereabouts(number).as_ref() != Some(&ticket.region) {
             self.core.hot.settle(number, &ticket.region);
         }

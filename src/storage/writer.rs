@@ -269,6 +269,8 @@ impl Writer {
             group.at = group.at.max(batch.envelope.at);
             let events: usize = batch.changes.iter().map(|change| change.events.len()).sum();
             let end = seq + (events.max(1)) as Seq;
+            let trace = batch.envelope.trace_id.as_deref().and_then(|id| u128::from_str_radix(id, 16).ok());
+            let trace = trace.unwrap_or_default();
             for claim in batch.claims {
                 let claim = Arc::new(claim);
                 self.core.put_claim(&claim, end - 1);
@@ -276,7 +278,7 @@ impl Writer {
             }
             for change in batch.changes {
                 seq += change.events.len() as Seq;
-                group.moved.push(self.publish_state(change.after, seq - 1, change.base == 0));
+                group.moved.push(self.publish_state(change.after, seq - 1, change.base == 0, trace));
             }
             seq = end;
         }
@@ -296,10 +298,10 @@ impl Writer {
         }
     }
 
-    fn publish_state(&mut self, state: State, last_seq: Seq, fresh: bool) -> Moved {
+    fn publish_state(&mut self, state: State, last_seq: Seq, fresh: bool, trace: u128) -> Moved {
         let from = match &state {
             State::Ticket(ticket) => {
-                self.core.overlay.put(Arc::clone(ticket), last_seq);
+                self.core.overlay.put(Arc::clone(ticket), last_seq, trace);
                 self.taken.add(ticket.number);
                 self.moved_from(ticket.number, &ticket.region)
             }
