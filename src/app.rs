@@ -1,11 +1,13 @@
 //! Wiring: settings to a core, doors around it, an orderly end. Decides nothing.
 
 use crate::{
-    actors::{Clock, Heartbeat, watchdog},
+    actors::{Clock, Heartbeat, Service, watchdog},
     domain::{ticket::Role, time::Timestamp},
     http::{Door, DoorOptions, serve},
     load::{Core, StartError},
+    objectives::{Keeper, Sample},
     settings::Settings,
+    telemetry::{self, incidents::now_ms},
     tokens::Grant,
 };
 use std::{net::SocketAddr, time::Duration};
@@ -23,6 +25,7 @@ pub struct App {
     edge: Runtime,
     serving: JoinHandle<()>,
     stop: watch::Sender<bool>,
+    keeper: Option<Keeper>,
 }
 
 impl App {
@@ -44,15 +47,37 @@ impl App {
             service: core.service.clone(),
             tokens: core.tokens.clone(),
             zips: core.zips.clone(),
+            objectives: core.objectives.clone(),
             data: core.data.clone(),
         };
         let (stop, stopped) = watch::channel(false);
         let serving = edge.spawn(serve(door, options, stopped));
         let hearts = vec![Heartbeat::on("core", core.handle()), Heartbeat::on("edge", edge.handle())];
         watchdog(&core.service, hearts)?;
-        let app = Self { core, address, edge, serving, stop };
+        let app = Self { core, address, edge, serving, stop, keeper: None };
         app.edge.block_on(until_ready(&app.core));
         Ok(app)
+    }
+
+    /// Keeps a server's record of itself from now on: starts and stops, the objectives' minutes, the
+    /// acknowledged numbers, the log file, spans for a collector. Commands that only look at data do
+    /// without, so that they leave no start behind.
+    pub fn keep_record(&mut self, settings: &Settings) -> Result<(), StartError> {
+        let telemetry = self.core.service.store().telemetry();
+        telemetry.metrics.started_seconds.set(now_ms() as f64 / 1e3);
+        let _ = telemetry.settings.set(settings.shown.clone());
+        if settings.log.files > 0 {
+            telemetry::log_to(&self.core.data.join("logs"), settings.log.file_mb, settings.log.files)?;
+        }
+        if let Some(endpoint) = &settings.telemetry.otlp_endpoint
+            && let Err(why) = telemetry.spans.open(endpoint)
+        {
+            tracing::error!(why, "spans are not exported");
+        }
+        let service = self.core.service.clone();
+        let keeper = Keeper::start(self.core.objectives.clone(), service.store().clone(), move || sample(&service))?;
+        self.keeper = Some(keeper);
+        Ok(())
     }
 
     #[must_use]
@@ -82,12 +107,23 @@ impl App {
     /// No new connections, calls under way finished, the store flushed and closed.
     pub fn stop(self) {
         let _ = self.stop.send(true);
+        if let Some(keeper) = self.keeper {
+            keeper.stop();
+        }
+        let spans = self.core.service.store().telemetry().spans.clone();
         if let Err(error) = self.edge.block_on(self.serving) {
             tracing::error!(%error, "the door did not close in order");
         }
         self.core.stop();
+        spans.close();
         self.edge.shutdown_timeout(Duration::from_secs(1));
     }
+}
+
+/// How the service stands, for the objectives.
+#[must_use]
+pub fn sample(service: &Service) -> Sample {
+    Sample { ready: service.readiness().ready, oldest_unassigned_s: service.oldest_unassigned() }
 }
 
 /// The machine's time, whatever a tree's clock says.

@@ -10,6 +10,8 @@ mod channel;
 mod feed;
 #[path = "journeys/house.rs"]
 mod house;
+#[path = "journeys/insight.rs"]
+mod insight;
 #[path = "journeys/messages.rs"]
 mod messages;
 

@@ -8,6 +8,8 @@ mod common;
 
 #[path = "processes/feed.rs"]
 mod feed;
+#[path = "processes/insight.rs"]
+mod insight;
 
 use common::{
     Dice,

@@ -3,6 +3,7 @@
 use crate::{
     domain::{ids::Version, ticket::Who},
     storage::ClaimKey,
+    telemetry::SpanNo,
 };
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ pub struct Caller {
     pub who: Who,
     pub request_id: Option<String>,
     pub trace_id: Option<String>,
+    /// The span that this call is part of, in an exported trace; 0: none.
+    pub span: SpanNo,
     /// The idempotency key and the hash of the body (0 is never a hash).
     pub idempotency: Option<(ClaimKey, u64)>,
     /// The version the caller has seen; another one is `Stale`.
@@ -33,6 +36,7 @@ impl Caller {
             who,
             request_id: None,
             trace_id: None,
+            span: 0,
             idempotency: None,
             if_match: None,
             patience: Duration::from_secs(5),

@@ -62,6 +62,10 @@ impl Devices {
         self.lock().remove(expert);
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.lock().values().filter(|sender| !sender.is_closed()).count()
+    }
+
     pub(super) fn online(&self, expert: &ExpertId) -> bool {
         self.lock().get(expert).is_some_and(|sender| !sender.is_closed())
     }

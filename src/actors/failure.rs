@@ -45,6 +45,19 @@ impl From<Fault> for Failure {
 }
 
 impl Failure {
+    /// Whether it is the caller's affair (4xx), not ours.
+    pub(super) fn is_callers(&self) -> bool {
+        match self {
+            Self::Refused { .. }
+            | Self::NotFound(_)
+            | Self::Invalid { .. }
+            | Self::Stale(_)
+            | Self::KeyReused
+            | Self::Replayed(_) => true,
+            Self::DiskFull | Self::Overloaded { .. } | Self::OutcomeUnknown | Self::Fault(_) => false,
+        }
+    }
+
     pub(super) fn of_commit(error: CommitError, tree: &Tree) -> Self {
         match error {
             CommitError::Conflict(thing) => Self::Fault(format!("{thing} changed meanwhile")),

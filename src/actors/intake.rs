@@ -129,17 +129,24 @@ pub(super) async fn open(tree: &Tree, new: NewTicket, caller: &Caller) -> Result
         flags: prepared.flags,
     };
     let (change, ticket) = first_change(tree, &region, open, caller, now)?;
+    let mut envelope = envelope(caller, now);
+    // What nobody traces yet begins a trace; from the number alone, so that a replay repeats.
+    envelope.trace_id.get_or_insert_with(|| trace_of(number));
     let batch = Batch {
-        envelope: envelope(caller, now),
+        envelope,
         claims: claims(&ticket, external.as_deref(), caller, now),
         changes: vec![change],
         guards: Vec::new(),
     };
     match commit(tree, batch, caller).await {
-        Ok(()) => Ok(Opened { ticket, replayed: false }),
+        Ok(_) => Ok(Opened { ticket, replayed: false }),
         Err(CommitError::Claimed(claim)) => answer_of(tree, *claim, caller),
         Err(error) => Err(Failure::of_commit(error, tree)),
     }
+}
+
+fn trace_of(number: crate::domain::ids::TicketNumber) -> String {
+    blake3::hash(number.to_string().as_bytes()).to_hex()[..32].to_owned()
 }
 
 fn locate(tree: &Tree, sheet: &Sheet, new: &NewTicket) -> Prepared {

@@ -17,6 +17,7 @@ use super::{
     supervise::{End, supervisor},
     tree::Tree,
 };
+use crate::telemetry::{Incident, incidents::Kind};
 use crate::{
     domain::{
         expert::Expert,
@@ -97,6 +98,7 @@ pub(super) async fn supervise(tree: &Arc<Tree>, above: ActorCell) -> Result<(), 
         let (End::Crashed(cause), Some(tree)) = (end, told.upgrade()) else { return };
         tracing::warn!(%cause, "the outbox crashed: restarted");
         tree.meters.crashes.add(1);
+        tree.incidents().note(Incident::new(Kind::Restart).role("outbox").cause(&cause));
         replace(&tree, actor);
     };
     let supervisor = supervisor(ended, Some(above)).await?;

@@ -93,13 +93,11 @@ async fn in_time(tree: &Tree, gateway: &dyn Gateway, message: &Message) -> Resul
 /// False: it could not be recorded.
 async fn record(tree: &Arc<Tree>, job: &Job, outcome: Result<Sent, SendError>) -> bool {
     let (number, delivery) = (job.ticket.number, job.delivery.no);
+    // What came of it is counted with its event.
+    tree.meters.deliveries_sent.add(1);
     let command = match outcome {
-        Ok(Sent { reference }) => {
-            tree.meters.deliveries_sent.add(1);
-            Command::DeliverySent { delivery, channel: job.channel, reference }
-        }
+        Ok(Sent { reference }) => Command::DeliverySent { delivery, channel: job.channel, reference },
         Err(error) => {
-            tree.meters.deliveries_failed.add(1);
             tracing::info!(ticket = %number, delivery, channel = job.channel.name(), %error, "a message did not go");
             failed(tree, job, error)
         }

@@ -66,11 +66,15 @@ impl Drop for Beat<'_> {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "signs of life are measured on the machine's monotonic clock")]
 pub(super) fn monotonic_ms() -> i64 {
+    i64::try_from(monotonic_us() / 1_000).unwrap_or(i64::MAX) + 1
+}
+
+#[allow(clippy::disallowed_methods, reason = "signs of life are measured on the machine's monotonic clock")]
+pub(super) fn monotonic_us() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
     let start = START.get_or_init(Instant::now);
-    i64::try_from(start.elapsed().as_millis()).unwrap_or(i64::MAX) + 1
+    u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 tokio::task_local! {

@@ -9,7 +9,10 @@ use super::{
     timers::{self, Timers},
     tree::Tree,
 };
-use crate::domain::ids::RegionId;
+use crate::{
+    domain::ids::RegionId,
+    telemetry::{Incident, incidents::Kind},
+};
 use ractor::{ActorCell, ActorId};
 use std::sync::{Arc, PoisonError, Weak, atomic::Ordering};
 
@@ -71,6 +74,8 @@ fn ended(tree: &Weak<Tree>, actor: ActorId, end: End) {
             vacate(handle, part);
             tree.meters.restarts.add(1);
             tracing::warn!(region = %handle.id, ?part, %cause, "a region's actor crashed: restarted");
+            let incident = Incident::new(Kind::Restart).region(&handle.id).role(part.name());
+            tree.incidents().note(incident.cause(&cause));
             match REGIONS.strategy {
                 Strategy::OneForOne => start_part(&tree, handle, part),
                 Strategy::OnDemand => {}
@@ -100,6 +105,7 @@ fn vacate(handle: &Handle, part: Part) {
 fn park(tree: &Arc<Tree>, handle: &Arc<Handle>, cause: &str) {
     tree.meters.parked.add(1);
     tracing::error!(region = %handle.id, %cause, "a region keeps crashing: parked");
+    tree.incidents().begin(Incident::new(Kind::Park).region(&handle.id).cause(cause));
     handle.park(Some(format!("it keeps crashing: {cause}")));
     let (tree, handle) = (tree.clone(), handle.clone());
     tree.core.clone().spawn(async move {
@@ -112,6 +118,7 @@ fn park(tree: &Arc<Tree>, handle: &Arc<Handle>, cause: &str) {
 /// Starts a parked region's missing actors again.
 pub(super) fn unpark(tree: &Arc<Tree>, handle: &Arc<Handle>) {
     handle.park(None);
+    tree.incidents().end(Incident::new(Kind::Park).region(&handle.id));
     for part in [Part::Timers, Part::Dispatcher] {
         start_part(tree, handle, part);
     }

@@ -45,7 +45,7 @@ async fn write(
         claims: Vec::new(),
     };
     match commit(tree, batch, caller).await {
-        Ok(()) => Ok(Some(after)),
+        Ok(_) => Ok(Some(after)),
         Err(CommitError::Conflict(_)) => Ok(None),
         Err(error) => Err(Failure::of_commit(error, tree)),
     }

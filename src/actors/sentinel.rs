@@ -2,6 +2,7 @@
 //! what should run and does not. The watchdog, a thread of its own, does the same for whole runtimes.
 
 use super::{
+    episodes::Episodes,
     outbox,
     pulse::{Pulse, Role, Suspicion, monotonic_ms},
     regions,
@@ -9,8 +10,10 @@ use super::{
     tickets,
     tree::Tree,
 };
+use crate::telemetry::{Incident, incidents::Kind};
 use ractor::{ActorCell, ActorId};
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Weak,
         atomic::{AtomicI64, Ordering},
@@ -25,11 +28,14 @@ const BEAT_MS: u64 = 500;
 const FROZEN_MS: i64 = 1_500;
 /// One that does not die of it blocks its thread: it is replaced, and fenced by its guards (3 s).
 const BLOCKED_MS: i64 = 2_500;
+/// A runtime that beats later than this is told as a stall: a user waited for it.
+const STALL_MS: i64 = 2_000;
 /// A runtime that gives no sign of life for longer ends the process (exit code 70).
 const SILENT_MS: i64 = 10_000;
 
 /// Looks around until the tree stops, on a thread of its own: however many of the runtime's are blocked.
 pub(super) fn watch(tree: &Weak<Tree>) {
+    let mut episodes = Episodes::new();
     loop {
         pause(LOOK_MS);
         let Some(tree) = tree.upgrade() else { return };
@@ -44,7 +50,8 @@ pub(super) fn watch(tree: &Weak<Tree>) {
         }
         tickets::passivate_idle(&tree, &living);
         let longest = living.iter().filter_map(|pulse| pulse.busy_ms()).max();
-        tree.meters.longest_stall(longest.unwrap_or(0));
+        tree.stalled(longest.unwrap_or(0));
+        episodes.look(&tree);
     }
 }
 
@@ -67,11 +74,24 @@ fn replace_frozen(tree: &Arc<Tree>, pulse: &Arc<Pulse>, busy_ms: i64) {
             role @ (Role::Dispatcher(_) | Role::Timers(_)) => regions::replace(tree, role, actor),
             Role::Outbox => outbox::replace(tree, actor),
         }
+        tree.incidents().note(frozen(&pulse.role, busy_ms).cause("it blocks its thread: replaced"));
         tracing::error!(actor = %pulse.role, busy_ms, "an actor blocks its thread: replaced, its guards fence it off");
     } else if busy_ms > FROZEN_MS && !pulse.suspected(Suspicion::Frozen) {
         tree.meters.frozen.add(1);
+        tree.incidents().note(frozen(&pulse.role, busy_ms).cause("it does not finish: replaced"));
         tracing::error!(actor = %pulse.role, busy_ms, "an actor does not finish: replaced");
         cell.kill();
+    }
+}
+
+fn frozen(role: &Role, busy_ms: i64) -> Incident {
+    let incident = Incident::new(Kind::Freeze).lasted_s(busy_ms as f64 / 1e3);
+    match role {
+        Role::Ticket(number) => incident.ticket(number),
+        Role::Expert(expert) => incident.expert(expert),
+        Role::Dispatcher(region) => incident.region(region).role("dispatcher"),
+        Role::Timers(region) => incident.region(region).role("timers"),
+        Role::Outbox => incident.role("outbox"),
     }
 }
 
@@ -85,6 +105,7 @@ pub(super) async fn supervise_experts(tree: &Arc<Tree>, above: ActorCell) -> Res
             End::Crashed(cause) => match tree.experts.children.crashed(actor, EXPERTS) {
                 Verdict::Restart(expert) | Verdict::Contain(expert) => {
                     tree.meters.crashes.add(1);
+                    tree.incidents().note(Incident::new(Kind::Restart).expert(&expert).cause(&cause));
                     tracing::warn!(%expert, %cause, "an expert's actor crashed");
                     Some(expert)
                 }
@@ -128,17 +149,28 @@ impl Heartbeat {
 pub fn watchdog(service: &super::Service, hearts: Vec<Arc<Heartbeat>>) -> std::io::Result<()> {
     let tree = Arc::downgrade(service.tree());
     let watch = move || {
+        let mut late = BTreeMap::new();
         while let Some(tree) = tree.upgrade() {
             if tree.stopping.load(Ordering::Acquire) {
                 return;
             }
             for heart in &hearts {
                 let silent_ms = monotonic_ms() - heart.last_ms.load(Ordering::Acquire);
+                let stall = Incident::new(Kind::Stall).role(heart.name);
+                if silent_ms > STALL_MS {
+                    tree.incidents().begin(stall);
+                } else {
+                    tree.incidents().end(stall);
+                }
+                late.insert(heart.name.to_owned(), (silent_ms - BEAT_MS as i64).max(0) as f64 / 1e3);
                 if silent_ms > SILENT_MS {
+                    let cause = format!("the {} runtime has been silent for {silent_ms} ms", heart.name);
+                    tree.incidents().at_once(&Incident::new(Kind::Stall).role(heart.name).cause(&cause));
                     dump(&tree, heart.name, silent_ms);
                     std::process::exit(70);
                 }
             }
+            tree.meters.heartbeat_delay_seconds.replace(std::mem::take(&mut late));
             drop(tree);
             pause(BEAT_MS);
         }

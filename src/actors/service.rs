@@ -8,11 +8,11 @@ use super::{
     feed::{self, Filter, Subscription},
     herald,
     intake::{self, Atlas},
-    meters::Meters,
     outbox,
     pace::Pace,
     positions::{self, Positions},
     pulse::Pulses,
+    pulse::monotonic_us,
     region, regions,
     reply::{Answer, Reply},
     roster, sentinel,
@@ -39,8 +39,10 @@ use crate::{
     },
     notify::Desk,
     storage::Store,
+    telemetry::Span,
 };
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, OnceLock, RwLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -106,7 +108,7 @@ impl Service {
             feed: feed::Feed::default(),
             positions: Positions::default(),
             atlas: Atlas::default(),
-            meters: Meters::default(),
+            meters: store.telemetry().metrics.clone(),
             permits: Arc::new(Semaphore::new(PERMITS)),
             tickets: Group::new(tickets::LIVE),
             experts: Group::new(usize::MAX),
@@ -203,25 +205,40 @@ impl Service {
     /// ticket it made before.
     pub async fn open(&self, new: NewTicket, caller: &Caller) -> Result<Opened, Failure> {
         let _permit = self.admit(caller)?;
-        let opened = intake::open(&self.tree, new, caller).await?;
-        let meter = if opened.replayed { &self.tree.meters.replayed } else { &self.tree.meters.opened };
-        meter.add(1);
-        Ok(opened)
+        let (span, inside) = self.span("command", "open", caller);
+        let caller = inside.as_ref().unwrap_or(caller);
+        let meters = &self.tree.meters;
+        let began = monotonic_us();
+        let opened = intake::open(&self.tree, new, caller).await;
+        meters.intake_seconds.took(Duration::from_micros(monotonic_us() - began));
+        match &opened {
+            Ok(Opened { replayed: false, .. }) => meters.opened.add(1),
+            Ok(_) | Err(Failure::Replayed(_)) => meters.replayed.add(1),
+            Err(failure) if failure.is_callers() => meters.intake_refused.add(1),
+            Err(_) => meters.intake_failed.add(1),
+        }
+        finish(span, &opened);
+        opened
     }
 
     /// A command about a ticket, decided by its actor.
     pub async fn command(&self, number: TicketNumber, command: Command, caller: &Caller) -> Result<Opened, Failure> {
         let _permit = self.admit(caller)?;
         self.tree.meters.commands.add(1);
+        let (span, inside) = self.span("command", command.name(), caller);
+        let caller = inside.as_ref().unwrap_or(caller);
         if let Some((key, _)) = caller.idempotency
             && let Some(claim) = self.tree.store.claim(&key, self.tree.clock.now()).map_err(Failure::from)?
         {
             return intake::answer_of(&self.tree, claim, caller);
         }
+        let began = monotonic_us();
         let answer = ask(&self.tree, number, command, caller).await;
+        self.tree.meters.command_seconds.took(Duration::from_micros(monotonic_us() - began));
         if matches!(answer, Err(Failure::Refused { .. })) {
             self.tree.meters.refused.add(1);
         }
+        finish(span, &answer);
         answer
     }
 
@@ -352,17 +369,38 @@ impl Service {
     #[must_use]
     pub fn metrics(&self) -> String {
         let tree = &self.tree;
-        let queued: u64 = tree.region_handles().iter().map(|h| h.queued.load(Ordering::Relaxed)).sum();
-        let ready = self.readiness();
-        tree.meters.text(&[
-            ("callout_tickets_queued", "Tickets that wait for an expert, all regions.", queued),
-            ("callout_ticket_actors", "Ticket actors that run.", tree.tickets.len() as u64),
-            ("callout_expert_actors", "Expert actors that run.", tree.experts.len() as u64),
-            ("callout_permits_free", "Calls that could be admitted now.", tree.permits.available_permits() as u64),
-            ("callout_regions_unready", "Regions that do not dispatch.", ready.unready.len() as u64),
-            ("callout_longest_stall_ms", "Longest time one actor took over one message.", tree.meters.stall_ms()),
-            ("callout_journal_seq", "Last event of the journal.", tree.store.head().0),
-        ])
+        self.gauge();
+        tree.meters.text()
+    }
+
+    /// Fills in the gauges that follow from the tree's queues.
+    fn gauge(&self) {
+        let tree = &self.tree;
+        let handles = tree.region_handles();
+        let queued: u64 = handles.iter().map(|handle| handle.queued.load(Ordering::Relaxed)).sum();
+        let meters = &tree.meters;
+        meters.queued.set(queued as f64);
+        meters.oldest_unassigned_seconds.replace(self.oldest_unassigned());
+        meters.ticket_actors.count(tree.tickets.len());
+        meters.expert_actors.count(tree.experts.len());
+        meters.permits_free.count(tree.permits.available_permits());
+        meters.regions_unready.count(self.readiness().unready.len());
+        meters.mailboxes.count(tree.queued.load(Ordering::Relaxed));
+        meters.herald_behind.count(tree.behind.load(Ordering::Relaxed));
+        meters.devices.count(tree.devices.len());
+        tree.store.gauge();
+    }
+
+    /// Seconds since each region's oldest ticket that could be dispatched was opened; a region where none
+    /// waits is not named.
+    #[must_use]
+    pub fn oldest_unassigned(&self) -> BTreeMap<String, f64> {
+        let now = self.tree.clock.now();
+        let age = |handle: &Arc<region::Handle>| {
+            let oldest = handle.oldest_ms.load(Ordering::Relaxed);
+            (oldest != i64::MAX).then(|| (handle.id.to_string(), (now.0 - oldest).max(0) as f64 / 1e3))
+        };
+        self.tree.region_handles().iter().filter_map(age).collect()
     }
 
     /// Stops taking work, finishes what is admitted, flushes, closes.
@@ -383,6 +421,14 @@ impl Service {
         }
     }
 
+    /// A span for what this caller asks, and the caller inside it; nothing while traces are not exported.
+    fn span(&self, name: &'static str, what: &'static str, caller: &Caller) -> (Option<Span>, Option<Caller>) {
+        let span = self.tree.spans().begin(name, caller.trace_id.as_deref(), caller.span);
+        let span = span.map(|span| span.with("callout.command", what));
+        let inside = span.as_ref().map(|span| Caller { span: span.id(), ..caller.clone() });
+        (span, inside)
+    }
+
     /// Only doors take permits; the system's own calls never do, or they would deadlock.
     fn admit(&self, caller: &Caller) -> Result<Option<OwnedSemaphorePermit>, Failure> {
         if caller.who.role == crate::domain::ticket::Role::System {
@@ -395,6 +441,15 @@ impl Service {
             self.tree.meters.shed.add(1);
             Failure::Overloaded { retry_after_s: 1 }
         })
+    }
+}
+
+fn finish(span: Option<Span>, answer: &Result<Opened, Failure>) {
+    let Some(span) = span else { return };
+    match answer {
+        Ok(opened) => span.with("callout.ticket", opened.ticket.number.to_string()).finish(None),
+        Err(failure) if failure.is_callers() => span.with("callout.refused", true).finish(None),
+        Err(failure) => span.finish(Some(&failure.to_string())),
     }
 }
 

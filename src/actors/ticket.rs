@@ -17,13 +17,14 @@ use crate::{
     domain::{
         decision::{Policy, Verdict},
         fact::{Fact, State},
-        ids::{ExpertId, RegionId, Thing, TicketNumber, Version},
+        ids::{ExpertId, RegionId, Seq, Thing, TicketNumber, Version},
         region::Region,
         route::{Route, RouteCause, RouteEvent},
-        ticket::{Command, Ctx, Decided, Refusal, RouteEffect, Ticket, TicketEvent, decide},
+        ticket::{Command, Ctx, Decided, Refusal, Role, RouteEffect, Ticket, TicketEvent, decide},
+        time::Timestamp,
     },
     routing::{self, Terms, VisitSpec},
-    storage::{Batch, Change, Claim, CommitError, Envelope, Outcome},
+    storage::{Batch, Change, Claim, CommitError, Committed, Envelope, Outcome},
 };
 use std::sync::Arc;
 
@@ -41,6 +42,15 @@ pub(super) struct TicketActor {
     number: TicketNumber,
     tree: Arc<Tree>,
     cached: Option<Arc<Ticket>>,
+    /// What the ticket's last event was and which trace it belongs to, as far as this actor knows.
+    origin: Option<Origin>,
+}
+
+/// What the system's own commands (timers, awards, deliveries) follow from.
+#[derive(Clone)]
+struct Origin {
+    seq: Seq,
+    trace: Option<String>,
 }
 
 /// Conflicts in a row after which the caller is told to come again.
@@ -67,7 +77,7 @@ impl Handler for TicketActor {
 
 impl TicketActor {
     pub(super) fn new(number: TicketNumber, tree: Arc<Tree>) -> Self {
-        Self { number, tree, cached: None }
+        Self { number, tree, cached: None, origin: None }
     }
 
     async fn execute(&mut self, command: Command, caller: &Caller) -> Result<Opened, Failure> {
@@ -78,7 +88,7 @@ impl TicketActor {
             }
             match self.attempt(&ticket, command.clone(), caller).await {
                 Attempt::Done(answer) => return answer,
-                Attempt::Again => self.cached = None,
+                Attempt::Again => self.forget(),
             }
         }
         Err(Failure::Overloaded { retry_after_s: 1 })
@@ -94,6 +104,29 @@ impl TicketActor {
         Ok(ticket)
     }
 
+    fn forget(&mut self) {
+        (self.cached, self.origin) = (None, None);
+    }
+
+    /// The envelope of what this caller does. What the system does goes on with the trace of the event
+    /// that led to it, and names that event.
+    fn envelope(&mut self, caller: &Caller, now: Timestamp) -> Envelope {
+        let mut envelope = envelope(caller, now);
+        if caller.who.role != Role::System {
+            return envelope;
+        }
+        if self.origin.is_none() {
+            // One read of the journal for each actor that starts; without it the chain has a gap, no more.
+            let found = self.tree.store.origin(&Thing::Ticket(self.number));
+            self.origin = found.ok().flatten().map(|(seq, trace)| Origin { seq, trace });
+        }
+        if let Some(origin) = &self.origin {
+            envelope.cause = Some(origin.seq);
+            envelope.trace_id = envelope.trace_id.or_else(|| origin.trace.clone());
+        }
+        envelope
+    }
+
     async fn attempt(&mut self, ticket: &Arc<Ticket>, command: Command, caller: &Caller) -> Attempt {
         let store = &self.tree.store;
         let Some(region) = store.region(&ticket.region) else {
@@ -107,6 +140,7 @@ impl TicketActor {
             calendar: region.settings.calendar.as_deref().and_then(|name| catalogue.calendar(name)),
             zone: &region.time_zone,
         };
+        let auction = auction_of(&command);
         let award = matches!(command, Command::Offer { .. } | Command::Assign { .. });
         let expert_version = winner_version(&command);
         let decided = match decide(ticket, command, &ctx) {
@@ -123,15 +157,22 @@ impl TicketActor {
             Err(Unplanned::Misfit(what)) => return Attempt::Done(Err(Failure::Fault(what))),
         };
         let after = plan.after.clone();
+        let envelope = self.envelope(caller, ctx.now);
+        let trace = envelope.trace_id.clone();
+        let events = plan.changes.first().map_or(0, |change| change.events.len()) as Seq;
         let batch = Batch {
-            envelope: envelope(caller, ctx.now),
+            envelope,
             claims: claims(caller, &after, ctx.now),
             guards: expert_version.into_iter().map(|(expert, v)| (Thing::Expert(expert), v)).collect(),
             changes: plan.changes,
         };
         match commit(&self.tree, batch, caller).await {
-            Ok(()) => {
+            Ok(committed) => {
                 self.cached = Some(after.clone());
+                // The ticket's own change is the first of the batch.
+                self.origin = Some(Origin { seq: committed.first_seq + events - 1, trace });
+                decided.events.iter().for_each(|event| self.count(event));
+                self.span_of(auction);
                 self.leave(&ticket.region, &after);
                 Attempt::Done(answer(decided.refused, after))
             }
@@ -140,9 +181,29 @@ impl TicketActor {
             Err(CommitError::Conflict(_)) if award => Attempt::Done(Err(Failure::Stale(ticket.version))),
             Err(CommitError::Conflict(_)) => Attempt::Again,
             Err(other) => {
-                self.cached = None;
+                self.forget();
                 Attempt::Done(Err(Failure::of_commit(other, &self.tree)))
             }
+        }
+    }
+
+    /// The auction that led to an award, as a span of the ticket's trace.
+    fn span_of(&self, auction: Option<(Timestamp, usize)>) {
+        let (Some((at, candidates)), Some(origin)) = (auction, &self.origin) else { return };
+        if let Some(span) = self.tree.spans().begin("auction", origin.trace.as_deref(), 0) {
+            span.begun_ms(at.0).with("callout.candidates", candidates as i64).finish(None);
+        }
+    }
+
+    fn count(&self, event: &TicketEvent) {
+        let counted = &self.tree.meters.deliveries;
+        if let TicketEvent::DeliverySent { channel, .. } = event {
+            counted.add(channel.name(), "sent", 1);
+        } else if let TicketEvent::DeliveryFailed { channel, .. } = event {
+            counted.add(channel.name(), "failed", 1);
+        } else if let TicketEvent::DeliveryReceived { .. } = event {
+            // Only apps send receipts.
+            counted.add("push", "received", 1);
         }
     }
 
@@ -274,6 +335,12 @@ fn answer(refused: Option<Refusal>, ticket: Arc<Ticket>) -> Result<Opened, Failu
     }
 }
 
+/// When the auction of an award began, and how many were judged in it.
+fn auction_of(command: &Command) -> Option<(Timestamp, usize)> {
+    let Command::Offer { decision, .. } = command else { return None };
+    Some((decision.at, decision.candidates.len()))
+}
+
 /// An award is only good for the profile it was judged on.
 fn winner_version(command: &Command) -> Option<(ExpertId, Version)> {
     let Command::Offer { decision, expert, .. } = command else { return None };
@@ -339,14 +406,20 @@ fn claims(caller: &Caller, after: &Ticket, now: crate::domain::time::Timestamp) 
 }
 
 /// Commits within the caller's patience. Giving up leaves the outcome unknown.
-pub(super) async fn commit(tree: &Tree, batch: Batch, caller: &Caller) -> Result<(), CommitError> {
+pub(super) async fn commit(tree: &Tree, batch: Batch, caller: &Caller) -> Result<Committed, CommitError> {
+    let span = tree.spans().begin("commit", batch.envelope.trace_id.as_deref(), caller.span);
     let commit = tree.store.commit(batch);
     if tree.clock.is_virtual() {
-        return commit.await.map(|_| ());
+        return commit.await;
     }
     let _waiting = ForTheJournal::begin();
-    match tokio::time::timeout(caller.patience, commit).await {
-        Ok(done) => done.map(|_| ()),
-        Err(_) => Err(CommitError::OutcomeUnknown),
+    let done = tokio::time::timeout(caller.patience, commit).await;
+    let done = done.unwrap_or(Err(CommitError::OutcomeUnknown));
+    if let Some(span) = span {
+        match &done {
+            Ok(committed) => span.with("callout.seq", committed.last_seq as i64).finish(None),
+            Err(error) => span.finish(Some(&error.to_string())),
+        }
     }
+    done
 }

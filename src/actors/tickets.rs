@@ -10,7 +10,10 @@ use super::{
     ticket::{Msg, TicketActor},
     tree::Tree,
 };
-use crate::domain::{ids::TicketNumber, ticket::Command};
+use crate::{
+    domain::{ids::TicketNumber, ticket::Command},
+    telemetry::{Incident, incidents::Kind},
+};
 use ractor::{ActorCell, ActorId};
 use std::sync::{Arc, Weak};
 
@@ -39,11 +42,13 @@ fn ended(tree: &Weak<Tree>, actor: ActorId, end: End) {
         Verdict::Restart(number) => {
             tree.tickets.forget(&number, actor);
             tracing::warn!(ticket = %number, %cause, "a ticket's actor crashed");
+            tree.incidents().note(Incident::new(Kind::Restart).ticket(number).cause(&cause));
         }
         Verdict::Contain(number) => {
             tree.tickets.forget(&number, actor);
             tree.meters.quarantined.add(1);
             tracing::error!(ticket = %number, %cause, "a ticket keeps crashing its actor: quarantined");
+            tree.incidents().note(Incident::new(Kind::Quarantine).ticket(number).cause(&cause));
             quarantine(&tree, number, cause, 0);
         }
         Verdict::Unknown => {}

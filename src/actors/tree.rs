@@ -7,7 +7,6 @@ use super::{
     faults::Faults,
     feed,
     intake::Atlas,
-    meters::Meters,
     outbox,
     pace::Pace,
     positions::Positions,
@@ -21,6 +20,7 @@ use super::{
 use crate::{
     domain::ids::{ExpertId, RegionId, TicketNumber},
     storage::Store,
+    telemetry::{Incidents, Metrics, Spans},
 };
 use ractor::{ActorCell, ActorId};
 use std::{
@@ -44,7 +44,7 @@ pub(super) struct Tree {
     pub(super) feed: feed::Feed,
     pub(super) positions: Positions,
     pub(super) atlas: Atlas,
-    pub(super) meters: Meters,
+    pub(super) meters: Arc<Metrics>,
     /// In front of all mailboxes; only doors take them.
     pub(super) permits: Arc<Semaphore>,
     pub(super) tickets: Group<TicketNumber, ticket::Msg>,
@@ -86,6 +86,22 @@ impl Tree {
 
     pub(super) fn notice(&self) -> bool {
         self.notices.lock().unwrap_or_else(PoisonError::into_inner).take(self.clock.now())
+    }
+
+    /// Notes for how long the busiest actor has been on one message.
+    pub(super) fn stalled(&self, ms: i64) {
+        let seconds = ms as f64 / 1e3;
+        if seconds > self.meters.stall_seconds.value() {
+            self.meters.stall_seconds.set(seconds);
+        }
+    }
+
+    pub(super) fn incidents(&self) -> &Incidents {
+        &self.store.telemetry().incidents
+    }
+
+    pub(super) fn spans(&self) -> &Spans {
+        &self.store.telemetry().spans
     }
 
     pub(super) fn region(&self, region: &RegionId) -> Option<Arc<region::Handle>> {

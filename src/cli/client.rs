@@ -2,8 +2,8 @@
 
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{
-    Method, Request, Uri,
-    body::{Body, Bytes, Frame, SizeHint},
+    Method, Request, Response, Uri,
+    body::{Body, Bytes, Frame, Incoming, SizeHint},
     client::conn::http1,
     header,
 };
@@ -21,7 +21,7 @@ use std::{
     },
     task::{Context, Poll},
 };
-use tokio::{net::TcpStream, runtime::Runtime};
+use tokio::{net::TcpStream, runtime::Runtime, task::JoinHandle};
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClientError {
@@ -101,21 +101,62 @@ impl Client {
         self.send(Method::POST, path, "application/octet-stream", FileBody { file: opened, left, sent }.boxed())
     }
 
-    fn send(&self, method: Method, path: &str, kind: &str, body: AnyBody) -> Result<Value, ClientError> {
-        let request = Request::builder()
+    /// Saves what the server streams; how many bytes. A stream that breaks off is an error.
+    pub(super) fn download(&self, path: &str, into: &mut dyn io::Write) -> Result<u64, ClientError> {
+        let empty = Full::new(Bytes::new()).map_err(|never: Infallible| match never {}).boxed();
+        let request = self.request(Method::GET, path, "application/json", empty)?;
+        let broken = |error: hyper::Error| ClientError::Broken(error.to_string());
+        self.runtime.block_on(async {
+            let (answer, driving) = self.begin(request).await?;
+            let status = answer.status().as_u16();
+            let mut body = answer.into_body();
+            if status >= 400 {
+                let bytes = body.collect().await.map_err(broken)?.to_bytes();
+                let problem = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+                return Err(ClientError::Refused(in_words(status, &problem)));
+            }
+            let mut saved = 0;
+            while let Some(frame) = body.frame().await {
+                if let Ok(bytes) = frame.map_err(broken)?.into_data() {
+                    into.write_all(&bytes).map_err(|error| ClientError::Refused(error.to_string()))?;
+                    saved += bytes.len() as u64;
+                }
+            }
+            driving.abort();
+            Ok(saved)
+        })
+    }
+
+    fn request(&self, method: Method, path: &str, kind: &str, body: AnyBody) -> Result<Request<AnyBody>, ClientError> {
+        Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, &self.authority)
             .header(header::AUTHORIZATION, &self.bearer)
             .header(header::CONTENT_TYPE, kind)
             .body(body)
-            .map_err(|error| ClientError::Broken(error.to_string()))?;
+            .map_err(|error| ClientError::Broken(error.to_string()))
+    }
+
+    fn send(&self, method: Method, path: &str, kind: &str, body: AnyBody) -> Result<Value, ClientError> {
+        let request = self.request(method, path, kind, body)?;
         let (status, bytes) = self.runtime.block_on(self.exchange(request))?;
         let answer = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         if status < 400 { Ok(answer) } else { Err(ClientError::Refused(in_words(status, &answer))) }
     }
 
     async fn exchange(&self, request: Request<AnyBody>) -> Result<(u16, Bytes), ClientError> {
+        let (answer, driving) = self.begin(request).await?;
+        let status = answer.status().as_u16();
+        let bytes = answer.into_body().collect().await.map_err(|error| ClientError::Broken(error.to_string()))?;
+        driving.abort();
+        Ok((status, bytes.to_bytes()))
+    }
+
+    async fn begin(
+        &self,
+        request: Request<AnyBody>,
+    ) -> Result<(Response<Incoming>, JoinHandle<hyper::Result<()>>), ClientError> {
         let unreachable =
             |error: io::Error| ClientError::Unreachable { server: self.server.clone(), why: error.to_string() };
         let broken = |error: hyper::Error| ClientError::Broken(error.to_string());
@@ -125,10 +166,7 @@ impl Client {
         // Its errors arrive at the request that is under way.
         let driving = tokio::spawn(connection);
         let answer = sender.send_request(request).await.map_err(broken)?;
-        let status = answer.status().as_u16();
-        let bytes = answer.into_body().collect().await.map_err(broken)?.to_bytes();
-        driving.abort();
-        Ok((status, bytes))
+        Ok((answer, driving))
     }
 }
 

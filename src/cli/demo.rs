@@ -28,6 +28,7 @@ use std::{
 
 /// A whole city, alive in seconds: regions, experts, tickets, simulated phones.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:\n  callout demo\n  callout demo --seconds 60 --json")]
 pub struct DemoArgs {
     /// Stops by itself after so many seconds
     #[arg(long, value_name = "S")]

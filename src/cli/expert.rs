@@ -3,12 +3,15 @@
 use super::{
     Connection,
     client::{encode, query},
+    expert_edit,
+    import::{FileArgs, import},
     output::{Done, Trouble, at, print_json, print_table},
     target::TargetArgs,
 };
 use crate::{
     api::expert::ShiftView,
     domain::{shift::Shift, skill::SkillLevel},
+    load::Kind,
     settings::Settings,
 };
 use clap::{Args, Subcommand, ValueEnum};
@@ -22,14 +25,24 @@ pub(super) enum ExpertCommand {
     #[command(after_help = "Example:\n  callout expert list --region north --skill tv")]
     List(ListArgs),
     /// One expert
+    #[command(after_help = "Example:\n  callout expert show e-17 --json")]
     Show(OneArgs),
     /// Add an expert
     #[command(after_help = "Example:
   callout expert add e-17 --name 'Expert 17' --home 42.36,-71.06 --skills 'tv:2;network' --shift 'mon-fri 08:00-16:00'")]
     Add(ProfileArgs),
-    /// Change what is given, keep the rest
+    /// Take over a CSV file; --dry-run shows what would change, field by field
+    #[command(
+        after_help = "Examples:\n  callout expert import roster.csv --dry-run\n  callout expert import roster.csv"
+    )]
+    Import(FileArgs),
+    /// Change what is given, keep the rest; without flags the profile opens in $EDITOR
+    #[command(
+        after_help = "Examples:\n  callout expert edit e-17 --phone '+1 617 555 0100'\n  EDITOR=nano callout expert edit e-17"
+    )]
     Edit(ProfileArgs),
     /// Take an expert off the roster; their history stays
+    #[command(after_help = "Example:\n  callout expert retire e-17")]
     Retire(OneArgs),
     /// Set the weekly shifts
     #[command(after_help = "Example:\n  callout expert shift e-17 'mon-fri 08:00-16:00;sat 09:00-13:00'")]
@@ -146,13 +159,18 @@ pub(super) fn run(command: &ExpertCommand, settings: &Settings) -> Done {
         ExpertCommand::List(args) => list(args, settings),
         ExpertCommand::Show(args) => call(&args.common, settings, Method::GET, &path(&args.id), None),
         ExpertCommand::Retire(args) => call(&args.common, settings, Method::DELETE, &path(&args.id), None),
+        ExpertCommand::Import(args) => import(Kind::Experts, args, settings),
         ExpertCommand::Add(args) => {
             let mut body = profile(args)?;
             body.insert("id".into(), args.id.clone().into());
             call(&args.common, settings, Method::POST, "/v1/experts", Some(&Value::Object(body)))
         }
         ExpertCommand::Edit(args) => {
-            let body = Value::Object(profile(args)?);
+            let body = profile(args)?;
+            if body.is_empty() {
+                return expert_edit::edit(&Connection::open(&args.common.target, settings)?, &args.id);
+            }
+            let body = Value::Object(body);
             call(&args.common, settings, Method::PATCH, &path(&args.id), Some(&body))
         }
         ExpertCommand::Shift(args) => {
@@ -263,7 +281,15 @@ fn absence(args: &AbsenceArgs, settings: &Settings) -> Done {
         (_, _, Some(number)) => call(&args.common, settings, Method::DELETE, &format!("{path}/{number}"), None),
         _ => {
             let connection = Connection::open(&args.common.target, settings)?;
-            print_json(&connection.client.get(&path)?);
+            let absences = connection.client.get(&path)?;
+            if args.common.json {
+                print_json(&absences);
+                return Ok(ExitCode::SUCCESS);
+            }
+            let items = absences["items"].as_array().cloned().unwrap_or_default();
+            let columns = ["id", "kind", "from", "to"];
+            let rows: Vec<_> = items.iter().map(|absence| columns.map(|column| at(absence, column)).to_vec()).collect();
+            print_table(&["NO", "KIND", "FROM", "TO"], &rows);
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -17,6 +17,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use std::{
+    fmt::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{
@@ -36,6 +37,13 @@ use std::{
 pub(super) struct ImportArgs {
     #[arg(value_enum)]
     kind: KindName,
+    #[command(flatten)]
+    file: FileArgs,
+}
+
+/// A file and how to read it.
+#[derive(Debug, Args)]
+pub(super) struct FileArgs {
     /// CSV or GeoJSON, plain or gzip
     file: PathBuf,
     #[command(flatten)]
@@ -82,7 +90,12 @@ impl From<KindName> for Kind {
 }
 
 pub(super) fn run(args: &ImportArgs, settings: &Settings) -> Done {
-    let loaded = if args.target.server.is_some() { upload(args)? } else { load(args, settings)? };
+    import(args.kind.into(), &args.file, settings)
+}
+
+/// `callout import KIND FILE`, and `callout expert import FILE`.
+pub(super) fn import(kind: Kind, args: &FileArgs, settings: &Settings) -> Done {
+    let loaded = if args.target.server.is_some() { upload(kind, args)? } else { load(kind, args, settings)? };
     if args.json {
         print_json(&loaded.json);
     } else {
@@ -99,7 +112,7 @@ struct Shown {
 
 /// Into the data of a stopped server (made when there are none: the first import comes before the
 /// first start).
-fn load(args: &ImportArgs, settings: &Settings) -> Result<Shown, Trouble> {
+fn load(kind: Kind, args: &FileArgs, settings: &Settings) -> Result<Shown, Trouble> {
     let options = LoadOptions {
         columns: Renames::parse(&args.columns).map_err(|error| Trouble::Usage(error.to_string()))?,
         time_zone: args.time_zone.clone(),
@@ -117,7 +130,6 @@ fn load(args: &ImportArgs, settings: &Settings) -> Result<Shown, Trouble> {
     };
     let settled = loader.settled.clone();
     let (file_bar, watching) = watch_file(progress, settled);
-    let kind = args.kind.into();
     let loaded = core.handle().block_on(async { loader.load(kind, source, options).await });
     watching.finish(&file_bar);
     core.stop();
@@ -125,10 +137,10 @@ fn load(args: &ImportArgs, settings: &Settings) -> Result<Shown, Trouble> {
     let what = loaded.report.what;
     let summary = summary(what, loaded.written, loaded.already_there, args.dry_run);
     let json = serde_json::to_value(&loaded).map_err(Trouble::refused)?;
-    Ok(Shown { json, text: format!("{}\n{summary}", loaded.report) })
+    Ok(Shown { text: format!("{}\n{}{summary}", loaded.report, roster(&json)), json })
 }
 
-fn upload(args: &ImportArgs) -> Result<Shown, Trouble> {
+fn upload(kind: Kind, args: &FileArgs) -> Result<Shown, Trouble> {
     let Some(client) = args.target.remote()? else {
         return Err(Trouble::Usage("--server is missing".into()));
     };
@@ -138,7 +150,7 @@ fn upload(args: &ImportArgs) -> Result<Shown, Trouble> {
         ("time_zone", args.time_zone.as_deref()),
         ("windows", (args.windows == Windows::Wish).then_some("wish")),
     ];
-    let path = query(&format!("/v1/imports/{}", Kind::from(args.kind).name()), &parameters);
+    let path = query(&format!("/v1/imports/{}", kind.name()), &parameters);
     let sent = Arc::new(AtomicU64::new(0));
     let bar = bar(length(&args.file));
     let counted = sent.clone();
@@ -174,8 +186,39 @@ fn told(report: &Value, dry_run: bool) -> String {
         let part = |name: &str| problem.get(name).map(super::output::plain).unwrap_or_default();
         lines.push(format!("  {} {}: {} {}", part("line"), part("outcome"), part("field"), part("detail")));
     }
+    lines.extend(roster(report).lines().map(str::to_owned));
     lines.push(summary(what, number("written"), number("already_there"), dry_run));
     lines.join("\n")
+}
+
+/// What would change, line by line, as a diff.
+fn roster(report: &Value) -> String {
+    let Some(diff) = report.get("roster").filter(|diff| diff.is_object()) else { return String::new() };
+    let list = |name: &str| diff[name].as_array().cloned().unwrap_or_default();
+    let mut text = String::new();
+    for added in list("added") {
+        let _ = writeln!(text, "+ {}  (line {})", super::output::at(&added, "id"), added["line"]);
+    }
+    for changed in list("changed") {
+        let _ = writeln!(text, "~ {}  (line {})", super::output::at(&changed, "id"), changed["line"]);
+        for field in changed["fields"].as_array().into_iter().flatten() {
+            let shown = |name: &str| match super::output::plain(&field[name]) {
+                text if text.is_empty() => "(nothing)".to_owned(),
+                text => text,
+            };
+            let _ = writeln!(text, "    {:<10}{} -> {}", super::output::at(field, "name"), shown("from"), shown("to"));
+        }
+    }
+    for id in list("not_in_file") {
+        let _ = writeln!(text, "  {}  is on the roster and not in the file: stays as it is", super::output::plain(&id));
+    }
+    let counts = ["added", "changed", "not_in_file"].map(|name| list(name).len());
+    let _ = writeln!(
+        text,
+        "{} added, {} changed, {} unchanged, {} not in the file",
+        counts[0], counts[1], diff["unchanged"], counts[2]
+    );
+    text
 }
 
 fn bar(total: u64) -> ProgressBar {

@@ -12,17 +12,24 @@ mod client;
 mod customers;
 mod decide;
 pub mod demo;
+mod doctor;
 mod expert;
+mod expert_edit;
 mod import;
+mod incident;
+mod objectives;
 mod outbox;
 mod output;
+mod probe;
 mod region;
 pub mod replay;
 mod serve;
+mod shell;
 mod target;
 mod ticket;
 mod token;
 mod top;
+mod trace;
 
 use crate::{
     actors::Clock,
@@ -61,10 +68,10 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Take over files: regions, experts, tickets, places
     Import(import::ImportArgs),
-    /// The roster: list, show, add, edit, retire, shift, skill, absence
+    /// The roster: list, show, import, add, edit, retire, shift, skill, absence
     #[command(subcommand)]
     Expert(expert::ExpertCommand),
-    /// Regions: list, show
+    /// Regions: list, show, edit, unpark
     #[command(subcommand)]
     Region(region::RegionCommand),
     /// Tickets: list, show, trace
@@ -78,6 +85,14 @@ enum Command {
     Token(token::TokenCommand),
     /// Prove the promises over the data: counts, and every violation
     Audit(audit::AuditArgs),
+    /// What was promised and how it stands: availability, losses, stalls, incidents
+    Objectives(objectives::ObjectivesArgs),
+    /// Everything an investigator needs about some hours, in one archive
+    Incident(incident::IncidentArgs),
+    /// Check what a server needs, and say what to do
+    Doctor(doctor::DoctorArgs),
+    /// Ask the server on this machine whether it is ready
+    Probe(probe::ProbeArgs),
     /// Copy the data at one consistent moment
     Backup(backup::BackupArgs),
     /// Make a data directory of a backup
@@ -95,6 +110,10 @@ enum Command {
     /// The load generator
     #[command(subcommand)]
     Bench(bench::BenchCommand),
+    /// Completions for a shell
+    Completions(shell::CompletionsArgs),
+    /// Manual pages
+    Man(shell::ManArgs),
 }
 
 /// Parses the command line and runs it.
@@ -105,7 +124,8 @@ pub fn run() -> ExitCode {
         Ok(settings) => settings,
         Err(why) => return output::usage(&why),
     };
-    telemetry::start(&settings.log.level, settings.log.format == LogFormat::Json);
+    let serves = matches!(cli.command, Command::Serve(_));
+    telemetry::start(&settings.log.level, settings.log.format == LogFormat::Json, serves && settings.log.files > 0);
     let done = match cli.command {
         Command::Serve(args) => return serve::run(&args, settings),
         Command::Demo(args) => return demo::run(&args, settings),
@@ -121,6 +141,12 @@ pub fn run() -> ExitCode {
         Command::Restore(args) => backup::restore(&args, &settings),
         Command::Verify(args) => backup::verify(&args, &settings),
         Command::Decide(args) => decide::run(&args, &settings),
+        Command::Objectives(args) => objectives::run(&args, &settings),
+        Command::Incident(args) => incident::run(&args, &settings),
+        Command::Doctor(args) => doctor::run(&args, &settings),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
+        Command::Probe(args) => probe::run(&args, &settings),
         Command::Top(args) => top::run(&args),
         Command::Bench(command) => bench::run(&command),
     };
@@ -147,6 +173,7 @@ fn settings(cli: &Cli) -> Result<Settings, String> {
             Some(LogName::Json) => LogFormat::Json,
         },
         level: if quiet { "warn".into() } else { settings.log.level },
+        ..settings.log
     };
     Ok(settings)
 }

@@ -1,7 +1,7 @@
 //! What people and scripts see: tables that fit the terminal, JSON, errors with the right exit code.
 
 use super::client::ClientError;
-use ratatui::crossterm::terminal;
+use ratatui::{crossterm::terminal, text::Line};
 use serde_json::Value;
 use std::{
     io::{self, IsTerminal, Write},
@@ -30,6 +30,12 @@ impl Trouble {
         };
         eprintln!("callout: {why}");
         ExitCode::from(code)
+    }
+
+    pub(super) fn why(&self) -> &str {
+        match self {
+            Self::Refused(why) | Self::Usage(why) | Self::Unreachable(why) => why,
+        }
     }
 
     /// For `map_err`.
@@ -77,16 +83,62 @@ pub(super) fn at(value: &Value, path: &str) -> String {
     path.split('.').try_fold(value, |value, key| value.get(key)).map(plain).unwrap_or_default()
 }
 
+/// Columns to write in: the terminal's; a file or a pipe takes any number.
+pub(super) fn columns() -> usize {
+    let terminal = io::stdout().is_terminal();
+    if terminal { terminal::size().map_or(100, |(columns, _)| usize::from(columns)) } else { 10_000 }
+}
+
+/// Text in a colour (an SGR number), where somebody looks at it and wants colours.
+pub(super) fn colour(sgr: &str, text: &str) -> String {
+    let wanted = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    if wanted { format!("\x1b[{sgr}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+/// How many columns a text takes: letters of some scripts take two. Colours take none.
+pub(super) fn width(text: &str) -> usize {
+    let mut width = 0;
+    for (no, part) in text.split('\x1b').enumerate() {
+        let shown = if no == 0 { part } else { part.split_once('m').map_or("", |(_, rest)| rest) };
+        width += Line::from(shown).width();
+    }
+    width
+}
+
+/// A text in at most so many columns, with an ellipsis where it was cut.
+pub(super) fn fit(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut short = String::new();
+    for c in text.chars() {
+        if width(&short) + width(c.encode_utf8(&mut [0; 4])) + 1 > columns {
+            break;
+        }
+        short.push(c);
+    }
+    // A colour that was begun ends.
+    let end = if short.contains('\x1b') { "\x1b[0m" } else { "" };
+    format!("{short}…{end}")
+}
+
+/// Seconds for people.
+pub(super) fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 60.0 => format!("{s:.1} s"),
+        s if s < 5_400.0 => format!("{:.1} min", s / 60.0),
+        s if s < 172_800.0 => format!("{:.1} h", s / 3_600.0),
+        s => format!("{:.1} d", s / 86_400.0),
+    }
+}
+
 /// Rows under a heading, columns as wide as they need and the terminal allows.
 pub(super) fn print_table(heading: &[&str], rows: &[Vec<String>]) {
-    let terminal = io::stdout().is_terminal();
-    let width = if terminal { terminal::size().map_or(100, |(columns, _)| usize::from(columns)) } else { 10_000 };
-    let widths = widths(heading, rows, width);
+    let widths = widths(heading, rows, columns());
     let mut out = io::stdout().lock();
-    let bold = terminal && std::env::var_os("NO_COLOR").is_none();
     let heading: Vec<String> = heading.iter().map(|name| (*name).to_owned()).collect();
     let line = line(&heading, &widths);
-    let _ = if bold { writeln!(out, "\x1b[1m{line}\x1b[0m") } else { writeln!(out, "{line}") };
+    let _ = writeln!(out, "{}", colour("1", &line));
     for row in rows {
         let _ = writeln!(out, "{}", self::line(row, &widths));
     }
@@ -95,8 +147,8 @@ pub(super) fn print_table(heading: &[&str], rows: &[Vec<String>]) {
 /// Two blanks between columns; the widest column gives way until all fit.
 fn widths(heading: &[&str], rows: &[Vec<String>], total: usize) -> Vec<usize> {
     let needs = |column: usize| {
-        let cells = rows.iter().map(|row| row.get(column).map_or(0, |cell| cell.chars().count()));
-        cells.max().unwrap_or(0).max(heading[column].chars().count())
+        let cells = rows.iter().map(|row| row.get(column).map_or(0, |cell| width(cell)));
+        cells.max().unwrap_or(0).max(width(heading[column]))
     };
     let mut widths: Vec<usize> = (0..heading.len()).map(needs).collect();
     let least = 6;
@@ -110,14 +162,10 @@ fn widths(heading: &[&str], rows: &[Vec<String>], total: usize) -> Vec<usize> {
 }
 
 fn line(cells: &[String], widths: &[usize]) -> String {
-    let cell = |(cell, width): (&String, &usize)| {
-        let long = cell.chars().count();
-        let shown: String = if long > *width {
-            cell.chars().take(width.saturating_sub(1)).chain(std::iter::once('…')).collect()
-        } else {
-            cell.clone()
-        };
-        format!("{shown:<width$}  ")
+    let cell = |(cell, columns): (&String, &usize)| {
+        let shown = fit(cell, *columns);
+        let blanks = columns.saturating_sub(width(&shown)) + 2;
+        format!("{shown}{}", " ".repeat(blanks))
     };
     cells.iter().zip(widths).map(cell).collect::<String>().trim_end().to_owned()
 }
@@ -125,6 +173,14 @@ fn line(cells: &[String], widths: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn letters_that_take_two_columns_are_counted_as_two() {
+        assert_eq!(width("電視"), 4);
+        assert_eq!(width("\x1b[31mred\x1b[0m"), 3);
+        assert_eq!(fit("電視機 broken", 6), "電視…");
+        assert!(width(&fit("電視機 broken", 6)) <= 6);
+    }
 
     #[test]
     fn the_widest_column_gives_way_until_the_table_fits() {

@@ -7,6 +7,7 @@ use crate::{
     settings::{DEFAULTS, Settings},
 };
 use clap::Args;
+use sd_notify::NotifyState;
 use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 /// Runs the server: settings from the file, then the environment (`CALLOUT_*`), then these flags.
@@ -42,13 +43,23 @@ pub(super) fn run(args: &ServeArgs, mut settings: Settings) -> ExitCode {
 }
 
 fn serve(settings: &Settings) -> Result<(), String> {
-    let app = App::start(settings, Clock::machine).map_err(|error| error.to_string())?;
+    let mut app = App::start(settings, Clock::machine).map_err(|error| error.to_string())?;
+    app.keep_record(settings).map_err(|error| error.to_string())?;
     println!("listening on {}", app.url());
     // Whoever started us waits for this line, perhaps through a pipe.
     let _ = std::io::stdout().flush();
     tracing::info!(address = %app.address, data = %settings.storage.data.display(), "ready");
+    notify(&[NotifyState::Ready, NotifyState::Status(&format!("serving at {}", app.url()))]);
     app.wait().map_err(|error| error.to_string())?;
     tracing::info!("stopping");
+    notify(&[NotifyState::Stopping]);
     app.stop();
     Ok(())
+}
+
+/// Tells a service manager that waits for it (Type=notify); nothing without one.
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::debug!(%error, "no service manager was told");
+    }
 }

@@ -3,12 +3,13 @@
 use super::{
     Connection,
     client::{encode, query},
-    output::{Done, at, plain, print_json, print_table},
+    output::{Done, at, columns, plain, print_json, print_table},
     target::TargetArgs,
+    trace,
 };
 use crate::settings::Settings;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::process::ExitCode;
 
 #[derive(Debug, Subcommand)]
@@ -17,8 +18,12 @@ pub(super) enum TicketCommand {
     #[command(after_help = "Example:\n  callout ticket list --phase new --region north --limit 20")]
     List(ListArgs),
     /// One ticket
+    #[command(after_help = "Example:\n  callout ticket show 0A1-000142-K")]
     Show(ShowArgs),
-    /// One ticket's story: events, deliveries, decisions with every candidate
+    /// One ticket's story: commands, events, deliveries, decisions with every candidate, restarts
+    #[command(
+        after_help = "Examples:\n  callout ticket trace 0A1-000142-K\n  callout ticket trace 0A1-000142-K --json | jq '.incidents'"
+    )]
     Trace(ShowArgs),
 }
 
@@ -101,29 +106,12 @@ fn trace(args: &ShowArgs, settings: &Settings) -> Done {
     let timeline = connection.client.get(&format!("/v1/tickets/{number}/timeline"))?;
     let decisions = connection.client.get(&format!("/v1/tickets/{number}/decisions"))?;
     if args.json {
-        print_json(&json!({ "timeline": timeline["items"], "decisions": decisions["items"] }));
+        print_json(&json!({ "timeline": timeline["items"], "decisions": decisions["items"],
+                           "incidents": timeline["incidents"] }));
         return Ok(ExitCode::SUCCESS);
     }
-    for entry in timeline["items"].as_array().into_iter().flatten() {
-        let who = format!("{} {}", at(entry, "who.role"), at(entry, "who.id"));
-        println!("{:<25}{:<26}{:<24}{}", at(entry, "at"), at(entry, "kind"), who, plain(&entry["data"]));
-        let made = decisions["items"].as_array().into_iter().flatten().find(|d| d["seq"] == entry["seq"]);
-        made.into_iter().for_each(candidates);
+    for line in trace::lines(&timeline, &decisions, columns()) {
+        println!("{line}");
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The decision's candidates, the cheapest first, the excluded ones by rule.
-fn candidates(decision: &Value) {
-    let cost = |candidate: &Value| candidate["cost_s"].as_f64();
-    let mut all: Vec<&Value> = decision["candidates"].as_array().into_iter().flatten().collect();
-    all.sort_by(|a, b| cost(a).unwrap_or(f64::MAX).total_cmp(&cost(b).unwrap_or(f64::MAX)));
-    for candidate in all {
-        let verdict = match cost(candidate) {
-            Some(cost) => format!("cost {cost:.1} s ({})", plain(&candidate["cost_terms_s"])),
-            None => format!("not possible: {}", at(candidate, "ruled_out")),
-        };
-        let mark = if candidate["expert"] == decision["winner"] { "*" } else { " " };
-        println!("    {mark} {:<20}{verdict}", at(candidate, "expert"));
-    }
 }

@@ -20,8 +20,10 @@ pub(super) enum TokenCommand {
   callout token issue --role dispatcher --region north --region south")]
     Issue(IssueArgs),
     /// What was issued (never the tokens themselves)
+    #[command(after_help = "Example:\n  callout token list --json")]
     List(ListArgs),
     /// Make a token worthless; running servers know within a second
+    #[command(after_help = "Example:\n  callout token revoke 3f9a2c1b")]
     Revoke(RevokeArgs),
 }
 

@@ -87,6 +87,9 @@ pub(super) const TABLE: &[Row] = &[
     row(Method::GET, "/v1/calendars", STAFF),
     row(Method::PUT, "/v1/calendars", ADMIN),
     row(Method::POST, "/v1/imports/{kind}", &[Clerk, Admin]),
+    row(Method::GET, "/v1/objectives", STAFF),
+    row(Method::GET, "/v1/incidents", STAFF),
+    row(Method::GET, "/v1/incidents/archive", ADMIN),
     row(Method::POST, "/v1/audits", ADMIN),
     row(Method::POST, "/v1/backups", ADMIN),
 ];

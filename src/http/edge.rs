@@ -8,7 +8,11 @@ use super::{
     failure::outcome_unknown,
     session,
 };
-use crate::{api::Problem, settings::limits};
+use crate::{
+    api::Problem,
+    settings::limits,
+    telemetry::{Span, spans::mixed},
+};
 use axum::{
     Router,
     body::{Body, Bytes, HttpBody},
@@ -28,6 +32,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     task::Poll,
+    time::Instant,
 };
 
 /// Makes request ids: unlike any other process's, and cheap.
@@ -44,6 +49,12 @@ impl RequestIds {
             bytes = u64::from(std::process::id()).to_le_bytes();
         }
         Self { process: u64::from_le_bytes(bytes) >> 16, next: AtomicU64::new(1) }
+    }
+
+    /// A new W3C trace id.
+    pub(super) fn trace(&self) -> Arc<str> {
+        let n = self.next.fetch_add(1, Ordering::Relaxed);
+        format!("{:016x}{:016x}", mixed(self.process ^ (n << 32)), mixed(self.process.rotate_left(17) ^ n)).into()
     }
 
     /// The caller's own id when it is fit to be one, else a new one.
@@ -69,18 +80,26 @@ where
     let path = request.uri().path();
     // Probes get through when nothing else does.
     let probe = matches!(path, "/healthz" | "/readyz" | "/metrics");
-    let long = path.starts_with("/v1/imports/") || matches!(path, "/v1/audits" | "/v1/backups");
+    let long =
+        path.starts_with("/v1/imports/") || matches!(path, "/v1/audits" | "/v1/backups" | "/v1/incidents/archive");
     let deadline = if long { limits::IMPORT } else { limits::CALL };
+    let began = started();
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let intake = path == "/v1/tickets" && *request.method() == Method::POST;
     let permit = if probe { None } else { shared.permits.try_acquire().ok() };
     if permit.is_none() && !probe {
-        shared.meters.shed();
+        shared.meters.http_shed.add(1);
+        count(&shared, StatusCode::SERVICE_UNAVAILABLE, intake);
         return Ok(finish(overloaded(), &id));
     }
+    let mut span = None;
     let answer = async {
         match turned_away(&shared, &mut request, &id) {
-            Some(response) => Ok(response),
-            None => router.call(request).await,
+            Err(response) => Ok(response),
+            Ok(begun) => {
+                span = begun;
+                router.call(request).await
+            }
         }
     };
     let response = match tokio::time::timeout(deadline, contained(answer)).await {
@@ -96,22 +115,48 @@ where
         Err(_) => refused(outcome_unknown()),
     };
     drop(permit);
-    shared.meters.answered(response.status());
+    if let Some(span) = span {
+        finish_span(span, response.status());
+    }
+    count(&shared, response.status(), intake);
+    if !long && !probe {
+        shared.meters.answer_seconds.took(began.elapsed());
+    }
     Ok(finish(response, &id))
 }
 
-/// The answer to a call that reaches no handler; None lets it through, with its session.
-fn turned_away<B>(shared: &Shared, request: &mut Request<B>, id: &Arc<str>) -> Option<Response> {
-    let row = match access::row_of(request.method(), request.uri().path()) {
-        Ok(row) => row,
-        Err(closed) => return Some(not_offered(closed)),
-    };
-    match session::admit(shared, row, request.headers(), id) {
-        Ok(None) => {}
-        Ok(Some(session)) => drop(request.extensions_mut().insert(session)),
-        Err(refused) => return Some(refused.into_response()),
+#[allow(clippy::disallowed_methods, reason = "how long a call takes is measured on the machine's monotonic clock")]
+fn started() -> Instant {
+    Instant::now()
+}
+
+fn count(shared: &Shared, status: StatusCode, intake: bool) {
+    let class = usize::from(status.as_u16() / 100).saturating_sub(1);
+    shared.meters.answers.add(class);
+    if intake {
+        shared.meters.intake_answers.add(class);
     }
-    None
+}
+
+#[allow(clippy::result_large_err, reason = "an answer is moved once, whatever its size")]
+/// Lets a call through with its session (and the span it runs in), or answers it.
+fn turned_away<B>(shared: &Shared, request: &mut Request<B>, id: &Arc<str>) -> Result<Option<Span>, Response> {
+    let row = access::row_of(request.method(), request.uri().path()).map_err(not_offered)?;
+    let session = session::admit(shared, row, request.headers(), id).map_err(IntoResponse::into_response)?;
+    let Some(mut session) = session else { return Ok(None) };
+    let span = shared.spans.begin("request", Some(session.trace_id()), session.parent);
+    let span = span.map(|span| {
+        let span = span.of_remote().with("http.request.method", row.method.as_str().to_owned());
+        span.with("http.route", row.path).with("callout.request_id", id.to_string())
+    });
+    session.span = span.as_ref().map_or(0, Span::id);
+    request.extensions_mut().insert(session);
+    Ok(span)
+}
+
+fn finish_span(span: Span, status: StatusCode) {
+    let failed = status.is_server_error().then_some("answered with a server error");
+    span.with("http.response.status_code", i64::from(status.as_u16())).finish(failed);
 }
 
 fn not_offered(closed: access::Closed) -> Response {

@@ -1,8 +1,9 @@
 //! What happened to a ticket and why: `/timeline` and `/decisions`, read from the journal.
 
-use super::{Context, Reply, Shared, answer::Refused, answer::ok, blocking, session::Session, tickets};
+use super::{Context, Reply, Shared, answer::Refused, answer::ok, blocking, insight, session::Session, tickets};
 use crate::{
     api::{
+        Viewer,
         decision::decision_view,
         timeline::{Stamp, TimelineEntry},
     },
@@ -14,10 +15,14 @@ use crate::{
         ticket::TicketEvent,
     },
     storage::{Recorded, Store},
+    telemetry::Incident,
 };
 use axum::extract::{Path, State as Shares};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 pub(super) async fn timeline(Shares(shared): Shares<Context>, session: Session, Path(number): Path<String>) -> Reply {
     let history = history(&shared, &session, &number).await?;
@@ -32,7 +37,35 @@ pub(super) async fn timeline(Shares(shared): Shares<Context>, session: Session, 
         };
         TimelineEntry::new(&stamp, &recorded.fact, session.viewer())
     });
-    Ok(ok(&json!({ "items": entries.collect::<Vec<_>>(), "next_cursor": null })))
+    let mut answer = json!({ "items": entries.collect::<Vec<_>>(), "next_cursor": null });
+    if session.viewer() == Viewer::Staff {
+        answer["incidents"] = touched(&shared, &history).await?.into();
+    }
+    Ok(ok(&answer))
+}
+
+/// The crashes, restarts and stops that touched a ticket while it was open: its own, its region's, the
+/// whole process's.
+async fn touched(shared: &Context, history: &[Recorded]) -> Result<Vec<Value>, Refused> {
+    let (Some(first), Some(last)) = (history.first(), history.last()) else { return Ok(Vec::new()) };
+    let Thing::Ticket(number) = first.thing else { return Ok(Vec::new()) };
+    let regions: BTreeSet<String> = history.iter().map(|recorded| recorded.region.to_string()).collect();
+    let open = shared.service.store().ticket(number).ok().flatten().is_some_and(|ticket| ticket.phase.open());
+    let from = first.envelope.at.0;
+    let to = if open { shared.service.clock().now().0 } else { last.envelope.at.0 };
+    let (shared, number) = (shared.clone(), number.to_string());
+    blocking(move || {
+        let incidents = &shared.service.store().telemetry().incidents;
+        incidents.flush();
+        let touches = |incident: &Incident| {
+            incident.expert.is_none()
+                && incident.ticket.as_ref().is_none_or(|ticket| *ticket == number)
+                && incident.region.as_ref().is_none_or(|region| regions.contains(region))
+        };
+        let touching: Vec<Incident> = incidents.between(from, to).into_iter().filter(|i| touches(i)).collect();
+        insight::newest(&touching).0
+    })
+    .await
 }
 
 pub(super) async fn decisions(Shares(shared): Shares<Context>, session: Session, Path(number): Path<String>) -> Reply {

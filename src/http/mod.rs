@@ -18,8 +18,8 @@ mod feed;
 mod history;
 mod idempotency;
 mod imports;
+mod insight;
 mod live;
-mod meters;
 mod notify;
 mod ops;
 mod orders;
@@ -41,10 +41,12 @@ pub use serve::{Door, serve};
 use crate::{
     actors::{Clock, Service},
     load::Zips,
+    objectives::Objectives,
+    telemetry::{Metrics, Spans},
     tokens::Tokens,
 };
 use std::{path::PathBuf, sync::Arc};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 /// What the door is given.
 pub struct DoorOptions {
@@ -52,6 +54,7 @@ pub struct DoorOptions {
     pub tokens: Arc<Tokens>,
     /// ZIP centroids, replaced by an import.
     pub zips: Zips,
+    pub objectives: Arc<Objectives>,
     /// The data directory, for the files that are no journal.
     pub data: PathBuf,
 }
@@ -61,15 +64,24 @@ struct Shared {
     service: Service,
     tokens: Arc<Tokens>,
     zips: Zips,
+    objectives: Arc<Objectives>,
     data: PathBuf,
     /// Real time, for tokens: the tree's clock may run faster.
     clock: Clock,
     permits: Semaphore,
-    imports: Semaphore,
+    imports: Arc<Semaphore>,
     running: idempotency::Running,
-    meters: meters::Meters,
+    meters: Arc<Metrics>,
+    spans: Spans,
     ids: edge::RequestIds,
     live: live::Live,
+}
+
+impl Shared {
+    /// A place among the long works, for one that outlives its handler.
+    fn imports_owned(&self) -> Result<OwnedSemaphorePermit, TryAcquireError> {
+        self.imports.clone().try_acquire_owned()
+    }
 }
 
 type Context = Arc<Shared>;

@@ -4,6 +4,7 @@ use super::{
     Context,
     answer::{json, ok},
 };
+use crate::settings::limits;
 use axum::{
     extract::State,
     http::{StatusCode, header},
@@ -26,6 +27,7 @@ pub(super) async fn ready(State(shared): State<Context>) -> Response {
 }
 
 pub(super) async fn metrics(State(shared): State<Context>) -> Response {
-    let text = shared.service.metrics() + &shared.meters.text(shared.permits.available_permits());
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    shared.meters.http_calls.count(limits::CALLS - shared.permits.available_permits());
+    let text = shared.service.metrics();
+    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
 }

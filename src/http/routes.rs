@@ -2,8 +2,8 @@
 //! holds the two lists against each other.
 
 use super::{
-    Context, board, catalogue, channel, experts, feed, history, imports, notify, ops, orders, outbox, regions, surveys,
-    tickets, track, upkeep,
+    Context, board, catalogue, channel, experts, feed, history, imports, insight, notify, ops, orders, outbox, regions,
+    surveys, tickets, track, upkeep,
 };
 use axum::{
     Router,
@@ -51,6 +51,9 @@ pub(super) fn routes() -> Vec<(Cow<'static, str>, MethodRouter<Context>)> {
         ("/v1/catalogue-rules", get(catalogue::rules).put(catalogue::write_rules)),
         ("/v1/calendars", get(catalogue::calendars).put(catalogue::write_calendars)),
         ("/v1/imports/{kind}", post(imports::import)),
+        ("/v1/objectives", get(insight::objectives)),
+        ("/v1/incidents", get(insight::incidents)),
+        ("/v1/incidents/archive", get(insight::archive)),
         ("/v1/audits", post(upkeep::audit)),
         ("/v1/backups", post(upkeep::backup)),
     ];

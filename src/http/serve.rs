@@ -5,10 +5,9 @@ use super::{
     edge::{RequestIds, edge},
     idempotency::Running,
     live::Live,
-    meters::Meters,
     routes::router,
 };
-use crate::{actors::Clock, domain::time::Timestamp, settings::limits};
+use crate::{actors::Clock, domain::time::Timestamp, settings::limits, telemetry::Telemetry};
 use axum::Router;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -40,17 +39,20 @@ impl Door {
 /// Serves until `stop` turns true (or its sender is gone); then takes no more connections, finishes the
 /// calls under way within [`limits::STOP`] and returns.
 pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<bool>) {
-    let DoorOptions { service, tokens, zips, data } = options;
+    let DoorOptions { service, tokens, zips, objectives, data } = options;
+    let Telemetry { metrics: meters, spans, .. } = service.store().telemetry().clone();
     let shared = Arc::new(Shared {
         service,
         tokens,
         zips,
+        objectives,
         data,
         clock: Clock::machine(Timestamp::ZERO),
         permits: Semaphore::new(limits::CALLS),
-        imports: Semaphore::new(limits::IMPORTS),
+        imports: Arc::new(Semaphore::new(limits::IMPORTS)),
         running: Running::default(),
-        meters: Meters::default(),
+        meters,
+        spans,
         ids: RequestIds::new(),
         live: Live::new(stop.clone()),
     });

@@ -12,6 +12,7 @@ use crate::{
     notify::Desk,
     settings::limits,
     storage::ClaimKey,
+    telemetry::SpanNo,
     tokens::Claims,
 };
 use axum::{
@@ -26,7 +27,12 @@ pub(super) struct Session {
     pub(super) claims: Arc<Claims>,
     pub(super) request_id: Arc<str>,
     desk: Arc<Desk>,
-    trace_id: Option<Arc<str>>,
+    /// The caller's trace, else a new one.
+    trace_id: Arc<str>,
+    /// The caller's span in that trace; 0: none.
+    pub(super) parent: SpanNo,
+    /// Our own span, when traces are exported.
+    pub(super) span: SpanNo,
 }
 
 /// Judges a caller's token and role by their row of the table; None where nobody needs a token.
@@ -44,11 +50,14 @@ pub(super) fn admit(
     if !row.roles.contains(&claims.role) {
         return Err(Problem::new(403, "forbidden", format!("the role {} may not do this", claims.role.name())).into());
     }
+    let (trace_id, parent) = traceparent(headers).unwrap_or_else(|| (shared.ids.trace(), 0));
     Ok(Some(Session {
         claims,
         request_id: request_id.clone(),
         desk: shared.service.desk().clone(),
-        trace_id: trace_id(headers),
+        trace_id,
+        parent,
+        span: 0,
     }))
 }
 
@@ -70,12 +79,12 @@ fn offered(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// W3C Trace Context, `00-<trace id>-<parent id>-<flags>`; anything else is ignored, as it says.
-fn trace_id(headers: &HeaderMap) -> Option<Arc<str>> {
+fn traceparent(headers: &HeaderMap) -> Option<(Arc<str>, SpanNo)> {
     let mut parts = headers.get("traceparent")?.to_str().ok()?.trim().split('-');
     let (version, id, parent) = (parts.next()?, parts.next()?, parts.next()?);
     let hex = |text: &str, n: usize| text.len() == n && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let sound = hex(version, 2) && version != "ff" && hex(id, 32) && hex(parent, 16) && id.bytes().any(|b| b != b'0');
-    sound.then(|| id.into())
+    sound.then(|| (id.into(), SpanNo::from_str_radix(parent, 16).unwrap_or(0)))
 }
 
 impl FromRequestParts<Context> for Session {
@@ -91,6 +100,10 @@ impl Session {
     pub(super) fn of(extensions: &Extensions) -> Result<Self, Refused> {
         let session = extensions.get::<Self>().cloned();
         session.ok_or_else(|| Problem::new(500, "internal", "a route is open that should not be").into())
+    }
+
+    pub(super) fn trace_id(&self) -> &str {
+        &self.trace_id
     }
 
     pub(super) fn role(&self) -> Role {
@@ -116,7 +129,8 @@ impl Session {
     pub(super) fn caller(&self) -> Caller {
         let mut caller = Caller::of(Who { role: self.role(), id: self.claims.subject.clone() });
         caller.request_id = Some(self.request_id.to_string());
-        caller.trace_id = self.trace_id.as_deref().map(str::to_owned);
+        caller.trace_id = Some(self.trace_id.to_string());
+        caller.span = self.span;
         caller
     }
 
@@ -235,7 +249,7 @@ mod tests {
         let read = |text: &str| {
             let mut headers = HeaderMap::new();
             headers.insert("traceparent", text.parse().unwrap());
-            trace_id(&headers).map(|id| id.to_string())
+            traceparent(&headers).map(|(id, _)| id.to_string())
         };
         assert_eq!(read(&format!("00-{id}-00f067aa0ba902b7-01")).as_deref(), Some(id));
         for wrong in ["", "00-xyz-00f067aa0ba902b7-01", "00-00000000000000000000000000000000-00f067aa0ba902b7-01"] {

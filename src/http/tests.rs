@@ -4,20 +4,22 @@ use super::{
     Shared, access, edge,
     idempotency::Running,
     live,
-    meters::Meters,
     routes::{router, routes},
 };
 use crate::{
     actors::Clock,
     domain::{ids::RegionId, ticket::Role, time::Timestamp},
     load::Core,
+    objectives::Objectives,
     settings::{Settings, limits},
+    telemetry::metrics::{CATALOGUE, tests::problems_of},
     tokens::Grant,
 };
 use axum::{
     body::Body,
     http::{Method, Request, Response, StatusCode, header},
 };
+use http_body_util::BodyExt;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use std::{collections::BTreeSet, sync::Arc};
@@ -41,12 +43,14 @@ impl Bench {
             service: core.service.clone(),
             tokens: core.tokens.clone(),
             zips: core.zips.clone(),
+            objectives: Arc::new(Objectives::open(&core.data, core.service.store().telemetry())),
             data: core.data.clone(),
             clock: Clock::machine(Timestamp::ZERO),
             permits: Semaphore::new(limits::CALLS),
-            imports: Semaphore::new(limits::IMPORTS),
+            imports: Arc::new(Semaphore::new(limits::IMPORTS)),
             running: Running::default(),
-            meters: Meters::default(),
+            meters: core.service.store().telemetry().metrics.clone(),
+            spans: core.service.store().telemetry().spans.clone(),
             ids: edge::RequestIds::new(),
             live: live::Live::new(tokio::sync::watch::channel(false).1),
         });
@@ -121,6 +125,30 @@ fn every_role_gets_exactly_what_the_table_gives() {
             }
         }
     }
+}
+
+#[test]
+fn the_metrics_page_can_be_read_describes_all_and_has_bounded_labels() {
+    let bench = Bench::new();
+    bench.ask(&Method::GET, "/v1/tickets", None);
+    let answer = bench.ask(&Method::GET, "/metrics", None);
+    let runtime = bench.core.as_ref().unwrap().handle();
+    let bytes = runtime.block_on(async { answer.into_body().collect().await }).unwrap().to_bytes();
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    assert_eq!(problems_of(&text), Vec::<String>::new());
+    for metric in CATALOGUE {
+        let named = format!("# HELP {} {}.", metric.name.trim_end_matches("_total"), metric.help);
+        assert!(text.contains(&named), "{named}");
+    }
+    let labels: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.split_once('{')?.1.split_once('}'))
+        .flat_map(|(labels, _)| labels.split(','))
+        .filter_map(|label| label.split('=').next())
+        .collect();
+    let allowed = BTreeSet::from(["channel", "le", "outcome", "region", "runtime", "status"]);
+    assert!(labels.is_subset(&allowed), "a label whose values may be without bound: {labels:?}");
+    assert!(text.contains("callout_http_answers_total{status=\"4xx\"} 1"), "{text}");
 }
 
 #[test]

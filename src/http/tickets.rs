@@ -41,6 +41,9 @@ pub(super) async fn open(State(shared): State<Context>, input: Input) -> Reply {
     if opened.replayed && !input.session.sees(&opened.ticket) {
         return Err(Problem::new(409, "external_id_taken", "this external_id was used for another ticket").into());
     }
+    if !opened.replayed {
+        shared.objectives.acknowledged(opened.ticket.number);
+    }
     let status = if opened.replayed { StatusCode::OK } else { StatusCode::CREATED };
     let response = show_ticket(&opened.ticket, status, &input.session);
     Ok(if opened.replayed { super::answer::replayed(response) } else { response })

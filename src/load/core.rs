@@ -7,6 +7,7 @@ use crate::{
     domain::{decision::Policy, time::Timestamp},
     import::ImportError,
     notify::{Desk, DeskError},
+    objectives::Objectives,
     settings::{PolicyName, Settings},
     storage::{Durability, Fault, Store, StoreOptions},
     tokens::{TokenFileError, Tokens},
@@ -42,6 +43,7 @@ pub struct Core {
     pub service: Service,
     pub zips: Zips,
     pub tokens: Arc<Tokens>,
+    pub objectives: Arc<Objectives>,
     pub data: PathBuf,
     runtime: Runtime,
 }
@@ -52,6 +54,9 @@ impl Core {
     pub fn start(settings: &Settings, clock: impl FnOnce(Timestamp) -> Clock) -> Result<Self, StartError> {
         let data = settings.storage.data.clone();
         let store = Store::open(store_options(settings))?;
+        let telemetry = store.telemetry().clone();
+        telemetry.incidents.open(&data.join("incidents"), telemetry.metrics.clone())?;
+        let objectives = Arc::new(Objectives::open(&data, &telemetry));
         let tokens = Arc::new(Tokens::open(&data)?);
         let zips = Zips::open(&data)?;
         let find = zips.clone();
@@ -71,7 +76,7 @@ impl Core {
             .enable_all()
             .build()?;
         let service = runtime.block_on(Service::start(store, options))?;
-        Ok(Self { service, zips, tokens, data, runtime })
+        Ok(Self { service, zips, tokens, objectives, data, runtime })
     }
 
     #[must_use]

@@ -8,9 +8,11 @@
 //! the refused side of the report, so the sums still hold.
 
 mod core;
+mod roster;
 mod zips;
 
 pub use core::{Core, StartError, has_data, store_options};
+pub use roster::RosterDiff;
 pub use zips::Zips;
 
 use crate::{
@@ -30,7 +32,10 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +98,9 @@ pub struct Loaded {
     /// Accepted rows that were there already, from an earlier import.
     pub already_there: u64,
     pub dry_run: bool,
+    /// What it would change; of experts, on a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roster: Option<RosterDiff>,
 }
 
 /// Rows settled so far; for a progress bar.
@@ -157,16 +165,26 @@ impl Loader {
         let (rows, received) = mpsc::channel(limits::IMPORT_IN_FLIGHT);
         let service = self.service.clone();
         let columns = options.columns.clone();
+        let dry_run = options.dry_run;
+        let (found, diff) = oneshot::channel();
         let reader = blocking(move || -> Result<Report, ImportError> {
             let locate = |place: Place| service.locate(place);
             let known = |region: &_| service.store().region(region).is_some();
             let mut experts = Experts::open(source, ExpertOptions { columns, locate: &locate, known: &known })?;
+            let mut diff = RosterDiff::default();
             for row in &mut experts {
                 let row = row?;
-                if rows.blocking_send((row.line, expert(row))).is_err() {
+                let (line, draft) = (row.line, expert(row));
+                if dry_run {
+                    diff.row(line, &draft, service.store());
+                }
+                if rows.blocking_send((line, draft)).is_err() {
                     break;
                 }
             }
+            diff.finish(service.store());
+            // Nobody reads it when the import broke off.
+            let _ = found.send(diff);
             Ok(experts.into_report())
         });
         let write = |service: Service, caller: Caller, draft: ExpertDraft| async move {
@@ -174,7 +192,9 @@ impl Loader {
             let (expert, _) = service.write_expert(draft, &caller).await?;
             Ok(before != Some(expert.version))
         };
-        self.settle(async { Ok(reader.await??) }, received, options.dry_run, write).await
+        let loaded = self.settle(async { Ok(reader.await??) }, received, dry_run, write).await?;
+        let roster = if dry_run { diff.await.ok() } else { None };
+        Ok(Loaded { roster, ..loaded })
     }
 
     async fn tickets(&self, source: Source, options: LoadOptions) -> Result<Loaded, LoadError> {
@@ -222,7 +242,7 @@ impl Loader {
             }
             let report = places.into_report();
             let already_there = report.accepted.saturating_sub(written);
-            Ok(Loaded { report, written, already_there, dry_run })
+            Ok(Loaded { report, written, already_there, dry_run, roster: None })
         })
         .await?
     }
@@ -270,7 +290,7 @@ impl Loader {
         for (line, kind, detail) in tally.refused {
             report.refuse_accepted(line, "", kind, detail);
         }
-        Ok(Loaded { report, written: tally.written, already_there: tally.already_there, dry_run })
+        Ok(Loaded { report, written: tally.written, already_there: tally.already_there, dry_run, roster: None })
     }
 }
 

@@ -23,6 +23,10 @@ pub struct Settings {
     pub dispatch: DispatchSettings,
     pub notify: NotifySettings,
     pub log: LogSettings,
+    pub telemetry: TelemetrySettings,
+    /// All of it as text, secrets masked; flags of a command are not in it.
+    #[serde(skip)]
+    pub shown: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -70,6 +74,17 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// A filter like `info` or `callout=debug`.
     pub level: String,
+    /// Size at which the file under the data directory is begun anew.
+    pub file_mb: u64,
+    /// How many are kept; 0: none is written.
+    pub files: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetrySettings {
+    /// Where an OpenTelemetry collector takes spans over HTTP; absent: none are made.
+    pub otlp_endpoint: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -88,7 +103,7 @@ pub struct SettingsError {
 }
 
 /// (environment variable, table, key). Values are read as TOML, else as text.
-const ENVIRONMENT: [(&str, &str, &str); 18] = [
+const ENVIRONMENT: [(&str, &str, &str); 19] = [
     ("CALLOUT_LISTEN", "server", "listen"),
     ("CALLOUT_EDGE_THREADS", "server", "edge_threads"),
     ("CALLOUT_CORE_THREADS", "server", "core_threads"),
@@ -107,6 +122,7 @@ const ENVIRONMENT: [(&str, &str, &str); 18] = [
     ("CALLOUT_SMTP_PASSWORD", "notify.email", "password"),
     ("CALLOUT_LOG_FORMAT", "log", "format"),
     ("CALLOUT_LOG", "log", "level"),
+    ("CALLOUT_OTLP_ENDPOINT", "telemetry", "otlp_endpoint"),
 ];
 
 impl Settings {
@@ -128,7 +144,8 @@ impl Settings {
             check(changed.clone(), variable)?;
             table = changed;
         }
-        check(table, "settings")
+        let shown = toml::to_string(&without_secrets(table.clone())).unwrap_or_default();
+        Ok(Self { shown, ..check(table, "settings")? })
     }
 
     /// The defaults alone.
@@ -154,6 +171,27 @@ fn merge(into: &mut toml::Table, from: toml::Table) {
             }
         }
     }
+}
+
+/// Parts of a key's name that make its value a secret.
+const SECRET: [&str; 5] = ["secret", "password", "token", "key", "credential"];
+
+/// Keys that sound secret lose their value; so do the user and password in a URL.
+fn without_secrets(table: toml::Table) -> toml::Table {
+    let hidden = |key: &str, value: toml::Value| match value {
+        toml::Value::Table(inner) => toml::Value::Table(without_secrets(inner)),
+        toml::Value::String(_) if SECRET.iter().any(|part| key.contains(part)) => "<masked>".into(),
+        toml::Value::String(text) => match (text.find("://"), text.rfind('@')) {
+            (Some(scheme), Some(at)) if scheme < at => format!("{}<masked>{}", &text[..scheme + 3], &text[at..]).into(),
+            _ => toml::Value::String(text),
+        },
+        toml::Value::Integer(_)
+        | toml::Value::Float(_)
+        | toml::Value::Boolean(_)
+        | toml::Value::Datetime(_)
+        | toml::Value::Array(_) => value,
+    };
+    table.into_iter().map(|(key, value)| (key.clone(), hidden(&key, value))).collect()
 }
 
 fn set(table: &mut toml::Table, section: &str, key: &str, value: toml::Value) {
@@ -185,6 +223,11 @@ fn check(table: toml::Table, name: &str) -> Result<Settings, SettingsError> {
     between("server.core_threads", settings.server.core_threads, 1, 256)?;
     between("storage.cache_mb", settings.storage.cache_mb, 8, 1_000_000)?;
     between("storage.segment_mb", usize::try_from(settings.storage.segment_mb).unwrap_or(usize::MAX), 1, 65_536)?;
+    between("log.file_mb", usize::try_from(settings.log.file_mb).unwrap_or(usize::MAX), 1, 4_096)?;
+    between("log.files", settings.log.files, 0, 100)?;
+    if settings.telemetry.otlp_endpoint.as_ref().is_some_and(|url| !url.starts_with("http")) {
+        return Err(wrong(name, "telemetry.otlp_endpoint must be a URL like http://127.0.0.1:4318"));
+    }
     let cell = &settings.storage.cell;
     if cell.is_empty() || cell.len() > 64 || !cell.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
         return Err(wrong(name, "storage.cell must be 1 to 64 letters, digits or '-'"));

@@ -86,11 +86,18 @@ pub(super) struct Ctx<'a> {
     sealer: &'a Sealer,
     /// A person without a key slot was met: what is encoded must not be stored.
     pub(super) keyless: bool,
+    /// Nothing personal is opened: it reads as erased.
+    veiled: bool,
 }
 
 impl<'a> Ctx<'a> {
     pub(super) fn new(sealer: &'a Sealer) -> Self {
-        Self { seal: sealer.ctx(), sealer, keyless: false }
+        Self { seal: sealer.ctx(), sealer, keyless: false, veiled: false }
+    }
+
+    /// For readers who may not know whom it is about.
+    fn veiled(sealer: &'a Sealer) -> Self {
+        Self { veiled: true, ..Self::new(sealer) }
     }
 }
 
@@ -104,7 +111,7 @@ impl Sealing for Ctx<'_> {
     }
 
     fn open(&mut self, person: PersonId, sealed: &[u8]) -> Result<Option<Vec<u8>>, SealError> {
-        self.seal.open(person, sealed)
+        if self.veiled { Ok(None) } else { self.seal.open(person, sealed) }
     }
 }
 
@@ -226,8 +233,17 @@ impl<'a> Frame<'a> {
 
     /// The `index`th event of the record, opened.
     pub(super) fn fact(&self, index: usize, sealer: &Sealer) -> Result<Fact, CodecError> {
+        self.read(index, &mut Ctx::new(sealer))
+    }
+
+    fn read(&self, index: usize, ctx: &mut Ctx<'_>) -> Result<Fact, CodecError> {
         let bytes = self.events.get(index).ok_or_else(|| damaged("an event is missing"))?;
-        minicbor::decode_with(bytes, &mut Ctx::new(sealer)).map_err(|error| damaged(format!("event: {error}")))
+        minicbor::decode_with(bytes, ctx).map_err(|error| damaged(format!("event: {error}")))
+    }
+
+    /// Who committed it, when and why.
+    pub(super) fn envelope(&self) -> &Envelope {
+        &self.head.envelope
     }
 
     /// All events of one change.
@@ -237,6 +253,20 @@ impl<'a> Frame<'a> {
         placed: &Placed<'_>,
         sealer: &Sealer,
     ) -> Result<Vec<Recorded>, CodecError> {
+        self.recorded_with(batch, placed, &mut Ctx::new(sealer))
+    }
+
+    /// The same with everything personal left out.
+    pub(super) fn recorded_veiled(
+        &self,
+        batch: Seq,
+        placed: &Placed<'_>,
+        sealer: &Sealer,
+    ) -> Result<Vec<Recorded>, CodecError> {
+        self.recorded_with(batch, placed, &mut Ctx::veiled(sealer))
+    }
+
+    fn recorded_with(&self, batch: Seq, placed: &Placed<'_>, ctx: &mut Ctx<'_>) -> Result<Vec<Recorded>, CodecError> {
         let one = |i: usize| {
             let seq = placed.first_seq + i as Seq;
             Ok(Recorded {
@@ -247,7 +277,7 @@ impl<'a> Frame<'a> {
                 version: placed.head.base + 1 + i as Version,
                 prev: if i == 0 { placed.prev } else { seq - 1 },
                 envelope: self.head.envelope.clone().into_owned(),
-                fact: self.fact(placed.at + i, sealer)?,
+                fact: self.read(placed.at + i, ctx)?,
             })
         };
         (0..placed.head.events as usize).map(one).collect()

@@ -14,10 +14,13 @@ use super::{
     row::Stamp,
     snapshot::Snapshots,
 };
-use crate::domain::{
-    fact::State,
-    ids::{Seq, Thing, TicketNumber},
-    ticket::Ticket,
+use crate::{
+    domain::{
+        fact::State,
+        ids::{Seq, Thing, TicketNumber},
+        ticket::Ticket,
+    },
+    telemetry::Telemetry,
 };
 use std::sync::{Arc, Mutex, PoisonError, RwLock, atomic::AtomicUsize};
 use tokio::sync::watch;
@@ -39,6 +42,7 @@ pub(super) struct Core {
     pub(super) archive: Option<(Archive, StoreOptions)>,
     /// Who hears of every commit.
     pub(super) hear: RwLock<Option<Hear>>,
+    pub(super) telemetry: Telemetry,
 }
 
 /// Called with the new states of a commit.

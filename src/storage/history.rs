@@ -45,6 +45,34 @@ impl Core {
         Ok(newest_first)
     }
 
+    /// A thing's last event, and the trace it belongs to. None: there is no such thing.
+    pub(super) fn origin(&self, thing: &Thing) -> Result<Option<(Seq, Option<String>)>, Fault> {
+        if let Thing::Ticket(number) = thing
+            && let Some(entry) = self.overlay.ticket(*number).filter(|entry| entry.trace != 0)
+        {
+            return Ok(Some((entry.last_seq, Some(format!("{:032x}", entry.trace)))));
+        }
+        let last = self.stamp(thing)?.last_seq;
+        if last == 0 {
+            return Ok(None);
+        }
+        let record = self.reader.read(last, 1, 0)?.into_iter().next().ok_or_else(|| lost(thing, last))?;
+        let frame = Frame::parse(&record.bytes).map_err(|error| error.at(record.first_seq))?;
+        Ok(Some((last, frame.envelope().trace_id.clone())))
+    }
+
+    /// Whether the journal itself (not only a snapshot) holds an event of this thing.
+    pub(super) fn holds(&self, thing: &Thing) -> Result<bool, Fault> {
+        let last = self.stamp(thing)?.last_seq;
+        if last == 0 {
+            return Ok(false);
+        }
+        let Some(record) = self.reader.read(last, 1, 0)?.into_iter().next() else { return Ok(false) };
+        let frame = Frame::parse(&record.bytes).map_err(|error| error.at(record.first_seq))?;
+        let holds = frame.changes(record.first_seq).any(|placed| placed.head.thing == *thing);
+        Ok(holds)
+    }
+
     /// The state that a thing's events up to `last` lead to.
     pub(super) fn fold_to(&self, thing: &Thing, last: Seq) -> Result<State, Fault> {
         let events = self.history_to(thing, last)?.into_iter().take_while(|event| event.seq <= last);
@@ -57,7 +85,7 @@ impl Core {
         state.ok_or_else(|| lost(thing, last))
     }
 
-    pub(super) fn read(&self, from: Seq, limit: usize) -> Result<Vec<Recorded>, Fault> {
+    pub(super) fn read(&self, from: Seq, limit: usize, veiled: bool) -> Result<Vec<Recorded>, Fault> {
         let mut found = Vec::new();
         let mut next = from.max(1);
         // What is appended but not published yet stays unseen.
@@ -70,19 +98,24 @@ impl Core {
             for record in page.into_iter().take_while(|record| record.first_seq < head) {
                 next = record.first_seq + Seq::from(record.count);
                 if found.len() < limit {
-                    found.extend(self.events(&record)?.into_iter().filter(|event| event.seq >= from));
+                    found.extend(self.events(&record, veiled)?.into_iter().filter(|event| event.seq >= from));
                 }
             }
         }
         Ok(found)
     }
 
-    fn events(&self, record: &Record) -> Result<Vec<Recorded>, Fault> {
+    fn events(&self, record: &Record, veiled: bool) -> Result<Vec<Recorded>, Fault> {
         let at = |error: super::codec::CodecError| error.at(record.first_seq);
         let frame = Frame::parse(&record.bytes).map_err(at)?;
         let mut events = Vec::new();
         for placed in frame.changes(record.first_seq) {
-            events.extend(frame.recorded(record.first_seq, &placed, &self.sealer).map_err(at)?);
+            let read = if veiled {
+                frame.recorded_veiled(record.first_seq, &placed, &self.sealer)
+            } else {
+                frame.recorded(record.first_seq, &placed, &self.sealer)
+            };
+            events.extend(read.map_err(at)?);
         }
         Ok(events)
     }

@@ -26,6 +26,9 @@ pub(super) struct Overlay {
 pub(super) struct Entry {
     pub(super) ticket: Arc<Ticket>,
     pub(super) last_seq: Seq,
+    /// The W3C trace of the commit that led here; 0: not known here. Whoever goes on with it (an award, a
+    /// delivery, mostly at once) need not read the journal for it.
+    pub(super) trace: u128,
 }
 
 impl Entry {
@@ -43,8 +46,8 @@ impl Overlay {
         read(self.shard(number)).get(&number).cloned()
     }
 
-    pub(super) fn put(&self, ticket: Arc<Ticket>, last_seq: Seq) {
-        write(self.shard(ticket.number)).insert(ticket.number, Entry { ticket, last_seq });
+    pub(super) fn put(&self, ticket: Arc<Ticket>, last_seq: Seq, trace: u128) {
+        write(self.shard(ticket.number)).insert(ticket.number, Entry { ticket, last_seq, trace });
     }
 
     /// Puts another telling of the same state into its place.

@@ -23,9 +23,12 @@ use super::{
         rounds::{Group, Moved, Rounds},
     },
 };
-use crate::domain::{
-    fact::State,
-    ids::{RegionId, Seq, Thing, TicketNumber},
+use crate::{
+    domain::{
+        fact::State,
+        ids::{RegionId, Seq, Thing, TicketNumber},
+    },
+    telemetry::Telemetry,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -118,6 +121,7 @@ pub(super) fn recover_with(
         backlog: AtomicUsize::new(0),
         archive,
         hear: RwLock::new(None),
+        telemetry: Telemetry::default(),
     });
     let mut replay = Replay::new(&core, found, history.head)?;
     replay.run()?;
@@ -252,7 +256,7 @@ impl<'a> Replay<'a> {
         let thing = &placed.head.thing;
         let (state, last_seq) = self.fold(thing, base, frame, placed)?;
         let State::Ticket(ticket) = &state else { return Ok(Vec::new()) };
-        self.core.overlay.put(Arc::clone(ticket), last_seq);
+        self.core.overlay.put(Arc::clone(ticket), last_seq, 0);
         if self.core.hot.whereabouts(number).as_ref() != Some(&ticket.region) {
             self.core.hot.settle(number, &ticket.region);
         }

@@ -28,6 +28,7 @@ use crate::domain::{
     ticket::{Phase, Ticket, Timer},
     time::Timestamp,
 };
+use crate::telemetry::Telemetry;
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use std::{
     path::PathBuf,
@@ -284,7 +285,36 @@ impl Store {
 
     /// Events from `from` on, in order, at most about `limit`; whole batches.
     pub fn read(&self, from: Seq, limit: usize) -> Result<Vec<Recorded>, Fault> {
-        self.core().read(from, limit)
+        self.core().read(from, limit, false)
+    }
+
+    /// The same for readers who may not know whom it is about: everything sealed reads as erased.
+    pub fn read_veiled(&self, from: Seq, limit: usize) -> Result<Vec<Recorded>, Fault> {
+        self.core().read(from, limit, true)
+    }
+
+    /// The first event that was committed at this time or later; one past the head when there is none.
+    pub fn seq_at(&self, at: Timestamp) -> Result<Seq, Fault> {
+        let (mut low, mut high) = (1, self.head().0 + 1);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let found = self.core().read(middle, 1, true)?;
+            match found.first() {
+                Some(event) if event.envelope.at < at => low = middle + 1,
+                Some(_) | None => high = middle,
+            }
+        }
+        Ok(low)
+    }
+
+    /// A thing's last event, and the W3C trace it belongs to.
+    pub fn origin(&self, thing: &Thing) -> Result<Option<(Seq, Option<String>)>, Fault> {
+        self.core().origin(thing)
+    }
+
+    /// Whether the journal holds this ticket.
+    pub fn holds(&self, number: TicketNumber) -> Result<bool, Fault> {
+        self.core().holds(&Thing::Ticket(number))
     }
 
     /// The last committed sequence and the chain's hash there.
@@ -292,6 +322,28 @@ impl Store {
     pub fn head(&self) -> (Seq, [u8; 32]) {
         let head = self.core().head();
         (head.next_seq - 1, head.hash)
+    }
+
+    /// What this tree tells about itself.
+    #[must_use]
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.core().telemetry
+    }
+
+    /// Fills in the gauges that follow from the store's queues.
+    pub fn gauge(&self) {
+        let metrics = &self.telemetry().metrics;
+        metrics.journal_events.set(self.head().0 as f64);
+        metrics.snapshot_backlog.count(self.core().backlog.load(Ordering::Relaxed));
+        if let Some((_, options)) = &self.core().archive
+            && let Ok(found) = rustix::fs::statvfs(&options.data)
+        {
+            metrics.disk_free_bytes.set(found.f_bavail.saturating_mul(found.f_frsize) as f64);
+        }
+        metrics.orders.count(match &self.0.lane {
+            Lane::Thread(orders) => orders.len(),
+            Lane::Inline(_) => 0,
+        });
     }
 
     /// Changes with each commit; for whoever tails the journal.

@@ -17,16 +17,20 @@ use super::{
     sabotage::{Sabotage, on},
     snapshot::rounds::{Group, Message, Moved},
 };
-use crate::domain::{
-    fact::State,
-    ids::{RegionId, Seq, Thing, Version},
-    time::Timestamp,
+use crate::{
+    domain::{
+        fact::State,
+        ids::{RegionId, Seq, Thing, Version},
+        time::Timestamp,
+    },
+    telemetry::{Incident, incidents::Kind},
 };
 use crossbeam_channel::{Receiver, Sender};
 use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
+    time::Instant,
 };
 use tokio::sync::oneshot;
 
@@ -154,7 +158,12 @@ impl Writer {
     fn store(&mut self, mut pending: Pending) -> Vec<Answer> {
         if !pending.records.is_empty() {
             let expected = self.journal.head().next_seq;
-            if let Err(error) = self.journal.append(expected, &pending.records) {
+            let began = started();
+            let appended = self.journal.append(expected, &pending.records);
+            let metrics = &self.core.telemetry.metrics;
+            metrics.commit_seconds.took(began.elapsed());
+            metrics.commit_batches.size(pending.records.len());
+            if let Err(error) = appended {
                 let failed = self.failed(&error);
                 return pending.answers.iter().map(|_| Err(failed.clone())).collect();
             }
@@ -166,12 +175,17 @@ impl Writer {
 
     fn failed(&self, error: &JournalError) -> CommitError {
         match error {
-            JournalError::DiskFull => CommitError::DiskFull,
+            JournalError::DiskFull => {
+                self.core.telemetry.metrics.disk_full.add(1);
+                CommitError::DiskFull
+            }
             JournalError::WrongSeq { .. }
             | JournalError::Failed(_)
             | JournalError::Damaged { .. }
             | JournalError::Newer { .. }
             | JournalError::Unreadable { .. } => {
+                let told = Incident::new(Kind::StorageFailed).role("journal").cause(&error.to_string());
+                self.core.telemetry.incidents.at_once(&told);
                 self.fatal.call(&error.to_string());
                 CommitError::OutcomeUnknown
             }
@@ -255,6 +269,8 @@ impl Writer {
             group.at = group.at.max(batch.envelope.at);
             let events: usize = batch.changes.iter().map(|change| change.events.len()).sum();
             let end = seq + (events.max(1)) as Seq;
+            let trace = batch.envelope.trace_id.as_deref().and_then(|id| u128::from_str_radix(id, 16).ok());
+            let trace = trace.unwrap_or_default();
             for claim in batch.claims {
                 let claim = Arc::new(claim);
                 self.core.put_claim(&claim, end - 1);
@@ -262,7 +278,7 @@ impl Writer {
             }
             for change in batch.changes {
                 seq += change.events.len() as Seq;
-                group.moved.push(self.publish_state(change.after, seq - 1, change.base == 0));
+                group.moved.push(self.publish_state(change.after, seq - 1, change.base == 0, trace));
             }
             seq = end;
         }
@@ -282,10 +298,10 @@ impl Writer {
         }
     }
 
-    fn publish_state(&mut self, state: State, last_seq: Seq, fresh: bool) -> Moved {
+    fn publish_state(&mut self, state: State, last_seq: Seq, fresh: bool, trace: u128) -> Moved {
         let from = match &state {
             State::Ticket(ticket) => {
-                self.core.overlay.put(Arc::clone(ticket), last_seq);
+                self.core.overlay.put(Arc::clone(ticket), last_seq, trace);
                 self.taken.add(ticket.number);
                 self.moved_from(ticket.number, &ticket.region)
             }
@@ -321,6 +337,11 @@ impl Pending {
         self.batches.push(request.batch);
         Committed { first_seq, last_seq: self.next_seq - 1 }
     }
+}
+
+#[allow(clippy::disallowed_methods, reason = "how long the disk takes is measured on the machine's monotonic clock")]
+fn started() -> Instant {
+    Instant::now()
 }
 
 fn holds(thing: &Thing, held: Stamp, expected: Version) -> Result<(), CommitError> {

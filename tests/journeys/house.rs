@@ -222,5 +222,7 @@ pub(crate) fn answer(mut stream: TcpStream) -> Answer {
 
 fn start(settings: &Settings, scale: f64) -> App {
     let hurried = |last| if scale == 1.0 { Clock::machine(last) } else { Clock::scaled(last.max(real_now()), scale) };
-    App::start(settings, hurried).unwrap()
+    let mut app = App::start(settings, hurried).unwrap();
+    app.keep_record(settings).unwrap();
+    app
 }

@@ -8,6 +8,7 @@ use callout::{
         ids::{Thing, TicketNumber},
         ticket::{Action, Command},
     },
+    telemetry::{Incident, Incidents, incidents},
 };
 use std::sync::{Arc, Mutex};
 
@@ -25,6 +26,25 @@ fn counter(service: &Service, name: &str) -> u64 {
     let metrics = service.metrics();
     let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no counter {name}"))
+}
+
+/// The record of incidents of a tree.
+struct Told {
+    incidents: Incidents,
+    _dir: tempfile::TempDir,
+}
+
+impl Told {
+    fn over(tree: &Tree) -> Self {
+        let (dir, telemetry) = (tempfile::tempdir().unwrap(), tree.service.store().telemetry());
+        telemetry.incidents.open(dir.path(), telemetry.metrics.clone()).unwrap();
+        Self { incidents: telemetry.incidents.clone(), _dir: dir }
+    }
+
+    fn told(&self) -> Vec<Incident> {
+        self.incidents.flush();
+        self.incidents.between(0, i64::MAX / 2)
+    }
 }
 
 /// Two regions with an expert each, and a ticket in the first that rests with its expert.
@@ -52,6 +72,7 @@ async fn east_goes_on(tree: &Tree) {
 #[test]
 fn a_ticket_actor_that_awaits_for_ever_is_replaced() {
     play(Time::Machine, async |tree: &Tree| {
+        let incidents = Told::over(tree);
         let number = town(tree).await;
         tree.service.faults().freeze(&format!("ticket {number}"), Freeze::Await);
         let began = tree.clock.now();
@@ -65,6 +86,9 @@ fn a_ticket_actor_that_awaits_for_ever_is_replaced() {
         let answered_ms = tree.clock.now().since_ms(began);
         answer.unwrap();
         assert!(found_ms <= FOUND_MS && answered_ms <= REPLACED_MS, "{found_ms} ms, {answered_ms} ms");
+        let told = incidents.told();
+        let freeze = told.iter().find(|incident| incident.kind == incidents::Kind::Freeze).expect("it is on record");
+        assert_eq!(freeze.ticket, Some(number.to_string()));
     });
 }
 

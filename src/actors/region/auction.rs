@@ -28,6 +28,7 @@ use crate::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 /// Visits in one auction round.
@@ -286,7 +287,10 @@ impl Dispatcher {
     }
 
     fn end_round(&mut self) {
-        if let Some(deadline) = self.round.take().and_then(|round| round.deadline) {
+        let Some(round) = self.round.take() else { return };
+        let took_ms = self.tree.clock.now().since_ms(round.at);
+        self.tree.meters.auction_seconds.took(Duration::from_millis(took_ms.unsigned_abs()));
+        if let Some(deadline) = round.deadline {
             deadline.abort();
         }
     }

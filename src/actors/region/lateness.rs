@@ -71,15 +71,15 @@ impl Dispatcher {
         let change = Change::new(self.id.clone(), thing, Some(State::Route(route)), vec![Fact::Route(event)]);
         let Ok(change) = change else { return };
         let caller = Caller::system();
-        let batch = Batch {
-            envelope: ticket::envelope(&caller, now),
-            changes: vec![change],
-            guards: Vec::new(),
-            claims: Vec::new(),
-        };
+        let mut envelope = ticket::envelope(&caller, now);
+        // It follows from the route as it was, whoever changed it last.
+        if let Ok(Some((seq, trace))) = self.tree.store.origin(&change.thing) {
+            (envelope.cause, envelope.trace_id) = (Some(seq), trace);
+        }
+        let batch = Batch { envelope, changes: vec![change], guards: Vec::new(), claims: Vec::new() };
         // Whoever changed it first told us, or will.
         match ticket::commit(&self.tree, batch, &caller).await {
-            Ok(()) | Err(CommitError::Conflict(_)) => {}
+            Ok(_) | Err(CommitError::Conflict(_)) => {}
             Err(error) => tracing::warn!(%error, %expert, "a late route could not be re-timed"),
         }
     }

@@ -41,7 +41,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -57,6 +57,8 @@ pub(super) struct Handle {
     parked: Mutex<Option<String>>,
     /// For the metrics.
     pub(super) queued: AtomicU64,
+    /// When the oldest ticket in the queue was opened; `i64::MAX`: none waits.
+    pub(super) oldest_ms: AtomicI64,
     /// Auction rounds ever: a restarted dispatcher must not take bids for its predecessor's.
     rounds: AtomicU64,
 }
@@ -65,6 +67,15 @@ pub(super) struct Handle {
 pub(super) enum Part {
     Dispatcher,
     Timers,
+}
+
+impl Part {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Dispatcher => "dispatcher",
+            Self::Timers => "timers",
+        }
+    }
 }
 
 impl Handle {
@@ -78,6 +89,7 @@ impl Handle {
             timing: AtomicBool::new(false),
             parked: Mutex::new(None),
             queued: AtomicU64::new(0),
+            oldest_ms: AtomicI64::new(i64::MAX),
             rounds: AtomicU64::new(0),
         }
     }
@@ -173,6 +185,8 @@ impl Handler for Dispatcher {
         }
         if let Some(world) = &self.world {
             self.handle.queued.store(world.queue.len() as u64, Ordering::Relaxed);
+            let oldest = world.queue.oldest().map_or(i64::MAX, |opened| opened.0);
+            self.handle.oldest_ms.store(oldest, Ordering::Relaxed);
         }
         Ok(())
     }

@@ -57,6 +57,8 @@ pub(super) struct Queue {
     /// Boxed, so that a tree that is filled from one side does not hold room for half as many again.
     entries: BTreeMap<TicketNumber, Box<Entry>>,
     ready: BTreeSet<Key>,
+    /// By when they were opened: how long the oldest has waited is told to the outside.
+    by_age: BTreeSet<(Timestamp, TicketNumber)>,
     /// All entries with the same needs share them.
     by_needs: BTreeMap<Arc<[SkillLevel]>, BTreeSet<Key>>,
     /// Without a place to drive to: handed to a person.
@@ -76,6 +78,11 @@ fn key(spec: &VisitSpec) -> Key {
 impl Queue {
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// When the oldest that waits was opened.
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        self.by_age.first().map(|(opened, _)| *opened)
     }
 
     pub(super) fn has_ready(&self) -> bool {
@@ -144,6 +151,7 @@ impl Queue {
         if entry.ready {
             self.ready.insert(key);
         }
+        self.by_age.insert((entry.spec.opened_at, number));
         self.entries.insert(number, Box::new(entry));
     }
 
@@ -153,6 +161,7 @@ impl Queue {
         let entry = *self.entries.remove(&number)?;
         let key = key(&entry.spec);
         self.ready.remove(&key);
+        self.by_age.remove(&(entry.spec.opened_at, number));
         if let Some(keys) = self.by_needs.get_mut(&entry.spec.skills) {
             keys.remove(&key);
             if keys.is_empty() {

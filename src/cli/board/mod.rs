@@ -75,12 +75,22 @@ const REDRAW: Duration = Duration::from_millis(250);
 
 /// Shows the board on the terminal until `poll` has no more to show, or somebody presses q, Esc or Ctrl-C. Blocks.
 pub fn show(poll: &mut dyn FnMut() -> Option<BoardView>) -> io::Result<()> {
+    show_with_keys(&mut |_| poll())
+}
+
+/// The same for who takes keys: `poll` is given each that was pressed, at once.
+pub fn show_with_keys(poll: &mut dyn FnMut(Option<KeyCode>) -> Option<BoardView>) -> io::Result<()> {
     let mut terminal = ratatui::try_init()?;
     let shown = (|| {
-        while let Some(view) = poll() {
+        let mut key = None;
+        while let Some(view) = poll(key.take()) {
             terminal.draw(|frame| draw(frame, &view))?;
-            if event::poll(REDRAW)? && leaves(&event::read()?) {
-                break;
+            if event::poll(REDRAW)? {
+                let event = event::read()?;
+                if leaves(&event) {
+                    break;
+                }
+                key = event.as_key_press_event().map(|key| key.code);
             }
         }
         Ok(())

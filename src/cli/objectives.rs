@@ -1,0 +1,72 @@
+//! `callout objectives`: what was promised, and how it stands today, over 7 and over 30 days.
+
+use super::{
+    Connection,
+    output::{Done, at, colour, duration, print_json, print_table},
+    target::TargetArgs,
+};
+use crate::settings::Settings;
+use clap::Args;
+use serde_json::Value;
+use std::process::ExitCode;
+
+/// The objectives against their goals. Exit code 1 when one is missed.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  callout objectives --server http://127.0.0.1:8080 --token TOKEN
+  callout objectives --data ./callout-data --json")]
+pub(super) struct ObjectivesArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &ObjectivesArgs, settings: &Settings) -> Done {
+    let report = Connection::open(&args.target, settings)?.client.get("/v1/objectives")?;
+    if args.json {
+        print_json(&report);
+    } else {
+        print(&report);
+    }
+    Ok(if report["met"] == true { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn print(report: &Value) {
+    let periods = report["periods"].as_array().cloned().unwrap_or_default();
+    let goals = &report["goals"];
+    let row = |name: &str, goal: String, met: Option<&str>, shown: &dyn Fn(&Value) -> String| {
+        let cell = |period: &Value| match met.map(|met| period["met"][met] == true) {
+            Some(false) => colour("31", &format!("{} MISSED", shown(period))),
+            Some(true) | None => shown(period),
+        };
+        [name.to_owned(), goal].into_iter().chain(periods.iter().map(cell)).collect::<Vec<_>>()
+    };
+    let seconds = |value: &Value| duration(value.as_f64().unwrap_or(0.0));
+    let share = |value: &Value| format!("{:.3} %", value.as_f64().unwrap_or(0.0) * 100.0);
+    let rows = vec![
+        row(
+            "intake availability",
+            format!("> {}", share(&goals["intake_availability"])),
+            Some("intake_availability"),
+            &|p| share(&p["intake_availability"]),
+        ),
+        row("tickets lost", format!("< {}", share(&goals["lost_share"])), Some("tickets_lost"), &|p| {
+            format!("{} of {}", p["lost"], p["checked"])
+        }),
+        row("longest stall", format!("<= {}", seconds(&goals["stall_s"])), Some("stalls"), &|p| {
+            seconds(&p["longest_stall_s"])
+        }),
+        row("worst incident", format!("<= {}", seconds(&goals["worst_incident_s"])), Some("incidents"), &|p| {
+            let kind = at(p, "worst_incident.kind");
+            let took = seconds(&p["worst_incident_s"]);
+            if kind.is_empty() { "none".into() } else { format!("{took} ({kind})") }
+        }),
+        row("oldest unassigned", String::new(), None, &|p| seconds(&p["oldest_unassigned_s"])),
+        row("starts", String::new(), None, &|p| p["starts"].to_string()),
+        row("actor restarts", String::new(), None, &|p| p["restarts"].to_string()),
+        row("new tickets", String::new(), None, &|p| p["acknowledged"].to_string()),
+        row("observed", String::new(), None, &|p| seconds(&p["observed_s"])),
+    ];
+    print_table(&["OBJECTIVE", "GOAL", "TODAY", "7 DAYS", "30 DAYS"], &rows);
+}

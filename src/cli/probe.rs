@@ -1,0 +1,65 @@
+//! `callout probe`: asks the server on this machine whether it is ready. For health checks of containers
+//! and scripts that have no other client.
+
+use super::output::{Done, Trouble};
+use crate::settings::Settings;
+use clap::Args;
+use std::{
+    io::{Read, Write},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
+    process::ExitCode,
+    time::Duration,
+};
+
+/// Exit code 0 when the server at server.listen is ready, 1 when it is not, 3 when nobody answers.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  callout probe\n  callout probe --address 127.0.0.1:8080")]
+pub(super) struct ProbeArgs {
+    /// Where to ask [default: where the settings have the server listen]
+    #[arg(long, value_name = "ADDR")]
+    address: Option<SocketAddr>,
+}
+
+const PATIENCE: Duration = Duration::from_secs(2);
+
+pub(super) fn run(args: &ProbeArgs, settings: &Settings) -> Done {
+    let address = here(args.address.unwrap_or(settings.server.listen));
+    let answer = ask(address).map_err(|error| Trouble::Unreachable(format!("{address}: {error}")))?;
+    if answer.starts_with("HTTP/1.1 200") {
+        println!("ready");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let body = answer.split_once("\r\n\r\n").map_or(answer.as_str(), |(_, body)| body);
+    Err(Trouble::Refused(format!("not ready: {}", body.trim())))
+}
+
+/// Every address of this machine is reached by its loopback.
+fn here(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+fn ask(address: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.take(64 * 1_024).read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_listens_everywhere_is_asked_on_the_loopback() {
+        assert_eq!(here("0.0.0.0:8080".parse().unwrap()).to_string(), "127.0.0.1:8080");
+        assert_eq!(here("[::]:8080".parse().unwrap()).to_string(), "[::1]:8080");
+        assert_eq!(here("192.0.2.7:80".parse().unwrap()).to_string(), "192.0.2.7:80");
+    }
+}

@@ -1,0 +1,194 @@
+//! What staff and investigators look at: `/v1/objectives`, `/v1/incidents`, and the archive of
+//! everything about some hours, streamed as it is made.
+
+use super::{
+    Context, Reply, Shared,
+    answer::{Refused, ok},
+    blocking,
+    query::Query,
+    session::Session,
+};
+use crate::{
+    api::Problem,
+    domain::{
+        ids::{RegionId, TicketNumber},
+        time::{DAY_S, HOUR_S, Timestamp},
+    },
+    dossier::{self, Present, Scope},
+    objectives::Sample,
+    telemetry::{Incident, incidents::rfc3339},
+};
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    extract::State,
+    http::{Uri, header},
+    response::IntoResponse,
+};
+use hyper::body::Frame;
+use serde_json::{Value, json};
+use std::{
+    io::{self, Write},
+    pin::Pin,
+    task::{Context as Waker, Poll},
+};
+use tokio::sync::mpsc;
+
+/// Incidents in one answer: a storm of crashes tells nothing new after these.
+const INCIDENTS: usize = 5_000;
+/// Pieces of an archive that wait for a slow reader, each of [`PIECE`] bytes.
+const PIECES: usize = 16;
+const PIECE: usize = 64 * 1_024;
+
+pub(super) async fn objectives(State(shared): State<Context>, uri: Uri) -> Reply {
+    Query::of(&uri).finish()?;
+    Ok(ok(&blocking(move || shared.objectives.report(&sample(&shared))).await?))
+}
+
+fn sample(shared: &Shared) -> Sample {
+    let service = &shared.service;
+    Sample { ready: service.readiness().ready, oldest_unassigned_s: service.oldest_unassigned() }
+}
+
+/// `?from=&to=&region=&ticket=`: newest last; by default the last day.
+pub(super) async fn incidents(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
+    let scope = scope(&shared, &session, &uri)?;
+    let found = blocking(move || {
+        let telemetry = shared.service.store().telemetry();
+        telemetry.incidents.flush();
+        telemetry
+            .incidents
+            .between(scope.from.0, scope.to.0)
+            .into_iter()
+            .filter(|i| touches(i, &scope))
+            .collect::<Vec<_>>()
+    });
+    let seen: Vec<Incident> = found.await?.into_iter().filter(|incident| sees(&session, incident)).collect();
+    let (items, left_out) = newest(&seen);
+    Ok(ok(&json!({ "items": items, "left_out": left_out, "next_cursor": null })))
+}
+
+/// The newest, oldest of them first, and how many came before them.
+pub(super) fn newest(incidents: &[Incident]) -> (Vec<Value>, usize) {
+    let left_out = incidents.len().saturating_sub(INCIDENTS);
+    (incidents[left_out..].iter().map(incident).collect(), left_out)
+}
+
+fn incident(incident: &Incident) -> Value {
+    let mut view = serde_json::to_value(incident).unwrap_or_default();
+    if let Value::Object(members) = &mut view {
+        members.shift_remove("at_ms");
+        members.shift_insert(0, "at".into(), rfc3339(incident.at_ms).into());
+    }
+    view
+}
+
+/// Those of the region or ticket asked for, and those of the whole process.
+fn touches(incident: &Incident, scope: &Scope) -> bool {
+    let region = scope.region.as_ref().is_none_or(|r| incident.region.as_deref().is_none_or(|i| i == r.as_str()));
+    let ticket = scope.ticket.is_none_or(|t| incident.ticket.as_deref().is_none_or(|i| i == t.to_string().as_str()));
+    region && ticket
+}
+
+fn sees(session: &Session, incident: &Incident) -> bool {
+    incident.region.as_deref().is_none_or(|id| RegionId::parse(id).is_ok_and(|region| session.sees_region(&region)))
+}
+
+/// The hours asked for: by default a ticket's life, else the last day.
+fn scope(shared: &Shared, session: &Session, uri: &Uri) -> Result<Scope, Refused> {
+    let mut query = Query::of(uri);
+    let from = query.parsed("from", Timestamp::parse);
+    let to = query.parsed("to", Timestamp::parse);
+    let region = query.parsed("region", RegionId::parse);
+    let ticket = query.parsed("ticket", str::parse::<TicketNumber>);
+    query.finish()?;
+    if let Some(region) = region.as_ref().filter(|region| !session.sees_region(region)) {
+        return Err(Problem::new(404, "not_found", format!("there is no region {region}")).into());
+    }
+    let to = to.unwrap_or_else(|| shared.service.clock().now());
+    let opened =
+        ticket.and_then(|number| shared.service.store().ticket(number).ok()?).map(|t| t.opened_at.plus_s(-HOUR_S));
+    let from = from.or(opened).unwrap_or_else(|| to.plus_s(-DAY_S));
+    if from > to {
+        return Err(Problem::new(422, "invalid", "from lies after to").into());
+    }
+    Ok(Scope { from, to, region, ticket })
+}
+
+/// Everything about some hours as one `.tar.gz`, made while it is sent: nothing of it lies on this disk.
+pub(super) async fn archive(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
+    let scope = scope(&shared, &session, &uri)?;
+    let Ok(permit) = shared.imports_owned() else {
+        let busy = Problem::new(503, "overloaded", "other long work is running");
+        return Err(Problem { retry_after_s: Some(10), ..busy }.into());
+    };
+    let name = format!("callout-incident-{}.tar.gz", scope.from.to_string().replace(':', ""));
+    let (pieces, body) = mpsc::channel(PIECES);
+    tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        let present = present(&shared, &scope);
+        let mut out = Pieces { to: pieces, piece: Vec::with_capacity(PIECE) };
+        let store = shared.service.store();
+        if let Err(broken) = dossier::write(&scope, &present, store, &shared.data, &mut out) {
+            // Cut off, so that nobody takes it for whole.
+            tracing::warn!(%broken, "an incident archive was not finished");
+            let _ = out.to.blocking_send(Err(io::Error::other("the archive was not finished")));
+        }
+    });
+    let kind = [
+        (header::CONTENT_TYPE, "application/gzip".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+    ];
+    Ok((kind, Body::new(PieceBody(body))).into_response())
+}
+
+fn present(shared: &Shared, scope: &Scope) -> Present {
+    let service = &shared.service;
+    let telemetry = service.store().telemetry();
+    telemetry.incidents.flush();
+    let readiness = service.readiness();
+    let unready: Vec<Value> =
+        readiness.unready.iter().map(|u| json!({ "region": u.region.as_str(), "why": u.why })).collect();
+    Present {
+        at: service.clock().now(),
+        metrics: service.metrics(),
+        readiness: json!({ "ready": readiness.ready, "regions": readiness.regions, "unready": unready }),
+        objectives: serde_json::to_value(shared.objectives.report(&sample(shared))).unwrap_or_default(),
+        settings: telemetry.settings.get().cloned().unwrap_or_default(),
+        incidents: telemetry.incidents.between(scope.from.0, scope.to.0),
+    }
+}
+
+/// Gathers bytes into pieces and hands them to the connection; waits while it is slow.
+struct Pieces {
+    to: mpsc::Sender<io::Result<Bytes>>,
+    piece: Vec<u8>,
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.piece.extend_from_slice(bytes);
+        if self.piece.len() >= PIECE {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.piece.is_empty() {
+            return Ok(());
+        }
+        let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
+        self.to.blocking_send(Ok(piece.into())).map_err(|_| io::Error::other("the reader went away"))
+    }
+}
+
+struct PieceBody(mpsc::Receiver<io::Result<Bytes>>);
+
+impl HttpBody for PieceBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, waker: &mut Waker<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.0.poll_recv(waker).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+    }
+}
