@@ -1,10 +1,11 @@
 //! The catalogue's rules and calendars, as lists that are read and written whole.
 
 use super::{
-    expert::{DAYS, ShiftView, shift},
+    expert::{DAYS, ShiftBody, ShiftView, shift},
     fields::{Fields, read_object},
     json::Json,
     problem::FieldProblem,
+    schema,
     show::ShownAll,
     words,
 };
@@ -17,6 +18,61 @@ use crate::{
     settings::limits,
 };
 use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+/// All rules from products to skills.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "items": [{ "product": "tv-55", "skills": ["tv:2"], "duration_s": 3600 }], "version": 1 })))]
+pub struct CatalogueRules {
+    #[schema(max_items = 10_000)]
+    pub items: Vec<Rule>,
+    /// As it was read; `If-Match` is what counts.
+    #[schema(value_type = Option<schema::Version>)]
+    pub version: Option<u64>,
+}
+
+/// What a product (or a category) needs.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = CatalogueRule)]
+pub struct Rule {
+    /// A slug is made of it.
+    #[schema(value_type = schema::SkillName)]
+    pub product: String,
+    #[schema(value_type = schema::NeededSkills)]
+    pub skills: Vec<String>,
+    #[schema(value_type = Option<schema::Duration>)]
+    pub duration_s: Option<u32>,
+}
+
+/// All business calendars, on which service levels may run.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "items": [{ "name": "office", "time_zone": "America/New_York",
+    "hours": [{ "days": ["mon", "tue"], "from": "08:00", "to": "18:00" }], "holidays": ["2026-12-25"] }], "version": 1 })))]
+pub struct Calendars {
+    #[schema(max_items = 10_000)]
+    pub items: Vec<CalendarBody>,
+    /// As it was read; `If-Match` is what counts.
+    #[schema(value_type = Option<schema::Version>)]
+    pub version: Option<u64>,
+}
+
+/// When a house is open.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Calendar)]
+pub struct CalendarBody {
+    #[schema(value_type = schema::FullName)]
+    pub name: String,
+    #[schema(value_type = schema::TimeZone)]
+    pub time_zone: String,
+    #[schema(min_items = 1, max_items = 28)]
+    pub hours: Vec<ShiftBody>,
+    #[schema(value_type = Option<schema::Holidays>)]
+    pub holidays: Option<Vec<String>>,
+}
 
 #[must_use]
 pub fn rules_view(catalogue: &Catalogue) -> Value {
