@@ -24,7 +24,6 @@ use crate::{
     settings::limits,
 };
 use serde::Serialize;
-use serde_json::json;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 

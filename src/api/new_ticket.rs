@@ -18,7 +18,6 @@ use crate::{
     },
     settings::limits,
 };
-use serde_json::json;
 use utoipa::ToSchema;
 
 const SOURCES: [(&str, Source); 4] =

@@ -2,7 +2,6 @@
 //! A test reads each example there and holds the names that were asked for against these.
 
 use super::{new_ticket::WindowBody, schema};
-use serde_json::json;
 use utoipa::ToSchema;
 
 /// An expert says what they do (accept, depart, arrive).

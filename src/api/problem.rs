@@ -6,7 +6,6 @@ use crate::{
     settings::limits,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use serde_json::json;
 use std::borrow::Cow;
 use utoipa::ToSchema;
 

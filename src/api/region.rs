@@ -19,7 +19,7 @@ use crate::{
     settings::limits,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 /// A region: where it is, and how it works.

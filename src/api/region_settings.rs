@@ -83,60 +83,72 @@ pub struct SlaSchema {
 
 /// Settings to be changed; what is not sent stays.
 #[derive(ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 #[schema(as = RegionSettingsEdit)]
 pub struct SettingsEdit {
-    #[schema(minimum = 1, maximum = 86_400)]
+    #[schema(required = false, minimum = 1, maximum = 86_400)]
     pub offer_ttl_s: u32,
-    #[schema(minimum = 1, maximum = 86_400)]
+    #[schema(required = false, minimum = 1, maximum = 86_400)]
     pub receipt_s: u32,
-    #[schema(minimum = 1, maximum = 100)]
+    #[schema(required = false, minimum = 1, maximum = 100)]
     pub max_rounds: u8,
-    #[schema(minimum = 1, maximum = 50)]
+    #[schema(required = false, minimum = 1, maximum = 50)]
     pub max_visits_ahead: u8,
+    #[schema(required = false)]
     pub before_shift_s: u32,
+    #[schema(required = false)]
     pub max_overtime_s: u32,
+    #[schema(required = false)]
     pub reach_m: u32,
+    #[schema(required = false)]
     pub horizon_s: u32,
+    #[schema(required = false)]
     pub auto_close_s: u32,
+    #[schema(required = false)]
     pub reopen_s: u32,
-    #[schema(value_type = schema::Duration)]
+    #[schema(required = false, value_type = schema::Duration)]
     pub service_s: u32,
+    #[schema(required = false)]
     pub travel: TravelEdit,
+    #[schema(required = false)]
     pub weights: WeightsEdit,
     /// By priority: low, normal, high, urgent.
-    #[schema(min_items = 4, max_items = 4)]
+    #[schema(required = false, min_items = 4, max_items = 4)]
     pub sla: Vec<SlaSchema>,
+    #[schema(required = false)]
     pub calendar: Option<String>,
+    #[schema(required = false)]
     pub delivery_ttl_s: u32,
 }
 
+/// How far and how fast.
 #[derive(ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct TravelEdit {
-    #[schema(minimum = 1, maximum = 10)]
+    #[schema(required = false, minimum = 1, maximum = 10)]
     pub detour: f64,
-    #[schema(minimum = 1, maximum = 300)]
+    #[schema(required = false, minimum = 1, maximum = 300)]
     pub speed_kmh: f64,
 }
 
+/// Seconds of cost per unit of each soft term.
 #[derive(ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct WeightsEdit {
-    #[schema(minimum = 0, maximum = 1_000)]
+    #[schema(required = false, minimum = 0, maximum = 1_000)]
     pub travel: f64,
-    #[schema(minimum = 0, maximum = 1_000)]
+    #[schema(required = false, minimum = 0, maximum = 1_000)]
     pub response: f64,
-    #[schema(minimum = 0, maximum = 1_000)]
+    #[schema(required = false, minimum = 0, maximum = 1_000)]
     pub sla_lateness: f64,
-    #[schema(minimum = 0, maximum = 1_000)]
+    #[schema(required = false, minimum = 0, maximum = 1_000)]
     pub window_lateness: f64,
-    #[schema(minimum = 0, maximum = 1_000)]
+    #[schema(required = false, minimum = 0, maximum = 1_000)]
     pub overtime: f64,
-    #[schema(minimum = 0, maximum = 100_000)]
+    #[schema(required = false, minimum = 0, maximum = 100_000)]
     pub over_qualification: f64,
-    #[schema(minimum = 0, maximum = 100_000)]
+    #[schema(required = false, minimum = 0, maximum = 100_000)]
     pub load: f64,
-    #[schema(minimum = 0, maximum = 1_000)]
+    #[schema(required = false, minimum = 0, maximum = 1_000)]
     pub instability: f64,
 }

@@ -14,7 +14,7 @@ use utoipa::{
     openapi::{
         RefOr,
         schema::{
-            Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, Ref, Schema, SchemaFormat, SchemaType, Type,
+            Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, OneOfBuilder, Ref, Schema, SchemaFormat, SchemaType, Type,
         },
     },
 };
@@ -200,13 +200,13 @@ impl PartialSchema for ExpertSkills {
             .additional_properties(Some(Ref::from_schema_name(Level::name())))
             .max_properties(Some(limits::SKILLS))
             .build();
-        utoipa::openapi::schema::OneOfBuilder::new()
+        let either = OneOfBuilder::new()
             .description(Some("An expert's skills with their levels; a list of skills is taken too."))
             .item(levels)
             .item(list(SkillLevel::name(), 0, limits::SKILLS).build())
             .examples([json!({ "tv": 2, "network": 1 })])
-            .build()
-            .into()
+            .build();
+        Schema::OneOf(either).into()
     }
 }
 
@@ -241,15 +241,15 @@ impl PartialSchema for Outline {
                 .build()
         };
         let square = json!([[[-71.2, 42.0], [-71.1, 42.0], [-71.1, 42.1], [-71.2, 42.1], [-71.2, 42.0]]]);
-        utoipa::openapi::schema::OneOfBuilder::new()
+        let either = OneOfBuilder::new()
             .description(Some(
                 "GeoJSON (RFC 7946): longitude first, rings closed. Outlines that cross themselves are refused.",
             ))
             .item(shape("Polygon", 2))
             .item(shape("MultiPolygon", 3))
             .examples([json!({ "type": "Polygon", "coordinates": square })])
-            .build()
-            .into()
+            .build();
+        Schema::OneOf(either).into()
     }
 }
 

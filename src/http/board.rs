@@ -4,7 +4,7 @@
 use super::{Context, Reply, answer::ok, blocking, experts::presence, regions, session::Session};
 use crate::{
     api::{
-        TicketView,
+        TicketView, answers,
         expert::{ExpertView, PresenceView, RouteView},
         feed::Position,
         region::RegionView,
@@ -18,6 +18,19 @@ use axum::extract::{Path, State};
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
 
+/// A region's board
+///
+/// Everything a console needs to draw, with the feed position it is true at: subscribe `after` it and nothing
+/// is missed.
+#[utoipa::path(
+    get,
+    path = "/v1/regions/{id}/board",
+    tag = "Regions",
+    operation_id = "getBoard",
+    responses(
+        (status = 200, description = "The board.", body = answers::Board),
+    ),
+)]
 pub(super) async fn show(State(shared): State<Context>, session: Session, Path(id): Path<String>) -> Reply {
     let region = regions::known(&shared, &session, &id)?;
     let store = shared.service.store().clone();

@@ -3,6 +3,7 @@
 use super::{Context, Reply, Shared, answer::Refused, answer::ok, blocking, session::Session, tickets};
 use crate::{
     api::{
+        answers,
         decision::decision_view,
         timeline::{Stamp, TimelineEntry},
     },
@@ -19,6 +20,18 @@ use axum::extract::{Path, State as Shares};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
 
+/// What happened to a ticket
+///
+/// Every event, delivery and decision in order, with who and why. Owners see milestones and their own words.
+#[utoipa::path(
+    get,
+    path = "/v1/tickets/{number}/timeline",
+    tag = "Tickets",
+    operation_id = "getTimeline",
+    responses(
+        (status = 200, description = "All of it.", body = answers::Timeline),
+    ),
+)]
 pub(super) async fn timeline(Shares(shared): Shares<Context>, session: Session, Path(number): Path<String>) -> Reply {
     let history = history(&shared, &session, &number).await?;
     let entries = history.iter().filter_map(|recorded| {
@@ -35,6 +48,18 @@ pub(super) async fn timeline(Shares(shared): Shares<Context>, session: Session, 
     Ok(ok(&json!({ "items": entries.collect::<Vec<_>>(), "next_cursor": null })))
 }
 
+/// Why this expert came
+///
+/// Candidates, cost by term, the rule in each loser's way, weights and travel source: enough to compute it again.
+#[utoipa::path(
+    get,
+    path = "/v1/tickets/{number}/decisions",
+    tag = "Tickets",
+    operation_id = "getDecisions",
+    responses(
+        (status = 200, description = "All decisions.", body = answers::DecisionList),
+    ),
+)]
 pub(super) async fn decisions(Shares(shared): Shares<Context>, session: Session, Path(number): Path<String>) -> Reply {
     let history = history(&shared, &session, &number).await?;
     let store = shared.service.store().clone();

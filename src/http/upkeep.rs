@@ -6,7 +6,7 @@ use super::{
     idempotency::{once, tell},
 };
 use crate::{
-    api::{Problem, read_object},
+    api::{Problem, answers, read_object},
     domain::ids::TicketNumber,
     routing::first_overlap,
     settings::limits,
@@ -15,7 +15,17 @@ use crate::{
 use axum::{extract::State, http::StatusCode};
 use std::path::{Path, PathBuf};
 
-/// `{ "replay"?: bool, "acknowledged"?: [number] }`.
+/// Prove the promises over the data
+#[utoipa::path(
+    post,
+    path = "/v1/audits",
+    tag = "Administration",
+    operation_id = "audit",
+    request_body = answers::AuditRequest,
+    responses(
+        (status = 200, description = "Counts, and every violation.", body = answers::AuditReport),
+    ),
+)]
 pub(super) async fn audit(State(shared): State<Context>, input: Input<{ limits::GEOMETRY_BODY_BYTES }>) -> Reply {
     let (replay, acknowledged) = read_object(&input.json_or_empty()?, |f| {
         let replay = f.flag("replay").unwrap_or(false);
@@ -39,8 +49,20 @@ pub(super) async fn audit(State(shared): State<Context>, input: Input<{ limits::
     .await
 }
 
-/// `{ "dir": absolute path on this machine }`. Writes into a new folder, an empty one or an earlier
-/// backup, nowhere else.
+/// Back up to a folder of the server's machine
+///
+/// One consistent state, while everything goes on.
+#[utoipa::path(
+    post,
+    path = "/v1/backups",
+    tag = "Administration",
+    operation_id = "backUp",
+    request_body = answers::BackupRequest,
+    responses(
+        (status = 201, description = "What it holds.", body = answers::Backup),
+        (status = 409, description = "`not_a_backup`: the folder holds something else."),
+    ),
+)]
 pub(super) async fn backup(State(shared): State<Context>, input: Input) -> Reply {
     let dir = read_object(&input.json()?, |f| {
         let dir = f.parsed("dir", |text| match PathBuf::from(text) {
