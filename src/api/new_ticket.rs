@@ -5,8 +5,7 @@ use super::{
     fields::{Fields, read_object},
     json::Json,
     problem::FieldProblem,
-    schema,
-    words,
+    schema, words,
 };
 use crate::{
     domain::{

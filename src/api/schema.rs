@@ -3,10 +3,7 @@
 //! that a limit is said once. Nothing here is ever constructed.
 
 use super::expert::DAYS;
-use crate::{
-    domain::ticket,
-    settings::limits,
-};
+use crate::{domain::ticket, settings::limits};
 use serde_json::json;
 use std::borrow::Cow;
 use utoipa::{
@@ -14,7 +11,8 @@ use utoipa::{
     openapi::{
         RefOr,
         schema::{
-            Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, OneOfBuilder, Ref, Schema, SchemaFormat, SchemaType, Type,
+            Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, OneOfBuilder, Ref, Schema, SchemaFormat,
+            SchemaType, Type,
         },
     },
 };
@@ -195,7 +193,10 @@ impl PartialSchema for ExpertSkills {
         let levels = ObjectBuilder::new()
             .schema_type(Type::Object)
             .property_names(Some(Schema::Object(
-                ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[A-Za-z0-9 -]{0,63}[A-Za-z0-9]$")).build(),
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .pattern(Some("^[A-Za-z0-9 -]{0,63}[A-Za-z0-9]$"))
+                    .build(),
             )))
             .additional_properties(Some(Ref::from_schema_name(Level::name())))
             .max_properties(Some(limits::SKILLS))

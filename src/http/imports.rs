@@ -22,8 +22,8 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use std::path::{Path as FilePath, PathBuf};
-use utoipa::IntoParams;
 use tokio::{fs::File, io::AsyncWriteExt, io::BufWriter};
+use utoipa::IntoParams;
 
 /// Import a file
 ///
