@@ -6,7 +6,7 @@ use super::{
     idempotency::{once, tell},
 };
 use crate::{
-    api::{Problem, answers, read_object},
+    api::{FieldProblem, Json, Problem, answers, read_object},
     domain::ids::TicketNumber,
     routing::first_overlap,
     settings::limits,
@@ -27,11 +27,7 @@ use std::path::{Path, PathBuf};
     ),
 )]
 pub(super) async fn audit(State(shared): State<Context>, input: Input<{ limits::GEOMETRY_BODY_BYTES }>) -> Reply {
-    let (replay, acknowledged) = read_object(&input.json_or_empty()?, |f| {
-        let replay = f.flag("replay").unwrap_or(false);
-        let numbers = f.texts("acknowledged", usize::MAX, str::parse::<TicketNumber>).unwrap_or_default();
-        Some((replay, numbers))
-    })?;
+    let (replay, acknowledged) = audit_body(&input.json_or_empty()?)?;
     let _permit = shared.imports.try_acquire().map_err(|_| busy())?;
     let store = shared.service.store().clone();
     once(&shared, &input.caller, async || {
@@ -64,13 +60,7 @@ pub(super) async fn audit(State(shared): State<Context>, input: Input<{ limits::
     ),
 )]
 pub(super) async fn backup(State(shared): State<Context>, input: Input) -> Reply {
-    let dir = read_object(&input.json()?, |f| {
-        let dir = f.parsed("dir", |text| match PathBuf::from(text) {
-            path if path.is_absolute() => Ok(path),
-            _ => Err("a path from the root, on the server's machine"),
-        });
-        f.required("dir", dir)
-    })?;
+    let dir = backup_body(&input.json()?)?;
     let _permit = shared.imports.try_acquire().map_err(|_| busy())?;
     let store = shared.service.store().clone();
     once(&shared, &input.caller, async || {
@@ -84,6 +74,26 @@ pub(super) async fn backup(State(shared): State<Context>, input: Input) -> Reply
         tell(StatusCode::CREATED, &done.await??)
     })
     .await
+}
+
+/// `{ "replay"?: bool, "acknowledged"?: [number] }`.
+pub(super) fn audit_body<'j>(body: &'j Json<'j>) -> Result<(bool, Vec<TicketNumber>), Vec<FieldProblem>> {
+    read_object(body, |f| {
+        let replay = f.flag("replay").unwrap_or(false);
+        let numbers = f.texts("acknowledged", usize::MAX, str::parse::<TicketNumber>).unwrap_or_default();
+        Some((replay, numbers))
+    })
+}
+
+/// `{ "dir": absolute path on this machine }`.
+pub(super) fn backup_body<'j>(body: &'j Json<'j>) -> Result<PathBuf, Vec<FieldProblem>> {
+    read_object(body, |f| {
+        let dir = f.parsed("dir", |text| match PathBuf::from(text) {
+            path if path.is_absolute() => Ok(path),
+            _ => Err("a path from the root, on the server's machine"),
+        });
+        f.required("dir", dir)
+    })
 }
 
 fn foreign(dir: &Path) -> bool {
