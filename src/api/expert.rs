@@ -62,6 +62,7 @@ pub struct ExpertView<'a> {
     absences: Vec<AbsenceView>,
     presence: PresenceView,
     /// The `ETag`.
+    #[schema(value_type = schema::Version)]
     version: u64,
 }
 
@@ -161,6 +162,7 @@ pub struct RouteView<'a> {
     /// Visits served so far.
     served: u32,
     /// The `ETag`.
+    #[schema(value_type = schema::Version)]
     version: u64,
 }
 

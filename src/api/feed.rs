@@ -87,6 +87,7 @@ pub struct Event<'a> {
     position: String,
     #[schema(value_type = schema::RegionId)]
     region: &'a str,
+    #[schema(value_type = schema::Seq)]
     seq: Seq,
     #[schema(value_type = schema::Time)]
     at: String,
@@ -99,6 +100,7 @@ pub struct Event<'a> {
     #[schema(value_type = schema::ExpertId)]
     expert: Option<&'a str>,
     /// Of the thing, after this event.
+    #[schema(value_type = schema::Version)]
     version: Version,
     who: WhoView,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -43,6 +43,7 @@ pub struct RegionView<'a> {
     #[schema(value_type = String)]
     parked: Option<&'a str>,
     /// The `ETag`.
+    #[schema(value_type = schema::Version)]
     version: u64,
 }
 

@@ -123,6 +123,7 @@ pub struct TicketView<'a> {
     #[schema(value_type = Vec<schema::Flag>)]
     flags: FlagNames,
     /// The `ETag`.
+    #[schema(value_type = schema::Version)]
     version: u64,
 }
 
@@ -252,6 +253,7 @@ pub struct TicketNow<'a> {
     #[schema(value_type = Vec<schema::Flag>)]
     flags: FlagNames,
     /// The `ETag`.
+    #[schema(value_type = schema::Version)]
     version: u64,
 }
 

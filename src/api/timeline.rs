@@ -21,6 +21,7 @@ use utoipa::ToSchema;
 #[derive(Serialize, ToSchema)]
 pub struct TimelineEntry {
     /// Orders entries; may skip.
+    #[schema(value_type = schema::Seq)]
     pub seq: Seq,
     #[schema(value_type = schema::Time)]
     pub at: String,

@@ -8,6 +8,7 @@ use crate::{
 };
 use axum::http::Method;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 type Operation = Map<String, Value>;
 
@@ -113,7 +114,7 @@ const REFUSALS: [(&str, &str, &str); 13] = [
     (
         "422",
         "Invalid",
-        "Fields or parameters are not right, each named in `errors`: `invalid`. Or the key was used for another body: \
+        "Fields or parameters are not right, each named among the errors: `invalid`. Or the key was used for another body: \
          `idempotency_key_reused`.",
     ),
     ("429", "TooMany", "More calls than this caller may make; nothing was done: `too_many_requests`."),
@@ -172,7 +173,8 @@ fn refusals(operation: &mut Operation, row: &Row) {
 /// A problem document; its codes are the words in backticks that look like one.
 fn problem(status: &str, description: &str) -> Value {
     let codes = description.split('`').skip(1).step_by(2);
-    let codes: Vec<_> = codes.filter(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')).collect();
+    let codes = codes.filter(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+    let codes: BTreeSet<_> = codes.collect();
     let mut headers = json!({ "x-request-id": { "$ref": "#/components/headers/RequestId" } });
     if matches!(status, "429" | "503") {
         headers["retry-after"] = json!({ "$ref": "#/components/headers/RetryAfter" });

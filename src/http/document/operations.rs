@@ -2,7 +2,7 @@
 //! connections and bodies of a ticket's commands.
 
 use crate::{
-    api::{messages, orders, problem::ProblemSchema},
+    api::{messages, orders, problem::ProblemSchema, schema},
     http::{
         board, catalogue, channel, document, experts, feed, history, imports, ops, regions, surveys, tickets, upkeep,
     },
@@ -35,7 +35,7 @@ use utoipa::OpenApi;
         ops::health, ops::ready, ops::metrics, document::openapi, document::page, document::file,
     ),
     components(schemas(
-        ProblemSchema, messages::FeedMessage, messages::AppMessage, messages::ServerMessage,
+        schema::Limit, schema::Cursor, ProblemSchema, messages::FeedMessage, messages::AppMessage, messages::ServerMessage,
         orders::ExpertCommand, orders::Decline, orders::Complete, orders::CannotFix, orders::NoAccess, orders::Assign,
         orders::Unassign, orders::Hold, orders::NoFields, orders::Reschedule, orders::WithReason, orders::NoteBody,
     )),
