@@ -6,11 +6,15 @@
 mod channel;
 #[path = "journeys/feed.rs"]
 mod feed;
+#[path = "journeys/document.rs"]
+mod document;
 #[path = "journeys/house.rs"]
 mod house;
 #[path = "common/live.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with other test binaries")]
 mod live;
+#[path = "common/schema.rs"]
+mod schema;
 
 use callout::{
     app::real_now,

@@ -214,7 +214,7 @@ fn shared(components: &mut Value) {
             "Idempotency-Key",
             "The same key and body give the same answer, however often they are sent; another body is refused (422). Kept for 24 \
              hours at least; a new key for each new thing, such as a UUID.",
-            key.clone(),
+            key,
         ),
         "IfMatch": header(
             "If-Match",
@@ -223,11 +223,14 @@ fn shared(components: &mut Value) {
         ),
         "Traceparent": header(
             "traceparent",
-            "W3C Trace Context; carried into the journal.",
-            json!({ "type": "string", "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
-                    "examples": ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"] }),
+            "W3C Trace Context; carried into the journal. One that is none is passed over.",
+            json!({ "type": "string", "examples": ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"] }),
         ),
-        "RequestId": header("x-request-id", "Names this call in logs and in its answer; one is made when absent.", key),
+        "RequestId": header(
+            "x-request-id",
+            "Names this call in logs and in its answer; one is made when it is absent or no name (1 to 200 visible ASCII characters).",
+            json!({ "type": "string", "examples": ["order-88120-2"] }),
+        ),
     });
     components["headers"] = json!({
         "RequestId": { "description": "Names this call.", "required": true, "schema": { "type": "string" } },
