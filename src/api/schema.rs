@@ -133,7 +133,7 @@ leaves! {
     ZipMask = text(1, limits::ZIP_CHARS).pattern(Some("^[A-Za-z0-9 -]*[A-Za-z0-9-][A-Za-z0-9 -]*$")).examples([json!("021")]);
     /// A telephone number: 3 to 15 digits, perhaps with a leading `+`; blanks, dashes, dots, slashes and
     /// brackets are dropped.
-    Phone = text(3, 40).pattern(Some("^\\+?([0-9][ ()./-]{0,2}){2,14}[0-9]$")).examples([json!("+1 617 555 0100")]);
+    Phone = text(3, limits::PHONE_CHARS).pattern(Some("^\\+?([0-9][ ()./-]{0,2}){2,14}[0-9]$")).examples([json!("+1 617 555 0100")]);
     /// An e-mail address.
     Email = text(3, limits::EMAIL_CHARS).pattern(Some("^[^\\s@]+@[^\\s@.]+(\\.[^\\s@.]+)*$")).examples([json!("name@example.org")]);
     /// The caller's own id of a ticket. Used again, it gives the same ticket.

@@ -59,6 +59,10 @@ fn parameters(operation: &mut Operation, row: &Row) {
         Some(Value::Array(given)) => given,
         _ => Vec::new(),
     };
+    // A form that sends its empty fields asks for nothing by them.
+    for parameter in given.iter_mut().filter(|parameter| parameter["in"] == "query") {
+        parameter["allowEmptyValue"] = true.into();
+    }
     let named = |given: &[Value], name: &str| given.iter().any(|p| p["in"] == "path" && p["name"] == name);
     let names: Vec<_> = row.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
     for name in names.into_iter().rev() {
