@@ -4,10 +4,10 @@
 
 #[path = "journeys/channel.rs"]
 mod channel;
-#[path = "journeys/feed.rs"]
-mod feed;
 #[path = "journeys/document.rs"]
 mod document;
+#[path = "journeys/feed.rs"]
+mod feed;
 #[path = "journeys/house.rs"]
 mod house;
 #[path = "common/live.rs"]

@@ -2,7 +2,7 @@
 //! long work. A journey holds real answers against these, in both directions.
 
 use super::{
-    expert::{AbsenceView, ExpertView, RouteView},
+    expert::{AbsenceView, ExpertView},
     region::RegionView,
     region_settings::{TravelSchema, WeightsSchema},
     schema,
@@ -40,8 +40,17 @@ pages! {
     AbsenceList of AbsenceView;
     /// Regions by id.
     RegionList of RegionView<'static>;
-    /// Every skill that an expert has or a rule asks for.
-    SkillList of SkillCount;
+}
+
+/// Every skill that has a name, that an expert has or a rule asks for.
+#[derive(ToSchema)]
+pub struct SkillList {
+    pub items: Vec<SkillCount>,
+    #[schema(value_type = schema::Version)]
+    pub version: u64,
+    /// Always null: the list is whole.
+    #[schema(required = true)]
+    pub next_cursor: Option<String>,
 }
 
 /// A skill, and how many have it.
@@ -49,6 +58,8 @@ pages! {
 pub struct SkillCount {
     #[schema(value_type = schema::SkillName)]
     pub skill: String,
+    /// The skill itself when nobody has named it.
+    pub name: String,
     pub experts: u32,
     /// Null: nobody has it.
     #[schema(required = true)]
@@ -126,34 +137,10 @@ pub struct Candidate {
     pub cost_terms_s: Option<BTreeMap<String, f64>>,
 }
 
-/// Everything a console needs to draw a region.
+/// How many waiting tickets are tried again.
 #[derive(ToSchema)]
-pub struct Board {
-    /// True at this place in the feed: subscribe `after` it.
-    #[schema(value_type = schema::Position)]
-    pub position: String,
-    #[schema(value_type = schema::Time)]
-    pub at: String,
-    pub region: RegionView<'static>,
-    /// Why the region does not dispatch just now; null when it does.
-    #[schema(required = true)]
-    pub unready: Option<String>,
-    /// Counts of open tickets.
-    pub open_by_phase: BTreeMap<String, u32>,
-    /// Open tickets, the oldest first.
-    pub tickets: Vec<TicketView<'static>>,
-    /// Open tickets beyond what one board shows.
-    pub tickets_left_out: u64,
-    pub experts: Vec<BoardExpert>,
-}
-
-/// An active expert and their route.
-#[derive(ToSchema)]
-pub struct BoardExpert {
-    pub expert: ExpertView<'static>,
-    /// Null until they had a first visit.
-    #[schema(required = true)]
-    pub route: Option<RouteView<'static>>,
+pub struct Tried {
+    pub waiting: u64,
 }
 
 /// The process is up.

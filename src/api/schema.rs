@@ -109,6 +109,10 @@ leaves! {
     SkillLevel = text(1, 200).examples([json!("tv:2")]);
     /// A skill's name as a slug.
     SkillName = text(1, 64).examples([json!("tv")]);
+    /// Letters and digits that a slug is made of (`Street Lights` gives `street-lights`).
+    SkillText = text(1, limits::NAME_CHARS).pattern(Some("[A-Za-z0-9]")).examples([json!("Street Lights")]);
+    /// A count.
+    Count = whole(0, i64::from(u32::MAX));
     /// How well somebody has a skill: 1 can, 2 good, 3 master.
     Level = whole(1, 3);
     /// A title: one line.
@@ -165,7 +169,7 @@ leaves! {
     /// Items of a page.
     Limit = whole(1, limits::PAGE_ITEMS as i64).default(Some(json!(limits::PAGE_ITEMS_DEFAULT)));
     /// Where a list goes on: the last page's `next_cursor`.
-    Cursor = ObjectBuilder::new().schema_type(Type::String);
+    Cursor = text(0, limits::WORD_CHARS);
     /// A folder on the server's machine, from the root.
     Folder = text(1, 4096).pattern(Some("^/")).examples([json!("/var/backups/callout")]);
 }

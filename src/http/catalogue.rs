@@ -8,7 +8,7 @@ use super::{
 use crate::{
     api::{
         answers,
-        catalogue::{self as wire, Calendars, CatalogueRules},
+        catalogue::{self as wire, Calendars, CatalogueRules, SkillNames},
     },
     domain::{
         catalogue::Catalogue,
@@ -32,7 +32,7 @@ type WideInput = Input<{ limits::GEOMETRY_BODY_BYTES }>;
     tag = "Catalogue",
     operation_id = "listSkills",
     responses(
-        (status = 200, description = "All of them.", body = answers::SkillList),
+        (status = 200, description = "All of them.", body = answers::SkillList, headers(("etag" = String, description = "The version, for `If-Match`."))),
     ),
 )]
 pub(super) async fn skills(State(shared): State<Context>) -> Reply {
@@ -60,6 +60,19 @@ fn skills_of(shared: &Context) -> axum::response::Response {
     versioned(ok(&json!({ "items": items, "version": catalogue.version, "next_cursor": null })), catalogue.version)
 }
 
+/// Name skills
+///
+/// The names that people see; whole, like all lists here.
+#[utoipa::path(
+    put,
+    path = "/v1/skills",
+    tag = "Catalogue",
+    operation_id = "putSkills",
+    request_body = SkillNames,
+    responses(
+        (status = 200, description = "All of them as they are now.", body = answers::SkillList, headers(("etag" = String, description = "The version, for `If-Match`."))),
+    ),
+)]
 pub(super) async fn write_skills(State(shared): State<Context>, input: WideInput) -> Reply {
     let skills = wire::skills_body(&input.json()?)?;
     write(&shared, input, |catalogue| catalogue.skills = skills).await?;

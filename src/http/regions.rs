@@ -183,7 +183,18 @@ pub(super) async fn unpark(State(shared): State<Context>, Path(id): Path<String>
     .await
 }
 
-/// Tries everything that waits again, with everybody there is.
+/// Try what waits again
+///
+/// Everything that waits for an expert is tried at once, with everybody there is.
+#[utoipa::path(
+    post,
+    path = "/v1/regions/{id}/optimise",
+    tag = "Regions",
+    operation_id = "optimise",
+    responses(
+        (status = 202, description = "They are being tried.", body = answers::Tried, headers(("idempotency-replayed" = String, description = "`true`: this was answered before, by the same key."))),
+    ),
+)]
 pub(super) async fn optimise(State(shared): State<Context>, Path(id): Path<String>, input: Input) -> Reply {
     let region = known(&shared, &input.session, &id)?;
     once(&shared, &input.caller, async || {

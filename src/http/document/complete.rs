@@ -12,14 +12,14 @@ use std::collections::BTreeSet;
 
 type Operation = Map<String, Value>;
 
-/// POSTs that change nothing when they are repeated, or that nobody knows the caller of: no key.
-const KEYLESS: [&str; 6] = [
+/// Writes that nothing else can come in between of.
+const ALONE: [&str; 6] = [
     "/v1/surveys/{token}",
     "/v1/experts/{id}/position",
     "/v1/regions/{id}/unpark",
+    "/v1/regions/{id}/optimise",
     "/v1/imports/{kind}",
     "/v1/audits",
-    "/v1/backups",
 ];
 
 /// Answered without taking a place: nothing but a bug refuses them.
@@ -71,7 +71,7 @@ fn parameters(operation: &mut Operation, row: &Row) {
         }
     }
     let mut header = |name: &str| given.push(json!({ "$ref": format!("#/components/parameters/{name}") }));
-    if row.method == Method::POST && !row.roles.is_empty() && !KEYLESS.contains(&row.path) {
+    if row.method == Method::POST {
         header("IdempotencyKey");
     }
     if conditional(row) {
@@ -142,7 +142,7 @@ fn applies(status: &str, operation: &Operation, row: &Row) -> bool {
         "404" => named,
         "408" | "413" => writes,
         "415" => writes && json_body,
-        "409" => writes && !KEYLESS.contains(&row.path),
+        "409" => writes && !ALONE.contains(&row.path),
         "412" => conditional(row),
         "422" => writes || query(),
         "429" | "503" => !PROBES.contains(&row.path),

@@ -197,6 +197,7 @@ fn readers() -> BTreeMap<(&'static str, String), Reader> {
         (("POST", "/v1/regions".to_owned()), reader(|json| region::region_body(json, None))),
         (("PATCH", "/v1/regions/{id}".to_owned()), reader(|json| region::region_body(json, Some(&some_region())))),
         (("PUT", "/v1/catalogue-rules".to_owned()), reader(|json| catalogue::rules_body(json))),
+        (("PUT", "/v1/skills".to_owned()), reader(|json| catalogue::skills_body(json))),
         (("PUT", "/v1/calendars".to_owned()), reader(|json| catalogue::calendars_body(json))),
         (("POST", "/v1/audits".to_owned()), reader(|json| upkeep::audit_body(json))),
         (("POST", "/v1/backups".to_owned()), reader(|json| upkeep::backup_body(json))),
