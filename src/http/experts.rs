@@ -86,7 +86,7 @@ pub(super) async fn list(State(shared): State<Context>, session: Session, uri: U
     let region = query.parsed("region", RegionId::parse);
     let skill = query.parsed("skill", Skill::parse);
     let retired = query.flag("retired").unwrap_or(false);
-    let (limit, cursor) = (query.limit(), query.text("cursor"));
+    let (limit, cursor) = (query.limit(), query.parsed("cursor", ExpertId::parse));
     query.finish()?;
     let mut experts = shared.service.store().experts(region.as_ref());
     experts.sort_by(|a, b| a.id.cmp(&b.id));
@@ -94,7 +94,7 @@ pub(super) async fn list(State(shared): State<Context>, session: Session, uri: U
         session.sees_expert(expert)
             && expert.retired == retired
             && skill.as_ref().is_none_or(|skill| expert.skills.contains_key(skill))
-            && cursor.as_deref().is_none_or(|after| expert.id.as_str() > after)
+            && cursor.as_ref().is_none_or(|after| expert.id > *after)
     };
     let page: Vec<_> = experts.iter().filter(wanted).take(limit + 1).collect();
     let next = (page.len() > limit).then(|| page[limit - 1].id.to_string());

@@ -71,13 +71,13 @@ fn one(region: &Region, status: StatusCode) -> Response {
 )]
 pub(super) async fn list(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
     let mut query = Query::of(&uri);
-    let (limit, cursor) = (query.limit(), query.text("cursor"));
+    let (limit, cursor) = (query.limit(), query.parsed("cursor", RegionId::parse));
     let with_geometry = query.flag("geometry").unwrap_or(true);
     query.finish()?;
     let mut regions = shared.service.store().regions();
     regions.sort_by(|a, b| a.id.cmp(&b.id));
     let after = |region: &&Arc<Region>| {
-        session.sees_region(&region.id) && cursor.as_deref().is_none_or(|after| region.id.as_str() > after)
+        session.sees_region(&region.id) && cursor.as_ref().is_none_or(|after| region.id > *after)
     };
     let page: Vec<_> = regions.iter().filter(after).take(limit + 1).collect();
     let next = (page.len() > limit).then(|| page[limit - 1].id.to_string());

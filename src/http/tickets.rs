@@ -21,6 +21,7 @@ use crate::{
         ticket::{Phase, Role, Ticket},
         time::Timestamp,
     },
+    settings::limits,
     storage::{Fault, TicketPage, TicketQuery},
 };
 use axum::{
@@ -191,7 +192,8 @@ fn wanted(session: &Session, uri: &Uri) -> Result<Wanted, Refused> {
     let mut query = Query::of(uri);
     let phone = query.parsed("phone", words::phone);
     let email = query.parsed("email", words::email);
-    let external = query.text("external_id");
+    let short = |text: &str| (text.chars().count() <= limits::EXTERNAL_ID_CHARS).then(|| text.to_owned());
+    let external = query.parsed("external_id", |text| short(text).ok_or("longer than an external id"));
     let searches = phone.is_some() || email.is_some() || external.is_some();
     let phase = |name: &str| Phase::parse(name).ok_or("not a phase");
     let mut listing = TicketQuery {

@@ -3,6 +3,7 @@
 use crate::{
     EAST, WEST,
     house::{Answer, House},
+    live::{Kind, Line},
     schema::{faults, resolved},
 };
 use callout::domain::ticket::Role;
@@ -146,6 +147,8 @@ fn every_answer_of_a_day_is_as_the_document_says() {
         (Role::Clerk, "/v1/tickets/000-000000-0", 404),
         (Role::Customer, "/v1/experts", 403),
         (Role::Clerk, "/v1/tickets?phase=lost", 422),
+        (Role::Clerk, "/v1/experts?cursor=no+id", 422),
+        (Role::Clerk, "/v1/regions?cursor=no+id&geometry=maybe", 422),
         (Role::Clerk, "/v1/feed", 400),
         (Role::Clerk, "/v1/feed?regions=nowhere", 404),
         (Role::Expert, "/v1/experts/east-1/channel", 404),
@@ -182,6 +185,8 @@ fn administered(day: &Witness) {
     day.ask(Role::Dispatcher, "POST", "/v1/regions/west/unpark", &Value::Null).is(204);
     day.ask(Role::Admin, "DELETE", "/v1/experts/east-1", &Value::Null).is(200);
     day.ask(Role::Admin, "POST", "/v1/audits", &json!({ "replay": true })).is(200);
+    day.ask(Role::Admin, "PUT", "/v1/skills", &examples["SkillNames"]["examples"][0]).is(200);
+    day.ask(Role::Dispatcher, "POST", "/v1/regions/west/optimise", &Value::Null).is(202);
     let folder = tempfile::tempdir().unwrap();
     let dir = json!({ "dir": folder.path().join("backup") });
     day.ask(Role::Admin, "POST", "/v1/backups", &dir).is(201);
@@ -191,6 +196,51 @@ fn administered(day: &Witness) {
     let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let answer = day.house.ask("POST", "/v1/imports/tickets", &headers, file).is(200);
     day.hold("POST", "/v1/imports/tickets", &answer);
+}
+
+#[test]
+fn what_live_connections_say_is_as_the_document_says() {
+    let day = Witness::new();
+    let (house, address) = (&day.house, day.house.address());
+    let fits = |schema: &str, message: &Value| {
+        let found = faults(&day.document, &json!({ "$ref": format!("#/components/schemas/{schema}") }), message);
+        assert!(found.is_empty(), "{schema}: {found:#?}\n{message:#}");
+    };
+    let mut feeds = [Kind::WebSocket, Kind::Sse]
+        .map(|kind| Line::feed(kind, &address, &house.token(Role::Manager), "", None).unwrap());
+    let expert = house.token_of(Role::Expert, "west-1", Vec::new());
+    let mut app = Line::websocket(&address, &expert, "/v1/experts/west-1/channel").unwrap();
+    let number = house.open(WEST);
+    let mut kinds = BTreeSet::new();
+    let offer = loop {
+        let message = app.message().unwrap();
+        fits("ServerMessage", &message);
+        if message["kind"] == "offer" {
+            break message;
+        }
+    };
+    for said in [
+        json!({ "type": "receipt", "id": offer["id"] }),
+        json!({ "type": "command", "id": "c-1", "name": "accept", "ticket": number, "data": {} }),
+        json!({ "type": "command", "id": "c-2", "name": "accept", "ticket": number, "data": {} }),
+        json!({ "type": "nonsense" }),
+    ] {
+        app.send(&said).unwrap();
+    }
+    while !["result", "problem"].iter().all(|kind| kinds.contains(*kind)) {
+        let message = app.message().unwrap();
+        fits("ServerMessage", &message);
+        kinds.insert(message["type"].as_str().unwrap().to_owned());
+    }
+    for feed in &mut feeds {
+        loop {
+            let message = feed.message().unwrap();
+            fits("FeedMessage", &message);
+            if message["kind"] == "ticket.accepted" {
+                break;
+            }
+        }
+    }
 }
 
 #[test]
