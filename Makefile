@@ -6,11 +6,12 @@ CARGO ?= cargo
 # The faults are switches for tests, off until an environment variable names one.
 FAULTS := --locked --features faults
 
-.PHONY: help demo test fmt lint deny unit soak storm sabotage bench tools
+.PHONY: help demo test fmt lint deny unit conformance soak storm sabotage bench tools
 
 help:
 	@echo "make demo       a whole city, alive in seconds (DEMO='--seconds 60 --json' stops by itself)"
 	@echo "make test       all that must hold before a merge"
+	@echo "make conformance  every call of the API document tried by schemathesis, as each role (CONFORMANCE_SECONDS=n)"
 	@echo "make soak       kill -9 under load until 30,000 tickets were acknowledged (SOAK_TICKETS=n)"
 	@echo "make storm      random panics at 50/s for 120 s under load (STORM_SECONDS=n)"
 	@echo "make sabotage   breaks each promise on purpose and expects its test to notice"
@@ -40,6 +41,13 @@ deny:
 # Unit, house-rule (tests/tidy.rs), journey, process, promise and doc tests.
 unit: tools
 	$(CARGO) test $(FAULTS)
+
+# Python 3.11 or newer; its packages are pinned and stay in target/.
+conformance: tools
+	$(CARGO) build --locked
+	@test -x target/conformance/bin/schemathesis || $${PYTHON:-python3} -m venv target/conformance
+	@target/conformance/bin/python -m pip install --quiet --disable-pip-version-check -r tests/conformance/requirements.txt
+	target/conformance/bin/python tests/conformance/run.py target/debug/callout
 
 soak: tools
 	$(CARGO) build --release --locked

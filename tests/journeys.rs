@@ -6,6 +6,8 @@ mod common;
 
 #[path = "journeys/channel.rs"]
 mod channel;
+#[path = "journeys/document.rs"]
+mod document;
 #[path = "journeys/feed.rs"]
 mod feed;
 #[path = "journeys/house.rs"]
@@ -14,6 +16,8 @@ mod house;
 mod insight;
 #[path = "journeys/messages.rs"]
 mod messages;
+#[path = "common/schema.rs"]
+mod schema;
 
 use common::live;
 

@@ -59,6 +59,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("ractor", &["src/actors/"]),
     ("actix", &["src/actors/feed/"]),
     ("axum", &["src/http/"]),
+    ("utoipa", &["src/api/", "src/http/"]),
     ("matchit", &["src/http/"]),
     ("hyper::server", &["src/http/"]),
     ("hyper_util::server", &["src/http/"]),

@@ -1,10 +1,11 @@
 //! The catalogue's rules and calendars, as lists that are read and written whole.
 
 use super::{
-    expert::{DAYS, ShiftView, shift},
+    expert::{DAYS, ShiftBody, ShiftView, shift},
     fields::{Fields, read_object},
     json::Json,
     problem::FieldProblem,
+    schema,
     show::ShownAll,
     words,
 };
@@ -17,6 +18,97 @@ use crate::{
     settings::limits,
 };
 use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+/// All rules from products to skills.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "items": [{ "product": "tv-55", "skills": ["tv:2"], "duration_s": 3600 }], "version": 1, "next_cursor": null })))]
+pub struct CatalogueRules {
+    #[schema(max_items = 10_000)]
+    pub items: Vec<Rule>,
+    /// As it was read; `If-Match` is what counts.
+    #[schema(value_type = Option<schema::Version>)]
+    pub version: Option<u64>,
+    #[schema(value_type = Option<schema::Cursor>)]
+    pub next_cursor: Option<String>,
+}
+
+/// What a product (or a category) needs.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = CatalogueRule)]
+pub struct Rule {
+    /// A slug is made of it.
+    #[schema(value_type = schema::SkillText)]
+    pub product: String,
+    #[schema(value_type = schema::NeededSkills)]
+    pub skills: Vec<String>,
+    #[schema(value_type = Option<schema::Duration>)]
+    pub duration_s: Option<u32>,
+}
+
+/// All business calendars, on which service levels may run.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "items": [{ "name": "office", "time_zone": "America/New_York",
+    "hours": [{ "days": ["mon", "tue"], "from": "08:00", "to": "18:00" }], "holidays": ["2026-12-25"] }], "version": 1, "next_cursor": null })))]
+pub struct Calendars {
+    #[schema(max_items = 10_000)]
+    pub items: Vec<CalendarBody>,
+    /// As it was read; `If-Match` is what counts.
+    #[schema(value_type = Option<schema::Version>)]
+    pub version: Option<u64>,
+    #[schema(value_type = Option<schema::Cursor>)]
+    pub next_cursor: Option<String>,
+}
+
+/// Names of skills, for people.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "items": [{ "skill": "tv", "name": "Televisions", "experts": 12, "best_level": 3 }], "version": 1, "next_cursor": null })))]
+pub struct SkillNames {
+    #[schema(max_items = 10_000)]
+    pub items: Vec<SkillNameBody>,
+    /// As it was read; `If-Match` is what counts.
+    #[schema(value_type = Option<schema::Version>)]
+    pub version: Option<u64>,
+    #[schema(value_type = Option<schema::Cursor>)]
+    pub next_cursor: Option<String>,
+}
+
+/// A skill's name.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NamedSkill)]
+pub struct SkillNameBody {
+    /// A slug is made of it.
+    #[schema(value_type = schema::SkillText)]
+    pub skill: String,
+    #[schema(value_type = schema::FullName)]
+    pub name: String,
+    /// As the list shows it; not written.
+    #[schema(value_type = Option<schema::Count>)]
+    pub experts: Option<u32>,
+    /// As the list shows it; not written.
+    #[schema(value_type = Option<schema::Level>)]
+    pub best_level: Option<u8>,
+}
+
+/// When a house is open.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Calendar)]
+pub struct CalendarBody {
+    #[schema(value_type = schema::FullName)]
+    pub name: String,
+    #[schema(value_type = schema::TimeZone)]
+    pub time_zone: String,
+    #[schema(min_items = 1, max_items = 28)]
+    pub hours: Vec<ShiftBody>,
+    #[schema(value_type = Option<schema::Holidays>)]
+    pub holidays: Option<Vec<String>>,
+}
 
 #[must_use]
 pub fn rules_view(catalogue: &Catalogue) -> Value {
@@ -53,9 +145,8 @@ pub fn skills_body<'j>(body: &'j Json<'j>) -> Result<Vec<NamedSkill>, Vec<FieldP
         let name = f.text("name", limits::NAME_CHARS);
         let name = f.required("name", name);
         // What a list shows and a client sends back.
-        for shown in ["experts", "best_level"] {
-            f.value(shown);
-        }
+        f.whole("experts", 0..=i64::from(u32::MAX));
+        f.whole("best_level", 1..=3);
         Some(NamedSkill { skill: skill?, name: name? })
     })
 }
@@ -98,9 +189,8 @@ fn items<'j, T>(
 ) -> Result<Vec<T>, Vec<FieldProblem>> {
     read_object(body, |f| {
         let items = f.objects("items", limits::CATALOGUE_ENTRIES, read);
-        for shown in ["version", "next_cursor"] {
-            f.value(shown);
-        }
+        f.whole("version", 0..=i64::MAX);
+        f.text("next_cursor", limits::WORD_CHARS);
         f.required("items", items)
     })
 }

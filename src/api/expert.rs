@@ -3,8 +3,9 @@
 use super::{
     fields::{Fields, read_object},
     json::Json,
-    new_ticket::place,
+    new_ticket::{PlaceBody, place},
     problem::FieldProblem,
+    schema,
     show::{ERASED, PlaceView, Shown},
     words,
 };
@@ -24,52 +25,86 @@ use crate::{
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
 pub const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-#[derive(Serialize)]
+/// An expert's profile.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Expert)]
 pub struct ExpertView<'a> {
+    #[schema(value_type = schema::ExpertId)]
     id: Shown<&'a ExpertId>,
+    /// `erased` once the person was erased.
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     phone: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     email: Option<&'a str>,
+    #[schema(value_type = schema::RegionId)]
     region: Shown<&'a RegionId>,
+    /// Levels by skill.
+    #[schema(value_type = BTreeMap<String, schema::Level>)]
     skills: BTreeMap<&'a str, u8>,
+    /// Where the day begins and ends; null once the person was erased.
     home: Option<PlaceView>,
     shifts: Vec<ShiftView>,
+    /// The zone of the shifts.
     time_zone: &'a str,
+    /// Visits they may hold; else the region's setting.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::VisitsAhead)]
     max_visits_ahead: Option<u8>,
+    #[schema(value_type = schema::ExpertStatus)]
     status: &'static str,
     absences: Vec<AbsenceView>,
     presence: PresenceView,
+    /// The `ETag`.
+    #[schema(value_type = schema::Version)]
     version: u64,
 }
 
 /// Whether a device is connected, and where the expert was when they last said so.
-#[derive(Clone, Copy, Default, Serialize)]
+#[derive(Clone, Copy, Default, Serialize, ToSchema)]
+#[schema(as = Presence)]
 pub struct PresenceView {
+    /// A device is connected.
     pub online: bool,
+    /// Where they last were.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = PlaceView)]
     pub position: Option<PlaceView>,
+    /// When that was.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Time)]
     pub at: Option<Shown<Timestamp>>,
 }
 
-#[derive(Serialize)]
+/// When an expert works, in their region's time zone.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Shift)]
 pub struct ShiftView {
+    #[schema(value_type = Vec<schema::Weekday>)]
     days: Vec<&'static str>,
+    #[schema(value_type = schema::TimeOfDay)]
     from: String,
+    /// At or before `from`: on the next day.
+    #[schema(value_type = schema::TimeOfDay)]
     to: String,
 }
 
-#[derive(Serialize)]
+/// When an expert is away.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Absence)]
 pub struct AbsenceView {
     id: u32,
+    #[schema(value_type = schema::AbsenceKind)]
     kind: &'static str,
+    #[schema(value_type = schema::Time)]
     from: Shown<Timestamp>,
+    #[schema(value_type = schema::Time)]
     to: Shown<Timestamp>,
 }
 
@@ -114,26 +149,43 @@ impl From<&Absence> for AbsenceView {
     }
 }
 
-#[derive(Serialize)]
+/// What an expert was offered or assigned, with planned times, travel included.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Route)]
 pub struct RouteView<'a> {
+    #[schema(value_type = schema::ExpertId)]
     expert: Shown<&'a ExpertId>,
+    #[schema(value_type = schema::RegionId)]
     region: Shown<&'a RegionId>,
+    /// In the order of the day: what was offered or assigned, nothing else.
     stops: Vec<StopView>,
+    /// Visits served so far.
     served: u32,
+    /// The `ETag`.
+    #[schema(value_type = schema::Version)]
     version: u64,
 }
 
-#[derive(Serialize)]
+/// One visit of a route.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Stop)]
 struct StopView {
+    #[schema(value_type = schema::TicketNumber)]
     ticket: Shown<TicketNumber>,
     visit: u16,
+    /// `offered`, `assigned`, `en_route` or `on_site`.
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = PlaceView)]
     place: Option<PlaceView>,
+    #[schema(value_type = schema::Time)]
     planned_depart: Shown<Timestamp>,
+    #[schema(value_type = schema::Time)]
     planned_start: Shown<Timestamp>,
+    #[schema(value_type = schema::Time)]
     planned_end: Shown<Timestamp>,
     pinned: bool,
+    /// A person assigned it against a rule.
     forced: bool,
 }
 
@@ -164,6 +216,74 @@ impl<'a> RouteView<'a> {
             version: route.version,
         }
     }
+}
+
+/// An expert to be added.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({
+    "id": "e-17", "name": "Expert 17", "phone": "+1 617 555 0117", "email": "e17@example.org", "region": "north",
+    "skills": { "tv": 2, "network": 1 }, "home": { "lat": 42.05, "lon": -71.15 },
+    "shifts": [{ "days": ["mon", "tue"], "from": "08:00", "to": "16:00" }], "max_visits_ahead": 3
+})))]
+pub struct NewExpert {
+    #[schema(value_type = schema::ExpertId)]
+    pub id: String,
+    #[schema(value_type = schema::FullName)]
+    pub name: String,
+    #[schema(value_type = Option<schema::Phone>)]
+    pub phone: Option<String>,
+    #[schema(value_type = Option<schema::Email>)]
+    pub email: Option<String>,
+    /// Found from the home when absent.
+    #[schema(value_type = Option<schema::RegionId>)]
+    pub region: Option<String>,
+    #[schema(value_type = Option<schema::ExpertSkills>)]
+    pub skills: Option<BTreeMap<String, u8>>,
+    /// Where the day begins and ends.
+    pub home: PlaceBody,
+    #[schema(max_items = 28)]
+    pub shifts: Option<Vec<ShiftBody>>,
+    #[schema(value_type = Option<schema::VisitsAhead>)]
+    pub max_visits_ahead: Option<u8>,
+}
+
+/// An edit of an expert: what is not sent stays; null removes phone, e-mail and `max_visits_ahead`.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({
+    "name": "Expert 17", "phone": null, "email": "e17@example.org", "region": "north", "skills": ["tv:3"],
+    "home": { "lat": 42.05, "lon": -71.15 },
+    "shifts": [{ "days": ["wed"], "from": "22:00", "to": "06:00" }], "max_visits_ahead": null
+})))]
+pub struct ExpertEdit {
+    #[schema(value_type = Option<schema::Name>)]
+    pub name: Option<String>,
+    #[schema(value_type = Option<schema::Phone>)]
+    pub phone: Option<String>,
+    #[schema(value_type = Option<schema::Email>)]
+    pub email: Option<String>,
+    #[schema(value_type = Option<schema::RegionId>)]
+    pub region: Option<String>,
+    #[schema(value_type = Option<schema::ExpertSkills>)]
+    pub skills: Option<BTreeMap<String, u8>>,
+    pub home: Option<PlaceBody>,
+    #[schema(max_items = 28)]
+    pub shifts: Option<Vec<ShiftBody>>,
+    #[schema(value_type = Option<schema::VisitsAhead>)]
+    pub max_visits_ahead: Option<u8>,
+}
+
+/// A shift; an end at or before its start is on the next day.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShiftBody {
+    #[schema(value_type = schema::Weekdays)]
+    pub days: Vec<String>,
+    #[schema(value_type = schema::ShiftStart)]
+    pub from: String,
+    #[schema(value_type = schema::TimeOfDay)]
+    pub to: String,
 }
 
 /// A whole profile (`POST`), or an edit of `present` (`PATCH`): what is not sent stays, `null` removes.
@@ -256,6 +376,19 @@ pub(super) fn shift(f: &mut Fields<'_, '_>) -> Option<Shift> {
     Some(Shift { days, from_min: from? % 1_440, to_min: to? % 1_440 })
 }
 
+/// When an expert is away, and why. It ends after it begins; visits in it are planned anew at once.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "kind": "sick", "from": "2026-11-24T08:00:00Z", "to": "2026-11-26T08:00:00Z" })))]
+pub struct NewAbsence {
+    #[schema(value_type = schema::AbsenceKind)]
+    pub kind: String,
+    #[schema(value_type = schema::Time)]
+    pub from: String,
+    #[schema(value_type = schema::Time)]
+    pub to: String,
+}
+
 /// `{ "kind": "sick|leave", "from", "to" }`.
 pub fn absence_body<'j>(body: &'j Json<'j>) -> Result<(AbsenceKind, Timestamp, Timestamp), Vec<FieldProblem>> {
     read_object(body, |f| {
@@ -271,6 +404,22 @@ pub fn absence_body<'j>(body: &'j Json<'j>) -> Result<(AbsenceKind, Timestamp, T
         }
         Some((kind?, from, to))
     })
+}
+
+/// Where an expert is.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "lat": 42.05, "lon": -71.15, "accuracy_m": 12, "at": "2026-11-24T09:30:00Z" })))]
+pub struct PositionBody {
+    #[schema(value_type = schema::Latitude)]
+    pub lat: f64,
+    #[schema(value_type = schema::Longitude)]
+    pub lon: f64,
+    #[schema(value_type = Option<schema::Accuracy>)]
+    pub accuracy_m: Option<f64>,
+    /// Not in the future.
+    #[schema(value_type = schema::Time)]
+    pub at: String,
 }
 
 /// `{ "lat", "lon", "accuracy_m"?, "at" }`.

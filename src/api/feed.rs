@@ -5,6 +5,7 @@
 use super::{
     expert::{ExpertView, PresenceView, RouteView},
     region::RegionView,
+    schema,
     ticket::{TicketNow, TicketView, Viewer},
     timeline::{Stamp, WhoView, told_to_staff},
 };
@@ -16,6 +17,7 @@ use crate::domain::{
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::{fmt, str::FromStr};
+use utoipa::ToSchema;
 
 /// A place in the feed of one server's data: opaque to clients, who store it and give it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,24 +76,41 @@ pub fn heartbeat(at: Position) -> String {
     json!({ "type": "heartbeat", "at": at.to_string() }).to_string()
 }
 
-#[derive(Serialize)]
-struct Event<'a> {
+/// Something that happened, and how its thing stands after it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FeedEvent)]
+pub struct Event<'a> {
+    /// `event`.
     r#type: &'static str,
+    /// Give it back to resume after this event.
+    #[schema(value_type = schema::Position)]
     position: String,
+    #[schema(value_type = schema::RegionId)]
     region: &'a str,
+    #[schema(value_type = schema::Seq)]
     seq: Seq,
+    #[schema(value_type = schema::Time)]
     at: String,
+    /// What happened, such as `ticket.assigned`.
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::TicketNumber)]
     ticket: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::ExpertId)]
     expert: Option<&'a str>,
+    /// Of the thing, after this event.
+    #[schema(value_type = schema::Version)]
     version: Version,
     who: WhoView,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     trace_id: Option<&'a str>,
+    /// What the timeline says of it; and `ticket`, how the ticket stands after it. For an expert, a route or a region: how that stands.
+    #[schema(value_type = Object)]
     data: Value,
 }
 

@@ -44,6 +44,8 @@ impl<'j> Fields<'_, 'j> {
     /// The value of a field; None when absent or null.
     pub fn value(&mut self, name: &'static str) -> Option<&'j Json<'j>> {
         self.asked.push(name);
+        #[cfg(test)]
+        asked::note(&self.base, name);
         let (_, value) = self.members.iter().find(|(key, _)| key == name)?;
         (*value != Json::Null).then_some(value)
     }
@@ -258,5 +260,29 @@ impl<'j> Fields<'_, 'j> {
                 self.wrong(&shown.replace('~', "~0").replace('/', "~1"), "unknown_field", "this field is not known");
             }
         }
+    }
+}
+
+/// What readers ask for, for tests that hold the API document against them.
+#[cfg(test)]
+pub(crate) mod asked {
+    use std::{cell::RefCell, collections::BTreeSet};
+
+    thread_local! {
+        static ASKED: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
+    }
+
+    pub(super) fn note(base: &str, name: &str) {
+        let place = format!("{base}/{name}");
+        let any = |part: &str| if part.parse::<usize>().is_ok() { "*".to_owned() } else { part.to_owned() };
+        let place = place.split('/').map(any).collect::<Vec<_>>().join("/");
+        ASKED.with_borrow_mut(|asked| asked.insert(place));
+    }
+
+    /// The places that `read` asks for; entries of lists are `*`.
+    pub(crate) fn during(read: impl FnOnce()) -> BTreeSet<String> {
+        ASKED.take();
+        read();
+        ASKED.take()
     }
 }

@@ -1,6 +1,7 @@
 //! Wire types, shared by the doors: what JSON comes in, checked; what JSON goes out. Not the domain's
 //! types, so that either can change without the other. Knows neither HTTP nor the command line.
 
+pub mod answers;
 pub mod catalogue;
 pub mod channel;
 pub mod commands;
@@ -9,10 +10,14 @@ pub mod expert;
 pub mod feed;
 pub mod fields;
 pub mod json;
+pub mod messages;
 pub mod new_ticket;
+pub mod orders;
 pub mod outbox;
 pub mod problem;
 pub mod region;
+pub mod region_settings;
+pub mod schema;
 pub mod show;
 pub mod ticket;
 pub mod timeline;

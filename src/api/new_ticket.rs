@@ -5,7 +5,7 @@ use super::{
     fields::{Fields, read_object},
     json::Json,
     problem::FieldProblem,
-    words,
+    schema, words,
 };
 use crate::{
     domain::{
@@ -17,12 +17,107 @@ use crate::{
     },
     settings::limits,
 };
+use utoipa::ToSchema;
 
 const SOURCES: [(&str, Source); 4] =
     [("web", Source::Web), ("phone", Source::Phone), ("app", Source::App), ("api", Source::Api)];
 const PRIORITIES: [(&str, Priority); 4] =
     [("low", Priority::Low), ("normal", Priority::Normal), ("high", Priority::High), ("urgent", Priority::Urgent)];
 const KINDS: [(&str, WindowKind); 2] = [("promise", WindowKind::Promise), ("wish", WindowKind::Wish)];
+
+/// A new ticket. Title and channel are all it needs; what is unknown (a product, an expired plan, a vague
+/// address) becomes a flag for a person, never an error.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewTicket, examples(json!({
+    "customer_id": "c-2041", "contact": { "name": "Customer 2041", "phone": "+1 617 555 0100", "email": "c@example.org" },
+    "product": "tv-55", "skills": ["tv:2"], "title": "No picture",
+    "description": "The screen stays black; the sound is there.", "place": { "lat": 42.05, "lon": -71.15 },
+    "address": { "line1": "Maple Street 12", "city": "Boston", "state": "MA", "zip": "02108" },
+    "window": { "from": "2026-11-25T13:00:00Z", "to": "2026-11-25T17:00:00Z", "kind": "promise" },
+    "priority": "high", "channel": "web", "external_id": "crm-88120", "duration_s": 3600,
+    "due_at": "2026-11-27T17:00:00Z"
+}), json!({ "title": "No picture", "channel": "phone", "address": { "zip": "02108" } })))]
+pub struct NewTicketBody {
+    /// Customers enter tickets for themselves: theirs is filled in.
+    #[schema(value_type = Option<schema::CustomerId>)]
+    pub customer_id: Option<String>,
+    pub contact: Option<ContactBody>,
+    #[schema(value_type = Option<schema::Word>)]
+    pub product: Option<String>,
+    /// What the visit needs, where known; else found from the product.
+    #[schema(value_type = Option<schema::SkillLevels>)]
+    pub skills: Option<Vec<String>>,
+    #[schema(value_type = schema::Title)]
+    pub title: String,
+    #[schema(value_type = Option<schema::Description>)]
+    pub description: Option<String>,
+    /// Without it the address's ZIP code stands for the place.
+    pub place: Option<PlaceBody>,
+    pub address: Option<AddressBody>,
+    pub window: Option<WindowBody>,
+    /// `normal` when absent.
+    #[schema(value_type = Option<schema::Priority>)]
+    pub priority: Option<String>,
+    #[schema(value_type = schema::Channel)]
+    pub channel: String,
+    #[schema(value_type = Option<schema::ExternalId>)]
+    pub external_id: Option<String>,
+    #[schema(value_type = Option<schema::Duration>)]
+    pub duration_s: Option<u32>,
+    /// By when it should be done.
+    #[schema(value_type = Option<schema::Time>)]
+    pub due_at: Option<String>,
+}
+
+/// Whom to call.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContactBody {
+    #[schema(value_type = Option<schema::Name>)]
+    pub name: Option<String>,
+    #[schema(value_type = Option<schema::Phone>)]
+    pub phone: Option<String>,
+    #[schema(value_type = Option<schema::Email>)]
+    pub email: Option<String>,
+}
+
+/// Where somebody lives.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddressBody {
+    #[schema(value_type = Option<schema::Name>)]
+    pub line1: Option<String>,
+    #[schema(value_type = Option<schema::Name>)]
+    pub city: Option<String>,
+    #[schema(value_type = Option<schema::Name>)]
+    pub state: Option<String>,
+    #[schema(value_type = Option<schema::Zip>)]
+    pub zip: Option<String>,
+}
+
+/// A point, degrees (WGS 84).
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlaceBody {
+    #[schema(value_type = schema::Latitude)]
+    pub lat: f64,
+    #[schema(value_type = schema::Longitude)]
+    pub lon: f64,
+}
+
+/// Service begins inside it. It ends after it begins.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WindowBody {
+    #[schema(value_type = schema::Time)]
+    pub from: String,
+    #[schema(value_type = schema::Time)]
+    pub to: String,
+    /// `promise` when absent.
+    #[schema(value_type = Option<schema::WindowKind>)]
+    pub kind: Option<String>,
+}
 
 /// All problems at once.
 pub fn new_ticket<'j>(body: &'j Json<'j>) -> Result<NewTicket, Vec<FieldProblem>> {

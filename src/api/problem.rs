@@ -1,16 +1,19 @@
 //! `application/problem+json` (RFC 9457): what every error of every door looks like.
 
+use super::schema;
 use crate::{
     domain::ticket::{Refusal, Ticket},
     settings::limits,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use std::borrow::Cow;
+use utoipa::ToSchema;
 
 /// One wrong field. `pointer` is a JSON pointer (RFC 6901) into the body, or `?name` for a query's.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldProblem {
     pub pointer: String,
+    /// Stable.
     pub code: &'static str,
     pub detail: String,
 }
@@ -103,6 +106,31 @@ fn refusal_status(code: &str) -> u16 {
         "staff_only" => 403,
         _ => 409,
     }
+}
+
+/// An error (RFC 9457). Switch on `code`, which is stable; `detail` is for people.
+#[derive(ToSchema)]
+#[schema(as = Problem, examples(json!({
+    "type": "/problems/invalid", "title": "The request cannot be carried out as it is", "status": 422, "code": "invalid",
+    "detail": "/place/lat: a number from -90 to 90",
+    "errors": [{ "pointer": "/place/lat", "code": "out_of_range", "detail": "a number from -90 to 90" }],
+    "request_id": "5f2b8c1d9a3e-1f"
+})))]
+pub struct ProblemSchema {
+    pub r#type: String,
+    pub title: String,
+    pub status: u16,
+    pub code: String,
+    pub detail: String,
+    /// Everything that is wrong with the request, at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<FieldProblem>)]
+    pub errors: Option<Vec<FieldProblem>>,
+    /// The ticket's present phase, where the refusal is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Phase)]
+    pub phase: Option<String>,
+    pub request_id: String,
 }
 
 struct WithRequest<'a> {

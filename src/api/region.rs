@@ -5,6 +5,8 @@ use super::{
     fields::read_object,
     json::Json,
     problem::FieldProblem,
+    region_settings::{SettingsEdit, SettingsSchema},
+    schema,
     show::{GeometryView, Shown},
     words,
 };
@@ -18,19 +20,30 @@ use crate::{
 };
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+/// A region: where it is, and how it works.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Region)]
 pub struct RegionView<'a> {
+    #[schema(value_type = schema::RegionId)]
     id: Shown<&'a RegionId>,
     name: &'a str,
     /// Left out of lists: an outline may be megabytes.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Outline)]
     geometry: Option<GeometryView<'a>>,
     time_zone: &'a str,
+    /// ZIP codes, or beginnings of them, that belong to it.
     zips: &'a [String],
+    #[schema(value_type = SettingsSchema)]
     settings: &'a RegionSettings,
+    /// Why it is parked: it accepts tickets and dispatches none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     parked: Option<&'a str>,
+    /// The `ETag`.
+    #[schema(value_type = schema::Version)]
     version: u64,
 }
 
@@ -48,6 +61,50 @@ impl<'a> RegionView<'a> {
             version: region.version,
         }
     }
+}
+
+/// A region to be added.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({
+    "id": "north", "name": "North", "time_zone": "America/New_York",
+    "geometry": { "type": "Polygon", "coordinates": [[[-71.2, 42.0], [-71.1, 42.0], [-71.1, 42.1], [-71.2, 42.1], [-71.2, 42.0]]] },
+    "zips": ["021"], "settings": { "offer_ttl_s": 300, "travel": { "speed_kmh": 30 } }
+})))]
+pub struct NewRegion {
+    /// `unlocated` and `cell` are reserved.
+    #[schema(value_type = schema::RegionId)]
+    pub id: String,
+    #[schema(value_type = schema::FullName)]
+    pub name: String,
+    #[schema(value_type = schema::TimeZone)]
+    pub time_zone: String,
+    #[schema(value_type = schema::Outline)]
+    pub geometry: Value,
+    #[schema(value_type = Option<schema::ZipMasks>)]
+    pub zips: Option<Vec<String>>,
+    #[schema(value_type = Option<SettingsEdit>)]
+    pub settings: Option<Value>,
+}
+
+/// An edit of a region: what is not sent stays. A new outline moves nobody's open ticket.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({
+    "name": "North", "time_zone": "America/New_York", "zips": ["021", "022"], "settings": { "max_visits_ahead": 4 },
+    "geometry": { "type": "Polygon", "coordinates": [[[-71.2, 42.0], [-71.1, 42.0], [-71.1, 42.1], [-71.2, 42.1], [-71.2, 42.0]]] }
+})))]
+pub struct RegionEdit {
+    #[schema(value_type = Option<schema::Name>)]
+    pub name: Option<String>,
+    #[schema(value_type = Option<schema::TimeZone>)]
+    pub time_zone: Option<String>,
+    #[schema(value_type = Option<schema::Outline>)]
+    pub geometry: Option<Value>,
+    #[schema(value_type = Option<schema::ZipMasks>)]
+    pub zips: Option<Vec<String>>,
+    #[schema(value_type = Option<SettingsEdit>)]
+    pub settings: Option<Value>,
 }
 
 /// A region as a body gives it.

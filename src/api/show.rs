@@ -1,6 +1,7 @@
 //! How single values look in JSON: names by their `Display`, money and places as objects, what was
 //! erased as `"erased"`.
 
+use super::schema;
 use crate::domain::{
     person::Private,
     place::{Geometry, Place},
@@ -9,6 +10,7 @@ use crate::domain::{
 };
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 use std::fmt::Display;
+use utoipa::ToSchema;
 
 /// What an erased field opens as.
 pub const ERASED: &str = "erased";
@@ -41,9 +43,15 @@ impl Serialize for FlagNames {
     }
 }
 
-#[derive(Clone, Copy, Serialize)]
+/// A point, degrees (WGS 84).
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[schema(as = Place)]
 pub struct PlaceView {
+    /// Degrees north.
+    #[schema(value_type = schema::Latitude)]
     pub lat: f64,
+    /// Degrees east.
+    #[schema(value_type = schema::Longitude)]
     pub lon: f64,
 }
 
@@ -53,10 +61,15 @@ impl From<Place> for PlaceView {
     }
 }
 
-#[derive(Serialize)]
+/// Service begins inside it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Window)]
 pub struct WindowView {
+    #[schema(value_type = schema::Time)]
     from: Shown<Timestamp>,
+    #[schema(value_type = schema::Time)]
     to: Shown<Timestamp>,
+    #[schema(value_type = schema::WindowKind)]
     kind: &'static str,
 }
 

@@ -1,6 +1,9 @@
 //! A ticket as the contract shows it.
 
-use super::show::{ERASED, FlagNames, PlaceView, Shown, ShownAll, WindowView, private};
+use super::{
+    schema,
+    show::{ERASED, FlagNames, PlaceView, Shown, ShownAll, WindowView, private},
+};
 use crate::domain::{
     ids::{CustomerId, ExpertId, RegionId, TicketNumber},
     language::Language,
@@ -10,6 +13,7 @@ use crate::domain::{
     time::Timestamp,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Who looks: decides what is shown (P12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,137 +26,243 @@ pub enum Viewer {
     Expert,
 }
 
-#[derive(Serialize)]
+/// A ticket. What the caller may not see, or does not apply, is left out.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Ticket)]
 pub struct TicketView<'a> {
+    #[schema(value_type = schema::TicketNumber)]
     number: Shown<TicketNumber>,
+    #[schema(value_type = schema::Phase)]
     phase: &'static str,
+    /// Only while `in_progress`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Step)]
     step: Option<&'static str>,
+    /// Who takes care of it; `unlocated` until it has a place.
+    #[schema(value_type = schema::RegionId)]
     region: Shown<&'a RegionId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::CustomerId)]
     customer_id: Option<Shown<&'a CustomerId>>,
+    /// Whom to call.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ContactView)]
     contact: Option<ContactView<'a>>,
+    #[schema(value_type = schema::Channel)]
     channel: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     external_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     product: Option<&'a str>,
+    /// `erased` once the person was erased.
     title: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     description: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = PlaceView)]
     place: Option<PlaceView>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = AddressView)]
     address: Option<AddressView<'a>>,
+    /// What the visit needs.
+    #[schema(value_type = Vec<schema::SkillLevel>)]
     skills: ShownAll<'a, SkillLevel>,
+    #[schema(value_type = schema::Priority)]
     priority: &'static str,
+    /// How long the service takes.
     duration_s: u32,
+    #[schema(value_type = schema::Time)]
     opened_at: Shown<Timestamp>,
+    /// By then an expert should have accepted.
+    #[schema(value_type = schema::Time)]
     respond_by: Shown<Timestamp>,
+    /// By then it should be solved.
+    #[schema(value_type = schema::Time)]
     resolve_by: Shown<Timestamp>,
+    /// By when the caller wanted it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Time)]
     due_at: Option<Shown<Timestamp>>,
+    /// When the customer wants the visit.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = WindowView)]
     window: Option<WindowView>,
+    /// The present visit.
     visit: VisitView<'a>,
+    /// Past visits.
     visits: Vec<PastVisitView<'a>>,
+    /// An expert is looked for again then.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Time)]
     next_try_at: Option<Shown<Timestamp>>,
+    /// `all_full`, `off_shift`, `window_ahead`, `handover` or `nobody_qualified`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     waiting_reason: Option<&'static str>,
+    /// Why a person has to look; staff only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     escalation_reason: Option<&'static str>,
+    /// What went wrong with it; staff only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     quarantine_cause: Option<&'a str>,
+    /// The hold ends by itself then.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Time)]
     hold_until: Option<Shown<Timestamp>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Time)]
     completed_at: Option<Shown<Timestamp>>,
+    /// When it was closed or cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Time)]
     ended_at: Option<Shown<Timestamp>>,
+    /// Follows the visit without a login, while one is assigned.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     tracking_url: Option<String>,
+    #[schema(value_type = Vec<schema::Flag>)]
     flags: FlagNames,
+    /// The `ETag`.
+    #[schema(value_type = schema::Version)]
     version: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Contact)]
 struct ContactView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     phone: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     email: Option<&'a str>,
+    /// `en` or `es`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     language: Option<&'static str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Address)]
 struct AddressView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     line1: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     city: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     state: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     zip: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+/// The visit that is being arranged or made.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Visit)]
 struct VisitView<'a> {
+    /// Counts the visits of this ticket, from 1.
     no: u16,
+    /// Who has it, or was offered it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::ExpertId)]
     expert: Option<Shown<&'a ExpertId>>,
+    /// The open offer's number.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Ordinal)]
     offer: Option<u16>,
+    /// The open offer goes to the next expert then.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Time)]
     offer_expires_at: Option<Shown<Timestamp>>,
+    /// When the expert is expected.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Time)]
     eta: Option<Shown<Timestamp>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Time)]
     planned_start: Option<Shown<Timestamp>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Time)]
     planned_end: Option<Shown<Timestamp>>,
+    /// A dispatcher holds it where it is.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pinned: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = PastVisit)]
 struct PastVisitView<'a> {
     no: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::ExpertId)]
     expert: Option<Shown<&'a ExpertId>>,
+    #[schema(value_type = schema::VisitOutcome)]
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Time)]
     started_at: Option<Shown<Timestamp>>,
+    #[schema(value_type = schema::Time)]
     ended_at: Shown<Timestamp>,
+    /// Not for the customer.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     notes: Option<&'a str>,
 }
 
 /// What events change about a ticket; the rest of a [`TicketView`] stays as it was first shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct TicketNow<'a> {
+    #[schema(value_type = schema::Phase)]
     phase: &'static str,
+    /// Only while `in_progress`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Step)]
     step: Option<&'static str>,
+    /// Who takes care of it; `unlocated` until it has a place.
+    #[schema(value_type = schema::RegionId)]
     region: Shown<&'a RegionId>,
+    /// What the visit needs.
+    #[schema(value_type = Vec<schema::SkillLevel>)]
     skills: ShownAll<'a, SkillLevel>,
+    /// By then an expert should have accepted.
+    #[schema(value_type = schema::Time)]
     respond_by: Shown<Timestamp>,
+    /// By then it should be solved.
+    #[schema(value_type = schema::Time)]
     resolve_by: Shown<Timestamp>,
+    /// The present visit.
     visit: VisitView<'a>,
+    /// An expert is looked for again then.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Time)]
     next_try_at: Option<Shown<Timestamp>>,
+    /// `all_full`, `off_shift`, `window_ahead`, `handover` or `nobody_qualified`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     waiting_reason: Option<&'static str>,
+    /// Why a person has to look; staff only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     escalation_reason: Option<&'static str>,
+    /// The hold ends by itself then.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Time)]
     hold_until: Option<Shown<Timestamp>>,
+    #[schema(value_type = Vec<schema::Flag>)]
     flags: FlagNames,
+    /// The `ETag`.
+    #[schema(value_type = schema::Version)]
     version: u64,
 }
 

@@ -2,7 +2,7 @@
 //! safe view: what happened to their ticket, not what the house said about it.
 
 use super::{
-    decision,
+    decision, schema,
     show::{ERASED, FlagNames, PlaceView, Shown, ShownAll, WindowView, private},
     ticket::{Viewer, outcome_name},
 };
@@ -15,24 +15,38 @@ use crate::domain::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
-/// One entry. `seq` orders entries and may skip.
-#[derive(Serialize)]
+/// Something that happened to a ticket.
+#[derive(Serialize, ToSchema)]
 pub struct TimelineEntry {
+    /// Orders entries; may skip.
+    #[schema(value_type = schema::Seq)]
     pub seq: Seq,
+    #[schema(value_type = schema::Time)]
     pub at: String,
+    /// What happened, such as `ticket.assigned`.
     pub kind: &'static str,
     pub who: WhoView,
+    /// Staff only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     pub request_id: Option<String>,
+    /// The W3C trace of the call that caused it; staff only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     pub trace_id: Option<String>,
+    /// What belongs to this kind; less for the customer.
+    #[schema(value_type = Object)]
     pub data: Value,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Who)]
 pub struct WhoView {
+    #[schema(value_type = schema::Role)]
     pub role: &'static str,
+    /// Staff only.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub id: String,
 }

@@ -18,7 +18,8 @@ pub fn phone(text: &str) -> Result<String, &'static str> {
         }
     }
     let digits = number.trim_start_matches('+').len();
-    if limits::PHONE_DIGITS.contains(&digits) { Ok(number) } else { Err(FORM) }
+    let short = text.chars().count() <= limits::PHONE_CHARS;
+    if short && limits::PHONE_DIGITS.contains(&digits) { Ok(number) } else { Err(FORM) }
 }
 
 /// Something before an `@`, a domain after it, no blanks. Whether it exists is the mail server's to say.
@@ -78,7 +79,8 @@ mod tests {
     fn phones_lose_their_decoration_and_nothing_else() {
         assert_eq!(phone("+1 (617) 555-0100").as_deref(), Ok("+16175550100"));
         assert_eq!(phone("617.555.0100").as_deref(), Ok("6175550100"));
-        for wrong in ["", "12", "1+2345", "call me", "1234567890123456", "٠١٢٣"] {
+        let strung = format!("1{}23", " ".repeat(limits::PHONE_CHARS));
+        for wrong in ["", "12", "1+2345", "call me", "1234567890123456", "٠١٢٣", &strung] {
             assert!(phone(wrong).is_err(), "{wrong:?}");
         }
     }

@@ -8,6 +8,7 @@ use crate::{
         expert::{ExpertView, PresenceView, RouteView},
         feed::Position,
         region::RegionView,
+        schema,
         show::Shown,
     },
     domain::{expert::Expert, ids::RegionId, route::Route, ticket::Ticket, time::Timestamp},
@@ -17,7 +18,21 @@ use crate::{
 use axum::extract::{Path, State};
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
+use utoipa::ToSchema;
 
+/// A region's board
+///
+/// Everything a console needs to draw, with the feed position it is true at: subscribe `after` it and nothing
+/// is missed.
+#[utoipa::path(
+    get,
+    path = "/v1/regions/{id}/board",
+    tag = "Regions",
+    operation_id = "getBoard",
+    responses(
+        (status = 200, description = "The board.", body = Board),
+    ),
+)]
 pub(super) async fn show(State(shared): State<Context>, session: Session, Path(id): Path<String>) -> Reply {
     let region = regions::known(&shared, &session, &id)?;
     let store = shared.service.store().clone();
@@ -45,22 +60,36 @@ pub(super) async fn show(State(shared): State<Context>, session: Session, Path(i
     }))
 }
 
-/// Written straight into bytes: a megabyte of it, many times a second.
-#[derive(Serialize)]
-struct Board<'a> {
+/// Everything a console needs to draw a region.
+// Written straight into bytes: a megabyte of it, many times a second.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Board<'a> {
+    /// True at this place in the feed: subscribe `after` it.
+    #[schema(value_type = schema::Position)]
     position: Shown<Position>,
+    #[schema(value_type = schema::Time)]
     at: Shown<Timestamp>,
     region: RegionView<'a>,
+    /// Why the region does not dispatch just now; null when it does.
+    #[schema(required = true)]
     unready: Option<&'a str>,
+    /// Counts of open tickets.
+    #[schema(value_type = BTreeMap<String, u32>)]
     open_by_phase: BTreeMap<&'static str, u32>,
+    /// Open tickets, the oldest first.
     tickets: Vec<TicketView<'a>>,
+    /// Open tickets beyond what one board shows.
     tickets_left_out: usize,
     experts: Vec<ExpertOnBoard<'a>>,
 }
 
-#[derive(Serialize)]
+/// An active expert and their route.
+#[derive(Serialize, ToSchema)]
+#[schema(as = BoardExpert)]
 struct ExpertOnBoard<'a> {
     expert: ExpertView<'a>,
+    /// Null until they had a first visit.
+    #[schema(required = true)]
     route: Option<RouteView<'a>>,
 }
 

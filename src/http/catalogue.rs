@@ -6,7 +6,10 @@ use super::{
     body::Input,
 };
 use crate::{
-    api::catalogue as wire,
+    api::{
+        answers,
+        catalogue::{self as wire, Calendars, CatalogueRules, SkillNames},
+    },
     domain::{
         catalogue::Catalogue,
         skill::{Level, Skill},
@@ -20,7 +23,18 @@ use std::collections::BTreeMap;
 /// Ten thousand rules need room.
 type WideInput = Input<{ limits::GEOMETRY_BODY_BYTES }>;
 
+/// Skills
+///
 /// Every skill that has a name, that an expert has or a rule asks for, with how many have it.
+#[utoipa::path(
+    get,
+    path = "/v1/skills",
+    tag = "Catalogue",
+    operation_id = "listSkills",
+    responses(
+        (status = 200, description = "All of them.", body = answers::SkillList, headers(("etag" = String, description = "The version, for `If-Match`."))),
+    ),
+)]
 pub(super) async fn skills(State(shared): State<Context>) -> Reply {
     Ok(skills_of(&shared))
 }
@@ -46,28 +60,83 @@ fn skills_of(shared: &Context) -> axum::response::Response {
     versioned(ok(&json!({ "items": items, "version": catalogue.version, "next_cursor": null })), catalogue.version)
 }
 
+/// Name skills
+///
+/// The names that people see; whole, like all lists here.
+#[utoipa::path(
+    put,
+    path = "/v1/skills",
+    tag = "Catalogue",
+    operation_id = "putSkills",
+    request_body = SkillNames,
+    responses(
+        (status = 200, description = "All of them as they are now.", body = answers::SkillList, headers(("etag" = String, description = "The version, for `If-Match`."))),
+    ),
+)]
 pub(super) async fn write_skills(State(shared): State<Context>, input: WideInput) -> Reply {
     let skills = wire::skills_body(&input.json()?)?;
     write(&shared, input, |catalogue| catalogue.skills = skills).await?;
     Ok(skills_of(&shared))
 }
 
+/// Rules from products to skills
+#[utoipa::path(
+    get,
+    path = "/v1/catalogue-rules",
+    tag = "Catalogue",
+    operation_id = "getRules",
+    responses(
+        (status = 200, description = "All rules.", body = CatalogueRules, headers(("etag" = String, description = "The version, for `If-Match`."))),
+    ),
+)]
 pub(super) async fn rules(State(shared): State<Context>) -> Reply {
     let catalogue = shared.service.store().catalogue();
     Ok(versioned(ok(&wire::rules_view(&catalogue)), catalogue.version))
 }
 
+/// Business calendars
+#[utoipa::path(
+    get,
+    path = "/v1/calendars",
+    tag = "Catalogue",
+    operation_id = "getCalendars",
+    responses(
+        (status = 200, description = "All calendars.", body = Calendars, headers(("etag" = String, description = "The version, for `If-Match`."))),
+    ),
+)]
 pub(super) async fn calendars(State(shared): State<Context>) -> Reply {
     let catalogue = shared.service.store().catalogue();
     Ok(versioned(ok(&wire::calendars_view(&catalogue)), catalogue.version))
 }
 
+/// Write all rules
+#[utoipa::path(
+    put,
+    path = "/v1/catalogue-rules",
+    tag = "Catalogue",
+    operation_id = "putRules",
+    request_body = CatalogueRules,
+    responses(
+        (status = 200, description = "As they are now.", body = CatalogueRules, headers(("etag" = String, description = "The version, for `If-Match`."))),
+    ),
+)]
 pub(super) async fn write_rules(State(shared): State<Context>, input: WideInput) -> Reply {
     let rules = wire::rules_body(&input.json()?)?;
     let written = write(&shared, input, |catalogue| catalogue.rules = rules).await?;
     Ok(versioned(ok(&wire::rules_view(&written)), written.version))
 }
 
+/// Write all calendars
+#[utoipa::path(
+    put,
+    path = "/v1/calendars",
+    tag = "Catalogue",
+    operation_id = "putCalendars",
+    request_body = Calendars,
+    responses(
+        (status = 200, description = "As they are now.", body = Calendars, headers(("etag" = String, description = "The version, for `If-Match`."))),
+    ),
+)]
 pub(super) async fn write_calendars(State(shared): State<Context>, input: WideInput) -> Reply {
     let calendars = wire::calendars_body(&input.json()?)?;
     let written = write(&shared, input, |catalogue| catalogue.calendars = calendars).await?;

@@ -17,7 +17,10 @@ use super::{
 };
 use crate::{
     actors::{Device, Push},
-    api::channel::{self as wire, DeliveryId, Said, Told},
+    api::{
+        channel::{self as wire, DeliveryId, Said, Told},
+        schema,
+    },
     domain::{
         ids::{ExpertId, Version},
         route::Route,
@@ -44,6 +47,25 @@ const PING: u32 = 5;
 /// Looks without any message after which it counts as gone: half a minute.
 const SILENT: u32 = 15;
 
+/// The expert app's channel (WebSocket)
+///
+/// Deliveries come until their receipt; commands go one by one, each with the app's own id, and take effect once;
+/// positions go at up to one a second. Half a minute of silence ends it. Close codes: 4001 the token ended, 4002
+/// another device has connected, 1012 the server restarts.
+#[utoipa::path(
+    get,
+    path = "/v1/experts/{id}/channel",
+    tag = "Live",
+    operation_id = "expertChannel",
+    params(("after" = Option<schema::DeliveryId>, Query, description = "The last delivery that the app has got.")),
+    responses(
+        (status = 101, description = "The connection is a WebSocket now; messages are JSON texts."),
+        (status = 400, description = "`upgrade_required`: this is a WebSocket."),
+        (status = 403, description = "`forbidden`: this expert has left."),
+        (status = 426, description = "`upgrade_required`: the connection cannot be upgraded."),
+    ),
+    extensions(("x-messages" = json!({ "server": { "$ref": "#/components/schemas/ServerMessage" }, "client": { "$ref": "#/components/schemas/AppMessage" } }))),
+)]
 pub(super) async fn open(
     State(shared): State<Context>,
     session: Session,

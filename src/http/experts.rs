@@ -5,13 +5,16 @@ use super::{
     answer::{Refused, json, located, not_found, ok, replayed, versioned},
     body::Input,
     idempotency::{earlier, keep, once},
-    query::Query,
+    query::{Paging, Query},
     session::Session,
 };
 use crate::{
     api::{
-        FieldProblem, Problem,
-        expert::{self, AbsenceView, ExpertView, PresenceView, RouteView},
+        FieldProblem, Problem, answers,
+        expert::{
+            self, AbsenceView, ExpertEdit, ExpertView, NewAbsence, NewExpert, PositionBody, PresenceView, RouteView,
+        },
+        schema,
         show::Shown,
     },
     domain::{
@@ -30,6 +33,7 @@ use axum::{
 };
 use serde_json::json as value;
 use std::sync::Arc;
+use utoipa::IntoParams;
 
 pub(super) fn presence(shared: &Shared, expert: &ExpertId) -> PresenceView {
     let fix = shared.service.position_of(expert);
@@ -46,18 +50,43 @@ pub(super) fn known(shared: &Shared, session: &Session, id: &str) -> Result<Arc<
     found.filter(|expert| session.sees_expert(expert)).ok_or_else(|| not_found(format_args!("expert {id}")))
 }
 
+/// What the roster may be narrowed to.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "says what `list` reads")]
+struct ExpertFilter {
+    #[param(value_type = Option<schema::RegionId>)]
+    region: Option<String>,
+    /// Who has this skill at any level.
+    #[param(value_type = Option<schema::SkillName>)]
+    skill: Option<String>,
+    /// Those who have left, instead of those who are there.
+    retired: Option<bool>,
+}
+
 fn one(shared: &Shared, expert: &Expert, status: StatusCode) -> Response {
     let response = json(status, &ExpertView::new(expert, presence(shared, &expert.id)));
     let response = versioned(response, expert.version);
     if status == StatusCode::CREATED { located(response, &format!("/v1/experts/{}", expert.id)) } else { response }
 }
 
+/// The roster
+#[utoipa::path(
+    get,
+    path = "/v1/experts",
+    tag = "Experts",
+    operation_id = "listExperts",
+    params(ExpertFilter, Paging),
+    responses(
+        (status = 200, description = "A page.", body = answers::ExpertList),
+    ),
+)]
 pub(super) async fn list(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
     let mut query = Query::of(&uri);
     let region = query.parsed("region", RegionId::parse);
     let skill = query.parsed("skill", Skill::parse);
-    let retired = query.flag("retired");
-    let (limit, cursor) = (query.limit(), query.text("cursor"));
+    let retired = query.flag("retired").unwrap_or(false);
+    let (limit, cursor) = (query.limit(), query.parsed("cursor", ExpertId::parse));
     query.finish()?;
     let mut experts = shared.service.store().experts(region.as_ref());
     experts.sort_by(|a, b| a.id.cmp(&b.id));
@@ -65,7 +94,7 @@ pub(super) async fn list(State(shared): State<Context>, session: Session, uri: U
         session.sees_expert(expert)
             && expert.retired == retired
             && skill.as_ref().is_none_or(|skill| expert.skills.contains_key(skill))
-            && cursor.as_deref().is_none_or(|after| expert.id.as_str() > after)
+            && cursor.as_ref().is_none_or(|after| expert.id > *after)
     };
     let page: Vec<_> = experts.iter().filter(wanted).take(limit + 1).collect();
     let next = (page.len() > limit).then(|| page[limit - 1].id.to_string());
@@ -73,11 +102,37 @@ pub(super) async fn list(State(shared): State<Context>, session: Session, uri: U
     Ok(ok(&value!({ "items": items, "next_cursor": next })))
 }
 
+/// One expert
+///
+/// Experts see themselves.
+#[utoipa::path(
+    get,
+    path = "/v1/experts/{id}",
+    tag = "Experts",
+    operation_id = "getExpert",
+    responses(
+        (status = 200, description = "The profile.", body = ExpertView, headers(("etag" = String, description = "The version, for `If-Match`."))),
+    ),
+)]
 pub(super) async fn show(State(shared): State<Context>, session: Session, Path(id): Path<String>) -> Reply {
     let expert = known(&shared, &session, &id)?;
     Ok(one(&shared, &expert, StatusCode::OK))
 }
 
+/// Add an expert
+///
+/// Without a region it is found from the home.
+#[utoipa::path(
+    post,
+    path = "/v1/experts",
+    tag = "Experts",
+    operation_id = "addExpert",
+    request_body = NewExpert,
+    responses(
+        (status = 201, description = "Added.", body = ExpertView, headers(("etag" = String, description = "The version, for `If-Match`."), ("location" = String, description = "Where it is."), ("idempotency-replayed" = String, description = "`true`: this was answered before, by the same key."))),
+        (status = 409, description = "`already_exists`: another profile has this id."),
+    ),
+)]
 pub(super) async fn add(State(shared): State<Context>, input: Input) -> Reply {
     let body = expert::expert_body(&input.json()?, None)?;
     let _turn = shared.running.turn(&input.caller).await;
@@ -108,6 +163,19 @@ fn same(there: &Expert, body: &ExpertDraft) -> bool {
         && body.region.as_ref().is_none_or(|region| *region == there.region)
 }
 
+/// Edit an expert
+///
+/// What is not sent stays; null removes.
+#[utoipa::path(
+    patch,
+    path = "/v1/experts/{id}",
+    tag = "Experts",
+    operation_id = "editExpert",
+    request_body = ExpertEdit,
+    responses(
+        (status = 200, description = "The profile as it is now.", body = ExpertView, headers(("etag" = String, description = "The version, for `If-Match`."))),
+    ),
+)]
 pub(super) async fn edit(State(shared): State<Context>, Path(id): Path<String>, input: Input) -> Reply {
     let present = known(&shared, &input.session, &id)?;
     let body = expert::expert_body(&input.json()?, Some(&present))?;
@@ -119,6 +187,18 @@ pub(super) async fn edit(State(shared): State<Context>, Path(id): Path<String>, 
     Ok(one(&shared, &written, StatusCode::OK))
 }
 
+/// Retire an expert
+///
+/// Their visits go to others at once. The profile stays, so that the past can be read.
+#[utoipa::path(
+    delete,
+    path = "/v1/experts/{id}",
+    tag = "Experts",
+    operation_id = "retireExpert",
+    responses(
+        (status = 200, description = "Retired.", body = ExpertView, headers(("etag" = String, description = "The version, for `If-Match`."))),
+    ),
+)]
 pub(super) async fn retire(State(shared): State<Context>, Path(id): Path<String>, input: Input) -> Reply {
     let present = known(&shared, &input.session, &id)?;
     let conditional = input.caller.if_match.is_some();
@@ -127,18 +207,51 @@ pub(super) async fn retire(State(shared): State<Context>, Path(id): Path<String>
     Ok(one(&shared, &retired, StatusCode::OK))
 }
 
+/// An expert's route
+#[utoipa::path(
+    get,
+    path = "/v1/experts/{id}/route",
+    tag = "Experts",
+    operation_id = "getRoute",
+    responses(
+        (status = 200, description = "The route.", body = RouteView, headers(("etag" = String, description = "The version, for `If-Match`."))),
+    ),
+)]
 pub(super) async fn route(State(shared): State<Context>, session: Session, Path(id): Path<String>) -> Reply {
     let expert = known(&shared, &session, &id)?;
     let route = shared.service.store().route(&expert.id).ok_or_else(|| not_found(format_args!("expert {id}")))?;
     Ok(versioned(ok(&RouteView::new(&route)), route.version))
 }
 
+/// When an expert is away
+#[utoipa::path(
+    get,
+    path = "/v1/experts/{id}/absences",
+    tag = "Experts",
+    operation_id = "listAbsences",
+    responses(
+        (status = 200, description = "All absences.", body = answers::AbsenceList),
+    ),
+)]
 pub(super) async fn absences(State(shared): State<Context>, session: Session, Path(id): Path<String>) -> Reply {
     let expert = known(&shared, &session, &id)?;
     let items: Vec<_> = expert.absences.iter().map(AbsenceView::from).collect();
     Ok(ok(&value!({ "items": items, "next_cursor": null })))
 }
 
+/// Sick, or on leave
+///
+/// Visits in that time are planned anew at once.
+#[utoipa::path(
+    post,
+    path = "/v1/experts/{id}/absences",
+    tag = "Experts",
+    operation_id = "addAbsence",
+    request_body = NewAbsence,
+    responses(
+        (status = 201, description = "Noted.", body = AbsenceView, headers(("location" = String, description = "Where it is."), ("idempotency-replayed" = String, description = "`true`: this was answered before, by the same key."))),
+    ),
+)]
 pub(super) async fn add_absence(State(shared): State<Context>, Path(id): Path<String>, input: Input) -> Reply {
     let expert = known(&shared, &input.session, &id)?;
     let (kind, from, to) = expert::absence_body(&input.json()?)?;
@@ -158,6 +271,16 @@ pub(super) async fn add_absence(State(shared): State<Context>, Path(id): Path<St
     Ok(located(super::answer::json(status, &json), &path))
 }
 
+/// Back earlier
+#[utoipa::path(
+    delete,
+    path = "/v1/experts/{id}/absences/{absence}",
+    tag = "Experts",
+    operation_id = "removeAbsence",
+    responses(
+        (status = 204, description = "Gone."),
+    ),
+)]
 pub(super) async fn remove_absence(
     State(shared): State<Context>,
     Path((id, absence)): Path<(String, u32)>,
@@ -168,6 +291,20 @@ pub(super) async fn remove_absence(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// Where the expert is
+///
+/// Up to once a second. A position from the future (`in_the_future`) or further than anybody drives
+/// (`implausible`) is refused.
+#[utoipa::path(
+    post,
+    path = "/v1/experts/{id}/position",
+    tag = "Experts",
+    operation_id = "reportPosition",
+    request_body = PositionBody,
+    responses(
+        (status = 204, description = "Taken."),
+    ),
+)]
 pub(super) async fn position(State(shared): State<Context>, Path(id): Path<String>, input: Input) -> Reply {
     let expert = known(&shared, &input.session, &id)?;
     let fix = expert::position_body(&input.json()?)?;

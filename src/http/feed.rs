@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     actors::feed::{End, Filter, First, Frame, Out, Subscription},
-    api::{Problem, feed as wire, feed::Position},
+    api::{Problem, feed as wire, feed::Position, schema},
     domain::ids::{ExpertId, RegionId, TicketNumber},
     settings::limits,
 };
@@ -31,7 +31,27 @@ use std::{
     task::{self, Poll},
 };
 use tokio::sync::mpsc;
+use utoipa::IntoParams;
 
+/// The live feed (WebSocket)
+///
+/// Every event of the regions asked for, once and in order, from `after` on; or plainly that it cannot resume from
+/// there. Browsers, which cannot set headers, send the token as the subprotocol `bearer, <token>`. Close codes:
+/// 4001 the token ended, 4008 too slow (resume), 4009 cannot resume, 1012 the server restarts (resume).
+#[utoipa::path(
+    get,
+    path = "/v1/feed",
+    tag = "Live",
+    operation_id = "feed",
+    params(FeedFilter),
+    responses(
+        (status = 101, description = "The connection is a WebSocket now; messages are JSON texts."),
+        (status = 400, description = "`upgrade_required`: this is a WebSocket."),
+        (status = 404, description = "`not_found`: a region that the caller may not see."),
+        (status = 426, description = "`upgrade_required`: the connection cannot be upgraded."),
+    ),
+    extensions(("x-messages" = json!({ "server": { "$ref": "#/components/schemas/FeedMessage" } }))),
+)]
 pub(super) async fn websocket(
     State(shared): State<Context>,
     session: Session,
@@ -44,6 +64,22 @@ pub(super) async fn websocket(
     let subscription = subscribe(&shared, filter, after)?;
     let pump = Pump { shared, session, subscription, place };
     Ok(upgrade.on_upgrade(|socket| pump.run(socket)))
+}
+
+/// What a subscriber wants to hear of.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "says what `wanted` reads")]
+struct FeedFilter {
+    /// Region ids with commas between them; all that the token may see when absent.
+    regions: Option<String>,
+    #[param(value_type = Option<schema::ExpertId>)]
+    expert: Option<String>,
+    #[param(value_type = Option<schema::TicketNumber>)]
+    ticket: Option<String>,
+    /// The last position seen; events from now on when absent.
+    #[param(value_type = Option<schema::Position>)]
+    after: Option<String>,
 }
 
 fn subscribe(shared: &Context, filter: Filter, after: Option<Position>) -> Result<Subscription, Refused> {
@@ -118,6 +154,23 @@ fn messages(subscription: &Subscription, out: Out) -> impl Iterator<Item = Messa
     out.frames.into_iter().map(|frame| live::text(&frame.json)).chain(beat)
 }
 
+/// The live feed (server-sent events)
+///
+/// The same messages as the WebSocket's: each event's `id` is its position. A browser resumes by itself with
+/// `Last-Event-ID`.
+#[utoipa::path(
+    get,
+    path = "/v1/feed/sse",
+    tag = "Live",
+    operation_id = "feedEvents",
+    params(FeedFilter, ("last-event-id" = Option<schema::Position>, Header, description = "The last position seen; stronger than `after`.")),
+    responses(
+        (status = 200, description = "The stream.", body = String, content_type = "text/event-stream"),
+        (status = 400, description = "`bad_position`: this `Last-Event-ID` is no position."),
+        (status = 404, description = "`not_found`: a region that the caller may not see."),
+    ),
+    extensions(("x-messages" = json!({ "server": { "$ref": "#/components/schemas/FeedMessage" } }))),
+)]
 pub(super) async fn sse(State(shared): State<Context>, session: Session, uri: Uri, headers: HeaderMap) -> Reply {
     let (filter, mut after) = wanted(&shared, &session, &uri)?;
     if let Some(last) = headers.get("last-event-id").filter(|last| !last.is_empty()) {

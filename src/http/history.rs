@@ -3,7 +3,7 @@
 use super::{Context, Reply, Shared, answer::Refused, answer::ok, blocking, insight, session::Session, tickets};
 use crate::{
     api::{
-        Viewer,
+        Viewer, answers,
         decision::decision_view,
         timeline::{Stamp, TimelineEntry},
     },
@@ -24,6 +24,18 @@ use std::{
     sync::Arc,
 };
 
+/// What happened to a ticket
+///
+/// Every event, delivery and decision in order, with who and why. Owners see milestones and their own words.
+#[utoipa::path(
+    get,
+    path = "/v1/tickets/{number}/timeline",
+    tag = "Tickets",
+    operation_id = "getTimeline",
+    responses(
+        (status = 200, description = "All of it.", body = answers::Timeline),
+    ),
+)]
 pub(super) async fn timeline(Shares(shared): Shares<Context>, session: Session, Path(number): Path<String>) -> Reply {
     let history = history(&shared, &session, &number).await?;
     let entries = history.iter().filter_map(|recorded| {
@@ -68,6 +80,18 @@ async fn touched(shared: &Context, history: &[Recorded]) -> Result<Vec<Value>, R
     .await
 }
 
+/// Why this expert came
+///
+/// Candidates, cost by term, the rule in each loser's way, weights and travel source: enough to compute it again.
+#[utoipa::path(
+    get,
+    path = "/v1/tickets/{number}/decisions",
+    tag = "Tickets",
+    operation_id = "getDecisions",
+    responses(
+        (status = 200, description = "All decisions.", body = answers::DecisionList),
+    ),
+)]
 pub(super) async fn decisions(Shares(shared): Shares<Context>, session: Session, Path(number): Path<String>) -> Reply {
     let history = history(&shared, &session, &number).await?;
     let store = shared.service.store().clone();

@@ -9,7 +9,7 @@ use super::{
     session::{Session, fingerprint_of},
 };
 use crate::{
-    api::Problem,
+    api::{Problem, answers, schema},
     domain::ticket::Role,
     import::{Renames, Source},
     load::{Kind, LoadError, LoadOptions, Loader, Settled},
@@ -23,7 +23,28 @@ use axum::{
 use http_body_util::BodyExt;
 use std::path::{Path as FilePath, PathBuf};
 use tokio::{fs::File, io::AsyncWriteExt, io::BufWriter};
+use utoipa::IntoParams;
 
+/// Import a file
+///
+/// The body is the file, plain or gzip: CSV for experts, tickets and places, GeoJSON for regions. The same file
+/// twice makes nothing twice. Clerks import tickets only.
+#[utoipa::path(
+    post,
+    path = "/v1/imports/{kind}",
+    tag = "Administration",
+    operation_id = "importFile",
+    params(ImportOptions),
+    request_body(content((String = "application/octet-stream"), (String = "text/csv"), (String = "application/geo+json"), (String = "application/gzip"))),
+    responses(
+        (status = 200, description = "What became of each row.", body = answers::ImportReport),
+        (status = 403, description = "`forbidden`: only an administrator imports regions, experts and places."),
+        (status = 408, description = "`too_slow`: the body paused for too long."),
+        (status = 413, description = "`too_large`"),
+        (status = 422, description = "`unreadable_file`: it is no such file; or parameters are not right."),
+        (status = 400, description = "`unreadable`: the body broke off."),
+    ),
+)]
 pub(super) async fn import(
     State(shared): State<Context>,
     session: Session,
@@ -60,13 +81,30 @@ pub(super) async fn import(
     .await
 }
 
+/// How a file is read.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "says what `options` reads")]
+struct ImportOptions {
+    /// Our column and the file's: `title=category,lat=latitude`.
+    columns: Option<String>,
+    /// Of times without an offset, and of regions that name none.
+    #[param(value_type = Option<schema::TimeZone>)]
+    time_zone: Option<String>,
+    /// What a ticket's window means: `promise` when absent.
+    #[param(value_type = Option<schema::WindowKind>)]
+    windows: Option<String>,
+    /// Reads and judges, writes nothing.
+    dry_run: Option<bool>,
+}
+
 fn options(uri: &Uri) -> Result<LoadOptions, Refused> {
     let mut query = Query::of(uri);
     let options = LoadOptions {
         columns: query.parsed("columns", Renames::parse).unwrap_or_default(),
         time_zone: query.parsed("time_zone", crate::api::words::time_zone),
         wishes: query.parsed("windows", windows).unwrap_or(false),
-        dry_run: query.flag("dry_run"),
+        dry_run: query.flag("dry_run").unwrap_or(false),
     };
     query.finish()?;
     Ok(options)

@@ -11,6 +11,7 @@ mod board;
 mod body;
 mod catalogue;
 mod channel;
+mod document;
 mod edge;
 mod experts;
 mod failure;

@@ -4,7 +4,7 @@ use super::{
     Context,
     answer::{json, ok},
 };
-use crate::settings::limits;
+use crate::{api::answers, settings::limits};
 use axum::{
     extract::State,
     http::{StatusCode, header},
@@ -12,12 +12,35 @@ use axum::{
 };
 use serde_json::json as value;
 
-/// The process is up and its edge runs.
+/// Whether the process is up
+///
+/// For probes: answers even when all places are taken.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "Operations",
+    operation_id = "health",
+    responses(
+        (status = 200, description = "Up.", body = answers::Health),
+    ),
+)]
 pub(super) async fn health() -> Response {
     ok(&value!({ "up": true, "version": env!("CARGO_PKG_VERSION") }))
 }
 
-/// 200 while any region accepts and dispatches; names those that do not and why.
+/// Whether any region accepts and dispatches
+///
+/// For load balancers. Names the regions that do not, and why.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "Operations",
+    operation_id = "readiness",
+    responses(
+        (status = 200, description = "Ready.", body = answers::Readiness),
+        (status = 503, description = "Not before the first region, or when none accepts.", body = answers::Readiness),
+    ),
+)]
 pub(super) async fn ready(State(shared): State<Context>) -> Response {
     let readiness = shared.service.readiness();
     let unready: Vec<_> =
@@ -26,6 +49,16 @@ pub(super) async fn ready(State(shared): State<Context>) -> Response {
     json(status, &value!({ "ready": readiness.ready, "regions": readiness.regions, "unready": unready }))
 }
 
+/// Figures for Prometheus
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "Operations",
+    operation_id = "metrics",
+    responses(
+        (status = 200, description = "OpenMetrics text.", body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+    ),
+)]
 pub(super) async fn metrics(State(shared): State<Context>) -> Response {
     shared.meters.http_calls.count(limits::CALLS - shared.permits.available_permits());
     let text = shared.service.metrics();

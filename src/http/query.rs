@@ -1,9 +1,26 @@
 //! Query strings, read as strictly as bodies: unknown names are refused, all problems at once.
 
 use super::answer::Refused;
-use crate::{api::FieldProblem, settings::limits};
+use crate::{
+    api::{FieldProblem, schema},
+    settings::limits,
+};
 use axum::http::Uri;
 use std::{collections::BTreeMap, fmt::Display};
+use utoipa::IntoParams;
+
+/// What every list takes.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "says what lists read")]
+pub(super) struct Paging {
+    /// How many at most.
+    #[param(value_type = Option<schema::Limit>)]
+    limit: Option<usize>,
+    /// Where to go on: the last page's `next_cursor`.
+    #[param(value_type = Option<schema::Cursor>)]
+    cursor: Option<String>,
+}
 
 /// The parameters of one call, taken one by one.
 pub(super) struct Query {
@@ -49,13 +66,13 @@ impl Query {
         }
     }
 
-    pub(super) fn flag(&mut self, name: &str) -> bool {
+    pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
         let parse = |text: &str| match text {
             "true" | "1" => Ok(true),
             "false" | "0" => Ok(false),
             _ => Err("expected true or false"),
         };
-        self.parsed(name, parse).unwrap_or(false)
+        self.parsed(name, parse)
     }
 
     /// `limit`, within the page's bound.

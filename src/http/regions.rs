@@ -7,13 +7,13 @@ use super::{
     blocking,
     body::Input,
     idempotency::{earlier, keep, once, tell},
-    query::Query,
+    query::{Paging, Query},
     session::Session,
 };
 use crate::{
     api::{
-        FieldProblem, Problem,
-        region::{RegionBody, RegionView, region_body},
+        FieldProblem, Problem, answers,
+        region::{NewRegion, RegionBody, RegionEdit, RegionView, region_body},
     },
     domain::{
         drafts::RegionDraft,
@@ -32,6 +32,7 @@ use axum::{
 };
 use serde_json::{Value, json as value};
 use std::sync::Arc;
+use utoipa::IntoParams;
 
 type RegionInput = Input<{ limits::GEOMETRY_BODY_BYTES }>;
 
@@ -42,21 +43,41 @@ pub(super) fn known(shared: &super::Shared, session: &Session, id: &str) -> Resu
     seen.ok_or_else(|| not_found(format_args!("region {id}")))
 }
 
+/// How much of each region a list shows.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "says what `list` reads")]
+struct RegionFilter {
+    /// False leaves the outlines out, which may be megabytes.
+    #[param(default = true)]
+    geometry: Option<bool>,
+}
+
 fn one(region: &Region, status: StatusCode) -> Response {
     let response = versioned(json(status, &RegionView::new(region, true)), region.version);
     if status == StatusCode::CREATED { located(response, &format!("/v1/regions/{}", region.id)) } else { response }
 }
 
-/// By id; `geometry=false` leaves the outlines out.
+/// Regions
+#[utoipa::path(
+    get,
+    path = "/v1/regions",
+    tag = "Regions",
+    operation_id = "listRegions",
+    params(RegionFilter, Paging),
+    responses(
+        (status = 200, description = "A page.", body = answers::RegionList),
+    ),
+)]
 pub(super) async fn list(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
     let mut query = Query::of(&uri);
-    let (limit, cursor) = (query.limit(), query.text("cursor"));
-    let with_geometry = query.text("geometry").is_none_or(|text| text != "false");
+    let (limit, cursor) = (query.limit(), query.parsed("cursor", RegionId::parse));
+    let with_geometry = query.flag("geometry").unwrap_or(true);
     query.finish()?;
     let mut regions = shared.service.store().regions();
     regions.sort_by(|a, b| a.id.cmp(&b.id));
     let after = |region: &&Arc<Region>| {
-        session.sees_region(&region.id) && cursor.as_deref().is_none_or(|after| region.id.as_str() > after)
+        session.sees_region(&region.id) && cursor.as_ref().is_none_or(|after| region.id > *after)
     };
     let page: Vec<_> = regions.iter().filter(after).take(limit + 1).collect();
     let next = (page.len() > limit).then(|| page[limit - 1].id.to_string());
@@ -64,10 +85,32 @@ pub(super) async fn list(State(shared): State<Context>, session: Session, uri: U
     Ok(ok(&value!({ "items": items, "next_cursor": next })))
 }
 
+/// One region
+#[utoipa::path(
+    get,
+    path = "/v1/regions/{id}",
+    tag = "Regions",
+    operation_id = "getRegion",
+    responses(
+        (status = 200, description = "The region.", body = RegionView, headers(("etag" = String, description = "The version, for `If-Match`."))),
+    ),
+)]
 pub(super) async fn show(State(shared): State<Context>, session: Session, Path(id): Path<String>) -> Reply {
     Ok(one(&*known(&shared, &session, &id)?, StatusCode::OK))
 }
 
+/// Add a region
+#[utoipa::path(
+    post,
+    path = "/v1/regions",
+    tag = "Regions",
+    operation_id = "addRegion",
+    request_body = NewRegion,
+    responses(
+        (status = 201, description = "Added.", body = RegionView, headers(("etag" = String, description = "The version, for `If-Match`."), ("location" = String, description = "Where it is."), ("idempotency-replayed" = String, description = "`true`: this was answered before, by the same key."))),
+        (status = 409, description = "`already_exists`: another region has this id."),
+    ),
+)]
 pub(super) async fn add(State(shared): State<Context>, input: RegionInput) -> Reply {
     let body = region_body(&input.json()?, None)?;
     let draft = draft(body, None).await?;
@@ -97,6 +140,19 @@ fn same(there: &Region, draft: &RegionDraft) -> bool {
         && draft.settings.as_ref().is_none_or(|settings| *settings == there.settings)
 }
 
+/// Edit a region
+///
+/// A new outline moves nobody's open ticket.
+#[utoipa::path(
+    patch,
+    path = "/v1/regions/{id}",
+    tag = "Regions",
+    operation_id = "editRegion",
+    request_body = RegionEdit,
+    responses(
+        (status = 200, description = "The region as it is now.", body = RegionView, headers(("etag" = String, description = "The version, for `If-Match`."))),
+    ),
+)]
 pub(super) async fn edit(State(shared): State<Context>, Path(id): Path<String>, input: RegionInput) -> Reply {
     let present = known(&shared, &input.session, &id)?;
     let body = region_body(&input.json()?, Some(&present))?;
@@ -108,6 +164,16 @@ pub(super) async fn edit(State(shared): State<Context>, Path(id): Path<String>, 
     Ok(one(&written, StatusCode::OK))
 }
 
+/// Let a parked region work again
+#[utoipa::path(
+    post,
+    path = "/v1/regions/{id}/unpark",
+    tag = "Regions",
+    operation_id = "unparkRegion",
+    responses(
+        (status = 204, description = "It starts."),
+    ),
+)]
 pub(super) async fn unpark(State(shared): State<Context>, Path(id): Path<String>, input: Input) -> Reply {
     let region = known(&shared, &input.session, &id)?;
     once(&shared, &input.caller, async || {
@@ -117,7 +183,18 @@ pub(super) async fn unpark(State(shared): State<Context>, Path(id): Path<String>
     .await
 }
 
-/// Tries everything that waits again, with everybody there is.
+/// Try what waits again
+///
+/// Everything that waits for an expert is tried at once, with everybody there is.
+#[utoipa::path(
+    post,
+    path = "/v1/regions/{id}/optimise",
+    tag = "Regions",
+    operation_id = "optimise",
+    responses(
+        (status = 202, description = "They are being tried.", body = answers::Tried, headers(("idempotency-replayed" = String, description = "`true`: this was answered before, by the same key."))),
+    ),
+)]
 pub(super) async fn optimise(State(shared): State<Context>, Path(id): Path<String>, input: Input) -> Reply {
     let region = known(&shared, &input.session, &id)?;
     once(&shared, &input.caller, async || {

@@ -2,8 +2,8 @@
 //! holds the two lists against each other.
 
 use super::{
-    Context, board, catalogue, channel, experts, feed, history, imports, insight, notify, ops, orders, outbox, regions,
-    surveys, tickets, track, upkeep,
+    Context, board, catalogue, channel, document, experts, feed, history, imports, insight, notify, ops, orders,
+    outbox, regions, surveys, tickets, track, upkeep,
 };
 use axum::{
     Router,
@@ -22,6 +22,9 @@ pub(super) fn routes() -> Vec<(Cow<'static, str>, MethodRouter<Context>)> {
         ("/healthz", get(ops::health)),
         ("/readyz", get(ops::ready)),
         ("/metrics", get(ops::metrics)),
+        ("/docs", get(document::page)),
+        ("/docs/{file}", get(document::file)),
+        ("/v1/openapi.json", get(document::openapi)),
         ("/v1/tickets", post(tickets::open).get(tickets::list)),
         ("/v1/tickets/{number}", get(tickets::show)),
         ("/v1/tickets/{number}/timeline", get(history::timeline)),

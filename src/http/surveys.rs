@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     actors::Caller,
-    api::commands,
+    api::{answers, commands, orders::Survey},
     domain::ticket::{Role, Who},
     settings::limits,
 };
@@ -20,6 +20,20 @@ use axum::{
 };
 use serde_json::json;
 
+/// Say how it was
+///
+/// No login: the link that the customer was sent is the permission, for one ticket. The ticket is closed by it.
+#[utoipa::path(
+    post,
+    path = "/v1/surveys/{token}",
+    tag = "Tickets",
+    operation_id = "answerSurvey",
+    request_body = Survey,
+    responses(
+        (status = 200, description = "Taken.", body = answers::ThankYou),
+        (status = 409, description = "`wrong_phase`: the ticket is not completed."),
+    ),
+)]
 pub(super) async fn answer(
     State(shared): State<Context>,
     Path(token): Path<String>,

@@ -6,17 +6,22 @@ use super::{
     blocking,
     body::Input,
     idempotency::{or_replay, show_ticket},
-    query::Query,
+    query::{Paging, Query},
     session::Session,
 };
 use crate::{
-    api::{FieldProblem, Problem, new_ticket, words},
+    api::{
+        FieldProblem, Problem, TicketView, answers,
+        new_ticket::{self, NewTicketBody},
+        schema, words,
+    },
     domain::{
         ids::{CustomerId, ExpertId, RegionId, TicketNumber},
         intake::NewTicket,
         ticket::{Phase, Role, Ticket},
         time::Timestamp,
     },
+    settings::limits,
     storage::{Fault, TicketPage, TicketQuery},
 };
 use axum::{
@@ -25,7 +30,26 @@ use axum::{
 };
 use serde_json::json;
 use std::sync::Arc;
+use utoipa::IntoParams;
 
+/// Enter a ticket
+///
+/// Accepted means stored: the answer comes after the ticket is on disk. What is unknown becomes a flag for a
+/// person; only malformed input is refused, with every problem named. An `external_id` that was used before
+/// gives the ticket it stands for.
+#[utoipa::path(
+    post,
+    path = "/v1/tickets",
+    tag = "Tickets",
+    operation_id = "openTicket",
+    request_body = NewTicketBody,
+    responses(
+        (status = 201, description = "Accepted.", body = TicketView, headers(("etag" = String, description = "The version, for `If-Match`."), ("location" = String, description = "Where it is."), ("idempotency-replayed" = String, description = "`true`: this was answered before, by the same key."))),
+        (status = 200, description = "Its `external_id` was used before: the ticket as it is.", body = TicketView, headers(("etag" = String, description = "The version, for `If-Match`."), ("idempotency-replayed" = String, description = "`true`."))),
+        (status = 403, description = "`forbidden`: a customer enters tickets for themselves only."),
+        (status = 409, description = "`external_id_taken`: used for somebody else's ticket."),
+    ),
+)]
 pub(super) async fn open(State(shared): State<Context>, input: Input) -> Reply {
     let new = {
         let json = input.json()?;
@@ -80,9 +104,46 @@ pub(super) async fn known(shared: &Shared, session: &Session, text: &str) -> Res
     if session.sees(&ticket) { Ok(ticket) } else { Err(not_found(format_args!("ticket {}", ticket.number))) }
 }
 
+/// One ticket
+#[utoipa::path(
+    get,
+    path = "/v1/tickets/{number}",
+    tag = "Tickets",
+    operation_id = "getTicket",
+    responses(
+        (status = 200, description = "The ticket.", body = TicketView, headers(("etag" = String, description = "The version, for `If-Match`."))),
+    ),
+)]
 pub(super) async fn show(State(shared): State<Context>, session: Session, Path(number): Path<String>) -> Reply {
     let ticket = known(&shared, &session, &number).await?;
     Ok(show_ticket(&ticket, StatusCode::OK, &session))
+}
+
+/// What a list of tickets may be narrowed to, or searched by.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "says what `wanted` reads")]
+struct TicketFilter {
+    #[param(value_type = Option<schema::Phase>)]
+    phase: Option<String>,
+    #[param(value_type = Option<schema::RegionId>)]
+    region: Option<String>,
+    /// Needed by the portal.
+    #[param(value_type = Option<schema::CustomerId>)]
+    customer: Option<String>,
+    #[param(value_type = Option<schema::ExpertId>)]
+    expert: Option<String>,
+    #[param(value_type = Option<schema::Time>)]
+    opened_after: Option<String>,
+    /// Clerks and the portal: whose contact has this number.
+    #[param(value_type = Option<schema::Phone>)]
+    phone: Option<String>,
+    /// Clerks and the portal: whose contact has this address.
+    #[param(value_type = Option<schema::Email>)]
+    email: Option<String>,
+    /// Clerks and the portal: the caller's own id.
+    #[param(value_type = Option<schema::ExternalId>)]
+    external_id: Option<String>,
 }
 
 /// What to look for: a listing by index, or a search by what a caller says on the phone.
@@ -92,6 +153,22 @@ enum Wanted {
     External(String),
 }
 
+/// Tickets by phase, region, customer, expert
+///
+/// Customers and experts list their own, the portal one customer's at a time. Clerks and the portal may instead
+/// search by what a caller says on the phone: `phone`, `email` or `external_id`. The list stays right while
+/// rows change: nothing is shown twice or left out that was there all the time.
+#[utoipa::path(
+    get,
+    path = "/v1/tickets",
+    tag = "Tickets",
+    operation_id = "listTickets",
+    params(TicketFilter, Paging),
+    responses(
+        (status = 200, description = "A page.", body = answers::TicketList),
+        (status = 403, description = "`forbidden`: only clerks and the portal search by contact or external id."),
+    ),
+)]
 pub(super) async fn list(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
     let wanted = wanted(&session, &uri)?;
     let store = shared.service.store().clone();
@@ -118,7 +195,8 @@ fn wanted(session: &Session, uri: &Uri) -> Result<Wanted, Refused> {
     let mut query = Query::of(uri);
     let phone = query.parsed("phone", words::phone);
     let email = query.parsed("email", words::email);
-    let external = query.text("external_id");
+    let short = |text: &str| (text.chars().count() <= limits::EXTERNAL_ID_CHARS).then(|| text.to_owned());
+    let external = query.parsed("external_id", |text| short(text).ok_or("longer than an external id"));
     let searches = phone.is_some() || email.is_some() || external.is_some();
     let phase = |name: &str| Phase::parse(name).ok_or("not a phase");
     let mut listing = TicketQuery {

@@ -6,7 +6,7 @@ use super::{
     idempotency::{once, tell},
 };
 use crate::{
-    api::{Problem, read_object},
+    api::{FieldProblem, Json, Problem, answers, read_object},
     domain::ids::TicketNumber,
     routing::first_overlap,
     settings::limits,
@@ -15,13 +15,19 @@ use crate::{
 use axum::{extract::State, http::StatusCode};
 use std::path::{Path, PathBuf};
 
-/// `{ "replay"?: bool, "acknowledged"?: [number] }`.
+/// Prove the promises over the data
+#[utoipa::path(
+    post,
+    path = "/v1/audits",
+    tag = "Administration",
+    operation_id = "audit",
+    request_body = answers::AuditRequest,
+    responses(
+        (status = 200, description = "Counts, and every violation.", body = answers::AuditReport),
+    ),
+)]
 pub(super) async fn audit(State(shared): State<Context>, input: Input<{ limits::GEOMETRY_BODY_BYTES }>) -> Reply {
-    let (replay, acknowledged) = read_object(&input.json_or_empty()?, |f| {
-        let replay = f.flag("replay").unwrap_or(false);
-        let numbers = f.texts("acknowledged", usize::MAX, str::parse::<TicketNumber>).unwrap_or_default();
-        Some((replay, numbers))
-    })?;
+    let (replay, acknowledged) = audit_body(&input.json_or_empty()?)?;
     let _permit = shared.imports.try_acquire().map_err(|_| busy())?;
     let store = shared.service.store().clone();
     once(&shared, &input.caller, async || {
@@ -39,16 +45,22 @@ pub(super) async fn audit(State(shared): State<Context>, input: Input<{ limits::
     .await
 }
 
-/// `{ "dir": absolute path on this machine }`. Writes into a new folder, an empty one or an earlier
-/// backup, nowhere else.
+/// Back up to a folder of the server's machine
+///
+/// One consistent state, while everything goes on.
+#[utoipa::path(
+    post,
+    path = "/v1/backups",
+    tag = "Administration",
+    operation_id = "backUp",
+    request_body = answers::BackupRequest,
+    responses(
+        (status = 201, description = "What it holds.", body = answers::Backup),
+        (status = 409, description = "`not_a_backup`: the folder holds something else."),
+    ),
+)]
 pub(super) async fn backup(State(shared): State<Context>, input: Input) -> Reply {
-    let dir = read_object(&input.json()?, |f| {
-        let dir = f.parsed("dir", |text| match PathBuf::from(text) {
-            path if path.is_absolute() => Ok(path),
-            _ => Err("a path from the root, on the server's machine"),
-        });
-        f.required("dir", dir)
-    })?;
+    let dir = backup_body(&input.json()?)?;
     let _permit = shared.imports.try_acquire().map_err(|_| busy())?;
     let store = shared.service.store().clone();
     once(&shared, &input.caller, async || {
@@ -62,6 +74,26 @@ pub(super) async fn backup(State(shared): State<Context>, input: Input) -> Reply
         tell(StatusCode::CREATED, &done.await??)
     })
     .await
+}
+
+/// `{ "replay"?: bool, "acknowledged"?: [number] }`.
+pub(super) fn audit_body<'j>(body: &'j Json<'j>) -> Result<(bool, Vec<TicketNumber>), Vec<FieldProblem>> {
+    read_object(body, |f| {
+        let replay = f.flag("replay").unwrap_or(false);
+        let numbers = f.texts("acknowledged", usize::MAX, str::parse::<TicketNumber>).unwrap_or_default();
+        Some((replay, numbers))
+    })
+}
+
+/// `{ "dir": absolute path on this machine }`.
+pub(super) fn backup_body<'j>(body: &'j Json<'j>) -> Result<PathBuf, Vec<FieldProblem>> {
+    read_object(body, |f| {
+        let dir = f.parsed("dir", |text| match PathBuf::from(text) {
+            path if path.is_absolute() => Ok(path),
+            _ => Err("a path from the root, on the server's machine"),
+        });
+        f.required("dir", dir)
+    })
 }
 
 fn foreign(dir: &Path) -> bool {

@@ -33,6 +33,8 @@ pub const WORD_CHARS: usize = 100;
 pub const EXTERNAL_ID_CHARS: usize = 200;
 /// Digits of a phone number: E.164 allows 15; three are the shortest service numbers.
 pub const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 3..=15;
+/// A phone number as it is typed, characters: 15 digits with two decorations between any two.
+pub const PHONE_CHARS: usize = 50;
 /// Skills that one ticket needs or one expert has.
 pub const SKILLS: usize = 50;
 /// Parts named by one visit.

@@ -215,7 +215,7 @@ fn a_collector_is_told_of_the_call_its_command_its_commit_and_the_auction_that_f
     let made = house.send("POST", &clerk, "/v1/tickets", &[("traceparent", &traceparent)], &ticket("a")).is(201);
     house.until(made.text("/number"), "assigning");
     house.until_shown(&format!("/v1/tickets/{}/timeline", made.text("/number")), |told| {
-        told.body["items"].as_array().unwrap().iter().any(|entry| entry["kind"] == "delivery.sent")
+        told.body["items"].as_array().unwrap().iter().any(|entry| entry["kind"] == "delivery.failed")
     });
     spans.close();
     let bodies: Vec<u8> = received.try_iter().flatten().collect();
