@@ -80,12 +80,12 @@ pub struct Told {
 #[derive(Debug, PartialEq)]
 pub struct Misheard {
     pub id: Option<String>,
-    pub problem: Problem,
+    pub problem: Box<Problem>,
 }
 
 impl From<Problem> for Misheard {
     fn from(problem: Problem) -> Self {
-        Self { id: None, problem }
+        Self { id: None, problem: Box::new(problem) }
     }
 }
 
@@ -117,9 +117,9 @@ pub fn read(bytes: &[u8]) -> Result<Said, Misheard> {
             });
             Ok(Said::Position(fix.map_err(Problem::invalid)?))
         }
-        Some("command") => {
-            command(json).map(|told| Said::Command(Box::new(told))).map_err(|problem| Misheard { id, problem })
-        }
+        Some("command") => command(json)
+            .map(|told| Said::Command(Box::new(told)))
+            .map_err(|problem| Misheard { id, problem: Box::new(problem) }),
         _ => Err(Problem::new(422, "unknown_type", "a message's type is receipt, command or position").into()),
     }
 }

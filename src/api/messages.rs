@@ -11,7 +11,7 @@ pub enum FeedMessage {
     Live(FeedLive),
     Resumed(FeedResumed),
     CannotResume(FeedCannotResume),
-    Event(Event<'static>),
+    Event(Box<Event<'static>>),
     Heartbeat(FeedHeartbeat),
 }
 
@@ -119,7 +119,7 @@ pub struct AppCommand {
 #[derive(ToSchema)]
 #[serde(untagged)]
 pub enum ServerMessage {
-    Delivery(ServerDelivery),
+    Delivery(Box<ServerDelivery>),
     Result(ServerResult),
     Problem(ServerProblem),
 }

@@ -1,4 +1,4 @@
-//! The load generator's WebSockets: small buffers, since there are thousands.
+//! The load generator's `WebSockets`: small buffers, since there are thousands.
 
 use super::{BenchError, wire::Target};
 use std::io;

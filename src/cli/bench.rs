@@ -116,7 +116,7 @@ fn run_intake(args: &IntakeArgs) -> Done {
         seed: args.seed,
         acks: args.acks.clone(),
     };
-    let report = intake(&options).map_err(trouble)?;
+    let report = intake(&options).map_err(|error| trouble(&error))?;
     let words = format!(
         "{} acknowledged, {:.0}/s, median {:.2} ms, p99 {:.2} ms, {} errors",
         report.acked, report.per_s, report.p50_ms, report.p99_ms, report.errors
@@ -133,7 +133,7 @@ fn run_feed(args: &FeedArgs) -> Done {
         rate: args.rate.max(1),
         duration: Duration::from_secs(args.seconds),
     };
-    let report = feed(&options).map_err(trouble)?;
+    let report = feed(&options).map_err(|error| trouble(&error))?;
     let words = format!(
         "{} events to {} subscribers: median {:.0} ms, p99 {:.0} ms, longest {:.0} ms; {} missing, {} closed, {} errors",
         report.events,
@@ -155,7 +155,7 @@ fn run_experts(args: &ExpertsArgs) -> Done {
         every: Duration::from_secs(args.every.max(1)),
         duration: Duration::from_secs(args.seconds),
     };
-    let report = experts(&options).map_err(trouble)?;
+    let report = experts(&options).map_err(|error| trouble(&error))?;
     let words = format!(
         "{} experts, {} positions, {} refused, {} deliveries, {} closed",
         report.experts, report.positions, report.refused, report.deliveries, report.closed
@@ -171,7 +171,7 @@ fn run_get(args: &GetArgs) -> Done {
         clients: args.clients.max(1),
         duration: Duration::from_secs(args.seconds),
     };
-    let report = get(&options).map_err(trouble)?;
+    let report = get(&options).map_err(|error| trouble(&error))?;
     let words = format!(
         "{} answers of {} bytes, {:.0}/s, median {:.2} ms, p99 {:.2} ms, {} errors",
         report.answers, report.bytes, report.per_s, report.p50_ms, report.p99_ms, report.errors
@@ -179,7 +179,7 @@ fn run_get(args: &GetArgs) -> Done {
     show(args.json, &report, &words)
 }
 
-fn trouble(error: BenchError) -> Trouble {
+fn trouble(error: &BenchError) -> Trouble {
     match error {
         BenchError::Unreachable { .. } => Trouble::Unreachable(error.to_string()),
         BenchError::BadServer(_) => Trouble::Usage(error.to_string()),

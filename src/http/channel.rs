@@ -295,7 +295,10 @@ async fn say(socket: &mut WebSocket, text: String) -> Result<(), Over> {
     if live::write(socket, std::iter::once(Message::text(text))).await { Ok(()) } else { Err(Over::Gone) }
 }
 
-fn route_with_tickets(store: &Store, expert: &ExpertId) -> Result<Option<(Arc<Route>, Vec<Arc<Ticket>>)>, Fault> {
+/// A route with its tickets, in the order of its stops.
+type Planned = (Arc<Route>, Vec<Arc<Ticket>>);
+
+fn route_with_tickets(store: &Store, expert: &ExpertId) -> Result<Option<Planned>, Fault> {
     let Some(route) = store.route(expert) else { return Ok(None) };
     let tickets = route.stops.iter().map(|stop| store.ticket(stop.ticket)).collect::<Result<Vec<_>, _>>()?;
     Ok(Some((route, tickets.into_iter().flatten().collect())))

@@ -159,7 +159,7 @@ pub(super) async fn once(shared: &Context, caller: &Caller, work: impl AsyncFnOn
     Ok(told(status, json))
 }
 
-/// A status and its JSON; none for 204.
+/// A status and its JSON (empty for 204), or why not.
 pub(super) type Told = Result<(StatusCode, String), Refused>;
 
 fn told(status: StatusCode, json: String) -> Response {
@@ -167,8 +167,8 @@ fn told(status: StatusCode, json: String) -> Response {
 }
 
 /// A status and a body, as [`once`] takes it.
-pub(super) fn tell(status: StatusCode, body: &impl Serialize) -> Told {
-    Ok((status, serde_json::to_string(body).unwrap_or_default()))
+pub(super) fn tell(status: StatusCode, body: &impl Serialize) -> (StatusCode, String) {
+    (status, serde_json::to_string(body).unwrap_or_default())
 }
 
 /// Keeps what such a write did. Should the process end just before, its repeat finds the thing as it

@@ -76,7 +76,7 @@ pub(super) async fn import(
             settled: Settled::default(),
         };
         let loaded = loader.load(kind, source, options).await.map_err(|error| unreadable(&error))?;
-        tell(StatusCode::OK, &loaded)
+        Ok(tell(StatusCode::OK, &loaded))
     })
     .await
 }

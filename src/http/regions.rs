@@ -199,7 +199,7 @@ pub(super) async fn optimise(State(shared): State<Context>, Path(id): Path<Strin
     let region = known(&shared, &input.session, &id)?;
     once(&shared, &input.caller, async || {
         let waiting = shared.service.optimise(&region.id)?;
-        tell(StatusCode::ACCEPTED, &value!({ "waiting": waiting }))
+        Ok(tell(StatusCode::ACCEPTED, &value!({ "waiting": waiting })))
     })
     .await
 }

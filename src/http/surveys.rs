@@ -51,7 +51,7 @@ pub(super) async fn answer(
     keyed.idempotency = claim_of(|| "survey".to_owned(), &method, uri.path(), &headers, fingerprint(&bytes))?;
     once(&shared, &keyed, async || {
         shared.service.command(number, command, &caller).await?;
-        tell(StatusCode::OK, &json!({ "thank_you": true }))
+        Ok(tell(StatusCode::OK, &json!({ "thank_you": true })))
     })
     .await
 }

@@ -40,7 +40,7 @@ pub(super) async fn audit(State(shared): State<Context>, input: Input<{ limits::
                 progress: &mut |_, _| {},
             })
         });
-        tell(StatusCode::OK, &audited.await??)
+        Ok(tell(StatusCode::OK, &audited.await??))
     })
     .await
 }
@@ -71,7 +71,7 @@ pub(super) async fn backup(State(shared): State<Context>, input: Input) -> Reply
             let failed = |fault: crate::storage::Fault| Problem::new(503, "fault", fault.to_string());
             store.backup(&dir, &mut |_, _| {}).map_err(failed)
         });
-        tell(StatusCode::CREATED, &done.await??)
+        Ok(tell(StatusCode::CREATED, &done.await??))
     })
     .await
 }

@@ -11,7 +11,7 @@ struct Told {
     summary: &'static str,
     description: &'static str,
     /// The schema of its body.
-    body: fn() -> Cow<'static, str>,
+    body: Body,
     /// Whether the body may be left out.
     optional: bool,
     /// What the ticket's state may refuse it with.
@@ -20,10 +20,20 @@ struct Told {
 
 const OF_EXPERT: &str = "`wrong_phase`, `not_yours`, `other_visit`, `quarantined`";
 
-fn told(name: &str) -> Option<Told> {
-    let row = |id, summary, description, body, optional, refused| {
-        Some(Told { id, summary, description, body, optional, refused })
-    };
+type Body = fn() -> Cow<'static, str>;
+
+fn row(
+    id: &'static str,
+    summary: &'static str,
+    description: &'static str,
+    body: Body,
+    optional: bool,
+    refused: &'static str,
+) -> Option<Told> {
+    Some(Told { id, summary, description, body, optional, refused })
+}
+
+fn of_expert(name: &str) -> Option<Told> {
     match name {
         "accept" => row(
             "acceptOffer",
@@ -67,6 +77,12 @@ fn told(name: &str) -> Option<Told> {
             true,
             OF_EXPERT,
         ),
+        _ => None,
+    }
+}
+
+fn of_desk(name: &str) -> Option<Told> {
+    match name {
         "assign" => row(
             "assign",
             "Name the expert",
@@ -133,7 +149,7 @@ fn told(name: &str) -> Option<Told> {
 pub(super) fn add(document: &mut Value) {
     let Some(paths) = document.pointer_mut("/paths").and_then(Value::as_object_mut) else { return };
     for name in NAMES {
-        if let Some(told) = told(name) {
+        if let Some(told) = of_expert(name).or_else(|| of_desk(name)) {
             paths.insert(format!("/v1/tickets/{{number}}/{name}"), json!({ "post": operation(&told) }));
         }
     }
