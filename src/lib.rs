@@ -1,6 +1,7 @@
 //! Callout routes problem tickets to field experts: an accepted ticket is never lost, the right
 //! expert comes, and anyone can find out why. Start reading at `docs/ARCHITECTURE.md`.
 
+pub mod accounts;
 pub mod actors;
 pub mod api;
 pub mod app;

@@ -149,7 +149,7 @@ fn space(data: &Path) -> Check {
 /// Whoever reads these reads names and forges tokens.
 fn keys(data: &Path) -> Vec<Check> {
     let mut checks = Vec::new();
-    for name in ["keys", "token.key"] {
+    for name in ["keys", "token.key", "users.jsonl"] {
         let path = data.join(name);
         let Ok(found) = fs::metadata(&path) else { continue };
         let mode = found.permissions().mode() & 0o777;

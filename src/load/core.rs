@@ -3,6 +3,7 @@
 
 use super::Zips;
 use crate::{
+    accounts::{Accounts, OpenError},
     actors::{Clock, Failure, Service, ServiceOptions},
     domain::{decision::Policy, time::Timestamp},
     import::ImportError,
@@ -10,7 +11,7 @@ use crate::{
     objectives::Objectives,
     settings::{PolicyName, Settings},
     storage::{Durability, Fault, Store, StoreOptions},
-    tokens::{TokenFileError, Tokens},
+    tokens::{Login, TokenFileError, Tokens},
 };
 use rand::{TryRng, rngs::SysRng};
 use std::{
@@ -34,6 +35,8 @@ pub enum StartError {
     #[error("{0}")]
     Tokens(#[from] TokenFileError),
     #[error("{0}")]
+    Accounts(#[from] OpenError),
+    #[error("{0}")]
     Desk(#[from] DeskError),
     #[error("{0}")]
     System(#[from] std::io::Error),
@@ -43,6 +46,7 @@ pub struct Core {
     pub service: Service,
     pub zips: Zips,
     pub tokens: Arc<Tokens>,
+    pub accounts: Arc<Accounts>,
     pub objectives: Arc<Objectives>,
     pub data: PathBuf,
     runtime: Runtime,
@@ -57,7 +61,10 @@ impl Core {
         let telemetry = store.telemetry().clone();
         telemetry.incidents.open(&data.join("incidents"), telemetry.metrics.clone())?;
         let objectives = Arc::new(Objectives::open(&data, &telemetry));
-        let tokens = Arc::new(Tokens::open(&data)?);
+        let accounts = Arc::new(Accounts::open(&data)?);
+        let vouching = accounts.clone();
+        let stands = move |login: &Login, now| vouching.stands(&login.account, login.since, now);
+        let tokens = Arc::new(Tokens::open(&data)?.with_standing(Box::new(stands)));
         let zips = Zips::open(&data)?;
         let find = zips.clone();
         let desk = Desk::open(settings, tokens.clone(), store.contact_hasher())?;
@@ -76,7 +83,7 @@ impl Core {
             .enable_all()
             .build()?;
         let service = runtime.block_on(Service::start(store, options))?;
-        Ok(Self { service, zips, tokens, objectives, data, runtime })
+        Ok(Self { service, zips, tokens, accounts, objectives, data, runtime })
     }
 
     #[must_use]

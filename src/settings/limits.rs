@@ -114,7 +114,43 @@ pub const IDEMPOTENCY_S: i64 = 26 * 3_600;
 pub const KEPT_ANSWER_BYTES: usize = 16 * 1_024;
 /// The longest a token may live, seconds: a year.
 pub const TOKEN_TTL_S: i64 = 366 * 86_400;
-/// How old the revocation list may be when a token is judged, milliseconds.
+/// How long a token lives that was got by name and password, seconds: a shift with its overtime.
+pub const LOGIN_TTL_S: i64 = 12 * 3_600;
+/// A password, characters: NIST SP 800-63B asks for 8 at least, 15 without a second factor in its latest draft;
+/// the most is room for a sentence.
+pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=128;
+/// Memory of one password hash, KiB; with [`PASSWORD_PASSES`] and [`PASSWORD_LANES`] what OWASP recommends for
+/// argon2id (Password Storage Cheat Sheet): some 20 ms.
+pub const PASSWORD_KIB: u32 = 19 * 1_024;
+/// Passes over that memory.
+pub const PASSWORD_PASSES: u32 = 2;
+/// Lanes: one, since many people log in at once rather than one quickly.
+pub const PASSWORD_LANES: u32 = 1;
+/// Passwords hashed at once; each takes a core and 19 MiB for some 20 ms.
+pub const HASHES: usize = 2;
+/// Logins that may wait for their hash, those under way included: a second's worth; more are refused at once.
+pub const HASHES_WAITING: usize = 64;
+/// Body of a call that carries a password, bytes: 128 characters written as escapes, and the rest.
+pub const CREDENTIALS_BODY_BYTES: usize = 16 * 1_024;
+/// Accounts that one data directory takes; each costs some 500 bytes of memory.
+pub const ACCOUNTS: usize = 200_000;
+/// Regions that one account or token is bound to: more are all of them.
+pub const GRANTED_REGIONS: usize = 100;
+/// Characters of an account's or a token's subject: as long as ids are.
+pub const SUBJECT_CHARS: usize = 64;
+/// Failed logins to one name that cost no waiting: typing errors.
+pub const NAME_FAILURES: u32 = 5;
+/// Failed logins from one address that cost no waiting: an office behind one address mistypes too.
+pub const PEER_FAILURES: u32 = 30;
+/// The longest wait after failed logins, seconds: a hundred guesses a day, and nobody is shut out for long.
+pub const LOGIN_WAIT_S: i64 = 15 * 60;
+/// How long without another failure until those to a name are forgotten, seconds.
+pub const NAME_FORGET_S: i64 = 86_400;
+/// The same of an address, seconds: addresses change hands.
+pub const PEER_FORGET_S: i64 = 3_600;
+/// Names and addresses, each, whose failures are remembered; some 60 bytes each.
+pub const LOGINS_WATCHED: usize = 10_000;
+/// How old the lists of revoked tokens and of accounts may be when a token is judged, milliseconds.
 pub const REVOKED_AGE_MS: i64 = 1_000;
 /// Tokens whose signature need not be checked again; each takes some 500 bytes, more with many regions.
 pub const TOKENS_KNOWN: usize = 10_000;

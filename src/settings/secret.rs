@@ -1,7 +1,9 @@
-//! A text that is never shown: passwords, tokens. It can be used, and not be printed by accident.
+//! A text that is never shown: passwords, tokens. It can be used, and not be printed by accident; what is
+//! given up leaves no copy in freed memory.
 
 use serde::Deserialize;
 use std::fmt;
+use zeroize::Zeroize;
 
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
@@ -17,6 +19,12 @@ impl Secret {
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 

@@ -26,7 +26,7 @@ const RESTORING: &str = "restoring";
 /// Of a data directory, besides journal and keys.
 const PLAIN_FILES: [&str; 1] = ["places.csv"];
 /// These let whoever has them act or read: they go with the keys.
-const SECRET_FILES: [&str; 4] = ["token.key", "tokens.jsonl", "revoked", "optouts"];
+const SECRET_FILES: [&str; 5] = ["token.key", "tokens.jsonl", "revoked", "users.jsonl", "optouts"];
 const CACHE_BYTES: usize = 16 << 20;
 
 /// What a backup holds.

@@ -1,13 +1,14 @@
 //! The plain files behind tokens. Written whole or by single appends, so that two processes at once
 //! do no harm.
 
-use super::Claims;
+use super::{Claims, Login};
+use crate::domain::time::Timestamp;
 use rand::{TryRng, rngs::SysRng};
 use serde::{Deserialize, Serialize};
 use std::{
     fmt::Display,
-    fs::{self, OpenOptions},
-    io::{self, Write},
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -33,9 +34,20 @@ pub struct Issued {
     pub regions: Vec<String>,
     pub issued: String,
     pub expires: String,
+    /// Whose login it was; none: a machine's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
 }
 
 impl Issued {
+    /// A time that is not understood stands for none that ever was: such a login has ended.
+    pub(super) fn login(&self) -> Option<Login> {
+        let since = self.since.as_deref().and_then(|since| Timestamp::parse(since).ok());
+        self.account.clone().map(|account| Login { account, since: since.unwrap_or(Timestamp::ZERO) })
+    }
+
     pub(super) fn of(claims: &Claims) -> Self {
         Self {
             id: claims.id.clone(),
@@ -44,6 +56,8 @@ impl Issued {
             regions: claims.regions.iter().map(ToString::to_string).collect(),
             issued: claims.issued.to_string(),
             expires: claims.expires.to_string(),
+            account: claims.login.as_ref().map(|login| login.account.clone()),
+            since: claims.login.as_ref().map(|login| login.since.to_string()),
         }
     }
 }
@@ -109,11 +123,23 @@ pub(super) fn append_revoked(data: &Path, id: &str) -> Result<(), TokenFileError
 
 fn append(path: &Path, line: &str) -> Result<(), TokenFileError> {
     let write = || {
-        let mut file = OpenOptions::new().append(true).create(true).open(path)?;
-        file.write_all(format!("{line}\n").as_bytes())?;
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        // After a torn line this one begins anew, or it would be torn too.
+        let begin = if ends_a_line(&mut file)? { "" } else { "\n" };
+        file.write_all(format!("{begin}{line}\n").as_bytes())?;
         file.sync_all()
     };
     write().map_err(|error: io::Error| failed(path, error))
+}
+
+fn ends_a_line(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
 }
 
 /// All lines of the list; an unreadable one (a torn last line) is passed over.

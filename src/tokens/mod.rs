@@ -4,7 +4,8 @@
 //! Plain files beside the data, so that they work on a stopped and on a running server alike:
 //! `token.key` (32 bytes, made once, readable by its owner alone), `tokens.jsonl` (what was issued,
 //! never the tokens themselves) and `revoked` (ids, one a line). The lists only grow.
-//! Knows nobody but the domain's roles.
+//! Knows nobody but the domain's roles: whether the account behind a login still stands it is told ([`Standing`]),
+//! and without being told no such token holds.
 
 mod files;
 mod revoked;
@@ -40,7 +41,20 @@ pub struct Claims {
     pub regions: Vec<RegionId>,
     pub issued: Timestamp,
     pub expires: Timestamp,
+    /// None: for a machine, not got by a password.
+    pub login: Option<Login>,
 }
+
+/// The account that a token was got by, as it was then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    pub account: String,
+    /// The account's stamp: with another one, this token has ended.
+    pub since: Timestamp,
+}
+
+/// Whether a login still stands.
+pub type Standing = Box<dyn Fn(&Login, Timestamp) -> bool + Send + Sync>;
 
 /// Why a token is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +65,21 @@ pub enum TokenError {
     Expired,
     #[error("the token was revoked")]
     Revoked,
+    #[error("the account was changed or disabled; log in again")]
+    Ended,
+}
+
+impl TokenError {
+    /// For lists.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::Ended => "ended",
+        }
+    }
 }
 
 /// What is asked for when a token is issued.
@@ -69,6 +98,7 @@ pub struct Tokens {
     key: [u8; 32],
     verified: Verified,
     revoked: Revoked,
+    standing: Option<Standing>,
 }
 
 /// The claims as they are written: short names, seconds.
@@ -81,6 +111,15 @@ struct Wire {
     regions: Vec<String>,
     iat: i64,
     exp: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    login: Option<WireLogin>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireLogin {
+    account: String,
+    /// Milliseconds: it is compared, not shown.
+    since: i64,
 }
 
 impl Tokens {
@@ -88,12 +127,26 @@ impl Tokens {
     pub fn open(data: &Path) -> Result<Self, TokenFileError> {
         let key = files::signing_key(data)?;
         let revoked = Revoked::new(data.join(files::REVOKED));
-        Ok(Self { dir: data.to_owned(), key, verified: Verified::default(), revoked })
+        Ok(Self { dir: data.to_owned(), key, verified: Verified::default(), revoked, standing: None })
+    }
+
+    /// The same, and `standing` says whether a login still stands.
+    #[must_use]
+    pub fn with_standing(self, standing: Standing) -> Self {
+        Self { standing: Some(standing), ..self }
     }
 
     /// Makes a token and puts it on the list before it is handed out.
     pub fn issue(&self, grant: Grant, now: Timestamp) -> Result<(String, Claims), TokenFileError> {
-        let claims = claims(files::random_id()?, grant, now);
+        self.listed(claims(files::random_id()?, grant, now))
+    }
+
+    /// The same for somebody who has just logged in.
+    pub fn issue_to(&self, login: Login, grant: Grant, now: Timestamp) -> Result<(String, Claims), TokenFileError> {
+        self.listed(Claims { login: Some(login), ..claims(files::random_id()?, grant, now) })
+    }
+
+    fn listed(&self, claims: Claims) -> Result<(String, Claims), TokenFileError> {
         files::append_issued(&self.dir, &Issued::of(&claims))?;
         Ok((self.sign(&claims), claims))
     }
@@ -112,6 +165,10 @@ impl Tokens {
             regions: claims.regions.iter().map(ToString::to_string).collect(),
             iat: claims.issued.0.div_euclid(1_000),
             exp: claims.expires.0.div_euclid(1_000),
+            login: claims
+                .login
+                .as_ref()
+                .map(|login| WireLogin { account: login.account.clone(), since: login.since.0 }),
         };
         // A struct of texts and numbers always encodes.
         let body = BASE64.encode(serde_json::to_vec(&wire).unwrap_or_default());
@@ -138,7 +195,33 @@ impl Tokens {
         if claims.expires <= now {
             return Err(TokenError::Expired);
         }
-        if self.revoked.has(&claims.id, now) { Err(TokenError::Revoked) } else { Ok(()) }
+        if self.revoked.has(&claims.id, now) {
+            return Err(TokenError::Revoked);
+        }
+        match &claims.login {
+            Some(login) if !self.stands(login, now) => Err(TokenError::Ended),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn stands(&self, login: &Login, now: Timestamp) -> bool {
+        self.standing.as_ref().is_some_and(|standing| standing(login, now))
+    }
+
+    /// How a token of the list stands; one whose entry is not understood has expired.
+    pub fn state(&self, token: &Issued, now: Timestamp) -> Result<(), TokenError> {
+        if Timestamp::parse(&token.expires).is_ok_and(|expires| expires > now) {
+            let stands = token.login().is_none_or(|login| self.stands(&login, now));
+            let revoked = self.revoked.has(&token.id, now);
+            return if revoked {
+                Err(TokenError::Revoked)
+            } else if stands {
+                Ok(())
+            } else {
+                Err(TokenError::Ended)
+            };
+        }
+        Err(TokenError::Expired)
     }
 
     /// The claims of a token that was signed here, whether or not they still hold.
@@ -155,12 +238,18 @@ impl Tokens {
         Ok(issued.into_iter().map(|token| (token.clone(), self.revoked.has(&token.id, now))).collect())
     }
 
-    /// From a second after this at the latest, no server on these data accepts it. False: no such id.
+    /// One token of the list.
+    pub fn listed_as(&self, id: &str) -> Result<Option<Issued>, TokenFileError> {
+        Ok(files::issued(&self.dir)?.into_iter().find(|token| token.id == id))
+    }
+
+    /// From now on this process, a second later no server on these data accepts it. False: no such id.
     pub fn revoke(&self, id: &str) -> Result<bool, TokenFileError> {
         if !files::issued(&self.dir)?.iter().any(|token| token.id == id) {
             return Ok(false);
         }
         files::append_revoked(&self.dir, id)?;
+        self.revoked.note(id);
         Ok(true)
     }
 
@@ -206,7 +295,7 @@ impl Tokens {
 fn claims(id: String, grant: Grant, now: Timestamp) -> Claims {
     let Grant { role, subject, regions, ttl_s } = grant;
     let subject = subject.unwrap_or_else(|| role.name().to_owned());
-    Claims { id, role, subject, regions, issued: now, expires: now.plus_s(ttl_s) }
+    Claims { id, role, subject, regions, issued: now, expires: now.plus_s(ttl_s), login: None }
 }
 
 fn parse(body: &str) -> Option<Claims> {
@@ -219,6 +308,7 @@ fn parse(body: &str) -> Option<Claims> {
         regions: regions.ok()?,
         issued: Timestamp(wire.iat.checked_mul(1_000)?),
         expires: Timestamp(wire.exp.checked_mul(1_000)?),
+        login: wire.login.map(|login| Login { account: login.account, since: Timestamp(login.since) }),
     })
 }
 
@@ -270,6 +360,49 @@ mod tests {
         assert!(!shell.revoke("nobody").unwrap());
         assert_eq!(server.verify(&token, NOW.plus_s(1)), Err(TokenError::Revoked));
         assert!(server.list(NOW.plus_s(1)).unwrap()[0].1);
+    }
+
+    #[test]
+    fn a_token_got_by_login_holds_as_long_as_it_is_told_that_the_login_stands() {
+        let dir = tempfile::tempdir().unwrap();
+        let login = Login { account: "d.smith".into(), since: Timestamp(NOW.0 - 77) };
+        let stands =
+            |since| -> Standing { Box::new(move |login, _| login.account == "d.smith" && login.since == since) };
+        let tokens = Tokens::open(dir.path()).unwrap().with_standing(stands(login.since));
+        let (token, claims) = tokens.issue_to(login.clone(), grant(Role::Clerk), NOW).unwrap();
+        assert_eq!(tokens.verify(&token, NOW).as_deref(), Ok(&claims));
+        assert_eq!(claims.login, Some(login));
+        let changed = Tokens::open(dir.path()).unwrap().with_standing(stands(NOW));
+        assert_eq!(changed.verify(&token, NOW), Err(TokenError::Ended));
+        let listed = changed.listed_as(&claims.id).unwrap().unwrap();
+        assert_eq!(listed.account.as_deref(), Some("d.smith"));
+        assert_eq!(changed.state(&listed, NOW), Err(TokenError::Ended));
+        let untold = Tokens::open(dir.path()).unwrap();
+        assert_eq!(untold.verify(&token, NOW), Err(TokenError::Ended), "nobody vouches for it");
+    }
+
+    #[test]
+    fn whoever_says_that_no_signature_is_needed_is_not_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        let tokens = Tokens::open(dir.path()).unwrap();
+        let json = |text: &str| BASE64.encode(text);
+        let claims = json(r#"{"id":"x","role":"admin","sub":"x","iat":1800000000,"exp":1900000000}"#);
+        let unsigned = format!("{}.{claims}.", json(r#"{"alg":"none","typ":"JWT"}"#));
+        for forged in
+            [unsigned.clone(), format!("{PREFIX}{unsigned}"), format!("{PREFIX}{claims}."), format!("{PREFIX}{claims}")]
+        {
+            assert_eq!(tokens.verify(&forged, NOW), Err(TokenError::Unknown), "{forged}");
+        }
+    }
+
+    #[test]
+    fn the_process_that_revokes_knows_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let server = Tokens::open(dir.path()).unwrap();
+        let (token, claims) = server.issue(grant(Role::Clerk), NOW).unwrap();
+        server.verify(&token, NOW).unwrap();
+        server.revoke(&claims.id).unwrap();
+        assert_eq!(server.verify(&token, NOW), Err(TokenError::Revoked));
     }
 
     #[test]

@@ -40,6 +40,11 @@ impl Revoked {
         self.known.read().unwrap_or_else(PoisonError::into_inner).ids.contains(id)
     }
 
+    /// What this process has just written: it need not wait for its next look.
+    pub(super) fn note(&self, id: &str) {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).ids.insert(id.to_owned());
+    }
+
     fn look(&self) {
         // No file: nothing was revoked yet. One that cannot be read keeps what is known.
         let Ok(found) = fs::metadata(&self.path) else { return };

@@ -35,7 +35,8 @@ mod tests {
 
     fn claims(id: usize) -> Claims {
         let (issued, expires) = (Timestamp(0), Timestamp(1));
-        Claims { id: id.to_string(), role: Role::Clerk, subject: "c-1".into(), regions: Vec::new(), issued, expires }
+        let (id, role, subject) = (id.to_string(), Role::Clerk, "c-1".to_owned());
+        Claims { id, role, subject, regions: Vec::new(), issued, expires, login: None }
     }
 
     #[test]
