@@ -46,6 +46,7 @@ impl App {
         let options = DoorOptions {
             service: core.service.clone(),
             tokens: core.tokens.clone(),
+            accounts: core.accounts.clone(),
             zips: core.zips.clone(),
             objectives: core.objectives.clone(),
             data: core.data.clone(),

@@ -47,13 +47,11 @@ impl Hasher {
     pub(super) fn fits(&self, password: &Secret, hash: Option<&Hash>) -> bool {
         self.computed.fetch_add(1, Ordering::Relaxed);
         let bytes = password.reveal().as_bytes();
-        match hash.and_then(|hash| PasswordHash::new(&hash.0).ok()) {
-            Some(hash) => self.argon2.verify_password(bytes, &hash).is_ok(),
-            None => {
-                let worked = self.argon2.hash_password_with_salt(bytes, &NOBODY);
-                std::hint::black_box(worked).is_ok_and(|_| false)
-            }
+        if let Some(hash) = hash.and_then(|hash| PasswordHash::new(&hash.0).ok()) {
+            return self.argon2.verify_password(bytes, &hash).is_ok();
         }
+        let worked = self.argon2.hash_password_with_salt(bytes, &NOBODY);
+        std::hint::black_box(worked).is_ok_and(|_| false)
     }
 
     /// Whether a hash was made at another cost than today's.

@@ -15,6 +15,7 @@ pub mod messages;
 pub mod new_ticket;
 pub mod orders;
 pub mod outbox;
+pub mod people;
 pub mod problem;
 pub mod region;
 pub mod region_settings;

@@ -177,6 +177,29 @@ leaves! {
     Limit = whole(1, limits::PAGE_ITEMS as i64).default(Some(json!(limits::PAGE_ITEMS_DEFAULT)));
     /// Where a list goes on: the last page's `next_cursor`.
     Cursor = text(0, limits::WORD_CHARS);
+    /// What people log in by; capitals are folded.
+    AccountName = text(1, 64).pattern(Some("^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$")).examples([json!("d.smith")]);
+    /// A name as it was typed.
+    TypedName = text(1, limits::NAME_CHARS).examples([json!("d.smith")]);
+    /// A password as it was typed.
+    Password = text(1, 4_096).format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)));
+    /// A password to be: long, without the name in it, and none of the first guesses; no other rules.
+    NewPassword = text(*limits::PASSWORD_CHARS.start(), *limits::PASSWORD_CHARS.end())
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)));
+    /// Whether anybody can log in to it.
+    AccountState = words(["active", "disabled"]);
+    /// A role that somebody can have.
+    GrantedRole = words(["customer", "clerk", "expert", "dispatcher", "manager", "admin", "portal"]);
+    /// Whom somebody stands for: a customer's or an expert's id, else a name for the record.
+    Subject = text(1, limits::SUBJECT_CHARS).examples([json!("e-17")]);
+    /// A bearer token.
+    Token = text(1, 16_384).examples([json!("callout_eyJpZCI6.c2lnbmVk")]);
+    /// Names a token in the list.
+    TokenId = text(24, 24).pattern(Some("^[0-9a-f]{24}$")).examples([json!("000000000f9a2c1b7d3e5a60")]);
+    /// Whether a token holds, and if not, why.
+    TokenState = words(["active", "expired", "revoked", "ended"]);
+    /// How long a token lives, seconds.
+    TokenLife = whole(1, limits::TOKEN_TTL_S).examples([json!(43_200)]);
     /// A folder on the server's machine, from the root.
     Folder = text(1, 4096).pattern(Some("^/")).examples([json!("/var/backups/callout")]);
 }
@@ -190,6 +213,8 @@ lists! {
     Parts = [Word; 0, limits::PARTS];
     /// ZIP codes, or beginnings of them, that belong to a region.
     ZipMasks = [ZipMask; 0, limits::ZIPS];
+    /// Regions; none: all of them.
+    RegionIds = [RegionId; 0, limits::GRANTED_REGIONS];
     /// Days of the week.
     Weekdays = [Weekday; 1, 7];
     /// Days without service.

@@ -17,10 +17,12 @@ mod expert;
 mod expert_edit;
 mod import;
 mod incident;
+mod login;
 mod objectives;
 mod outbox;
 mod output;
 mod probe;
+mod prompt;
 mod region;
 pub mod replay;
 mod serve;
@@ -30,6 +32,7 @@ mod ticket;
 mod token;
 mod top;
 mod trace;
+mod user;
 
 use crate::{
     actors::Clock,
@@ -83,6 +86,11 @@ enum Command {
     /// Tokens: issue, list, revoke
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// People with passwords: add, list, show, edit, password, disable, enable
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Log in at a server; prints the token alone
+    Login(login::LoginArgs),
     /// Prove the promises over the data: counts, and every violation
     Audit(audit::AuditArgs),
     /// What was promised and how it stands: availability, losses, stalls, incidents
@@ -136,6 +144,8 @@ pub fn run() -> ExitCode {
         Command::Ticket(command) => ticket::run(&command, &settings),
         Command::Outbox(command) => outbox::run(&command, &settings),
         Command::Token(command) => token::run(&command, &settings),
+        Command::User(command) => user::run(&command, &settings),
+        Command::Login(args) => login::run(&args),
         Command::Audit(args) => audit::run(&args, &settings),
         Command::Backup(args) => backup::run(&args, &settings),
         Command::Restore(args) => backup::restore(&args, &settings),

@@ -68,12 +68,12 @@ pub(super) struct RevokeArgs {
     place: PlaceArgs,
 }
 
-fn role(text: &str) -> Result<Role, String> {
+pub(super) fn role(text: &str) -> Result<Role, String> {
     let names = || Role::ALL.iter().skip(1).map(|role| role.name()).collect::<Vec<_>>().join(", ");
     Role::parse(text).ok_or_else(|| format!("a role is one of {}", names()))
 }
 
-fn region(text: &str) -> Result<RegionId, String> {
+pub(super) fn region(text: &str) -> Result<RegionId, String> {
     RegionId::parse(text).map_err(|error| error.to_string())
 }
 
@@ -93,7 +93,7 @@ fn open(place: &PlaceArgs, settings: &Settings) -> Result<Tokens, Trouble> {
 }
 
 /// Tokens live in real time.
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Clock::machine(Timestamp::ZERO).now()
 }
 

@@ -21,10 +21,13 @@ mod idempotency;
 mod imports;
 mod insight;
 mod live;
+mod login;
 mod notify;
 mod ops;
 mod orders;
 mod outbox;
+mod peer;
+mod people;
 mod query;
 mod regions;
 mod routes;
@@ -34,12 +37,15 @@ mod surveys;
 #[cfg(test)]
 mod tests;
 mod tickets;
+mod tokens;
 mod track;
 mod upkeep;
+mod users;
 
 pub use serve::{Door, serve};
 
 use crate::{
+    accounts::Accounts,
     actors::{Clock, Service},
     load::Zips,
     objectives::Objectives,
@@ -53,6 +59,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 pub struct DoorOptions {
     pub service: Service,
     pub tokens: Arc<Tokens>,
+    pub accounts: Arc<Accounts>,
     /// ZIP centroids, replaced by an import.
     pub zips: Zips,
     pub objectives: Arc<Objectives>,
@@ -64,6 +71,7 @@ pub struct DoorOptions {
 struct Shared {
     service: Service,
     tokens: Arc<Tokens>,
+    people: people::People,
     zips: Zips,
     objectives: Arc<Objectives>,
     data: PathBuf,

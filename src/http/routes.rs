@@ -2,8 +2,8 @@
 //! holds the two lists against each other.
 
 use super::{
-    Context, board, catalogue, channel, document, experts, feed, history, imports, insight, notify, ops, orders,
-    outbox, regions, surveys, tickets, track, upkeep,
+    Context, board, catalogue, channel, document, experts, feed, history, imports, insight, login, notify, ops, orders,
+    outbox, regions, surveys, tickets, tokens, track, upkeep, users,
 };
 use axum::{
     Router,
@@ -57,6 +57,14 @@ pub(super) fn routes() -> Vec<(Cow<'static, str>, MethodRouter<Context>)> {
         ("/v1/objectives", get(insight::objectives)),
         ("/v1/incidents", get(insight::incidents)),
         ("/v1/incidents/archive", get(insight::archive)),
+        ("/v1/login", post(login::login)),
+        ("/v1/logout", post(login::logout)),
+        ("/v1/me", get(login::me)),
+        ("/v1/me/password", post(login::password)),
+        ("/v1/users", get(users::list).post(users::add)),
+        ("/v1/users/{name}", get(users::show).patch(users::edit).delete(users::disable)),
+        ("/v1/tokens", get(tokens::list).post(tokens::issue)),
+        ("/v1/tokens/{id}", delete(tokens::revoke)),
         ("/v1/audits", post(upkeep::audit)),
         ("/v1/backups", post(upkeep::backup)),
     ];

@@ -5,11 +5,13 @@ use super::{
     edge::{RequestIds, edge},
     idempotency::Running,
     live::Live,
+    peer::Peer,
+    people::People,
     routes::router,
 };
 use crate::{actors::Clock, domain::time::Timestamp, settings::limits, telemetry::Telemetry};
 use axum::Router;
-use hyper::{server::conn::http1, service::service_fn};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -39,11 +41,12 @@ impl Door {
 /// Serves until `stop` turns true (or its sender is gone); then takes no more connections, finishes the
 /// calls under way within [`limits::STOP`] and returns.
 pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<bool>) {
-    let DoorOptions { service, tokens, zips, objectives, data } = options;
+    let DoorOptions { service, tokens, accounts, zips, objectives, data } = options;
     let Telemetry { metrics: meters, spans, .. } = service.store().telemetry().clone();
     let shared = Arc::new(Shared {
         service,
         tokens,
+        people: People::new(accounts),
         zips,
         objectives,
         data,
@@ -64,11 +67,11 @@ pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<b
             _ = stop.wait_for(|stop| *stop) => break,
         };
         match accepted {
-            Ok((stream, _)) => match room.clone().try_acquire_owned() {
+            Ok((stream, peer)) => match room.clone().try_acquire_owned() {
                 Ok(place) => {
                     let (shared, router, stop) = (shared.clone(), router.clone(), stop.clone());
                     tokio::spawn(async move {
-                        connection(stream, shared, router, stop).await;
+                        connection(stream, Peer(peer.ip()), shared, router, stop).await;
                         drop(place);
                     });
                 }
@@ -91,6 +94,7 @@ pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<b
 
 async fn connection(
     stream: TcpStream,
+    peer: Peer,
     shared: Context,
     router: TowerToHyperService<Router>,
     mut stop: watch::Receiver<bool>,
@@ -102,7 +106,10 @@ async fn connection(
     // Callers who have closed their sending side are answered, and a call whose caller went away runs to
     // its end. To notice that in the middle of a call would cost each a read in vain, 2 %.
     http.half_close(true);
-    let service = service_fn(|request| edge(shared.clone(), router.clone(), request));
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        edge(shared.clone(), router.clone(), request)
+    });
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     tokio::select! {
         // An error here is the client's going away.

@@ -3,7 +3,7 @@
 use super::{
     Shared, access, edge,
     idempotency::Running,
-    live,
+    live, people,
     routes::{router, routes},
 };
 use crate::{
@@ -42,6 +42,7 @@ impl Bench {
         let shared = Arc::new(Shared {
             service: core.service.clone(),
             tokens: core.tokens.clone(),
+            people: people::People::new(core.accounts.clone()),
             zips: core.zips.clone(),
             objectives: Arc::new(Objectives::open(&core.data, core.service.store().telemetry())),
             data: core.data.clone(),

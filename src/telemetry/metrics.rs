@@ -20,6 +20,7 @@ pub struct Described {
 /// Classes of an answer's status, in the order of their first digit less one.
 pub const CLASSES: &[&str] = &["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// How a message goes out.
+const LOGINS: &[&str] = &["accepted", "refused", "throttled"];
 const CHANNELS: &[&str] = &["push", "sms", "email"];
 /// What came of it.
 const OUTCOMES: &[&str] = &["sent", "failed", "received"];
@@ -70,6 +71,8 @@ metrics! {
     http_calls: Gauge = Gauge::default(), "callout_http_calls", "Calls under way at the door";
     permits_free: Gauge = Gauge::default(), "callout_permits_free", "Calls that could be admitted behind the door now";
     devices: Gauge = Gauge::default(), "callout_devices_connected", "Experts' devices that are connected";
+
+    logins: Counters = Counters::new("outcome", LOGINS), "callout_logins_total", "Names with a password that were tried, by what came of it";
 
     // Queues.
     queued: Gauge = Gauge::default(), "callout_tickets_queued", "Tickets that wait for an expert, all regions";

@@ -13,14 +13,24 @@ use std::collections::BTreeSet;
 type Operation = Map<String, Value>;
 
 /// Writes that nothing else can come in between of.
-const ALONE: [&str; 6] = [
+const ALONE: [&str; 13] = [
     "/v1/surveys/{token}",
     "/v1/experts/{id}/position",
     "/v1/regions/{id}/unpark",
     "/v1/regions/{id}/optimise",
     "/v1/imports/{kind}",
     "/v1/audits",
+    "/v1/login",
+    "/v1/logout",
+    "/v1/me/password",
+    "/v1/users",
+    "/v1/users/{name}",
+    "/v1/tokens",
+    "/v1/tokens/{id}",
 ];
+
+/// Their answers hold a token, or end one: nothing is kept under a key.
+const UNKEYED: [&str; 4] = ["/v1/login", "/v1/logout", "/v1/me/password", "/v1/tokens"];
 
 /// Answered without taking a place: nothing but a bug refuses them.
 const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
@@ -71,7 +81,7 @@ fn parameters(operation: &mut Operation, row: &Row) {
         }
     }
     let mut header = |name: &str| given.push(json!({ "$ref": format!("#/components/parameters/{name}") }));
-    if row.method == Method::POST {
+    if row.method == Method::POST && !UNKEYED.contains(&row.path) {
         header("IdempotencyKey");
     }
     if conditional(row) {
@@ -87,7 +97,8 @@ fn parameters(operation: &mut Operation, row: &Row) {
 /// Writes to a thing that has a version.
 fn conditional(row: &Row) -> bool {
     let edits = matches!(row.method, Method::PATCH | Method::PUT | Method::DELETE);
-    edits || row.path.starts_with("/v1/tickets/{number}/") && row.method == Method::POST
+    edits && row.path != "/v1/tokens/{id}"
+        || row.path.starts_with("/v1/tickets/{number}/") && row.method == Method::POST
 }
 
 fn path_schema(path: &str, name: &str) -> Option<Value> {
@@ -97,6 +108,8 @@ fn path_schema(path: &str, name: &str) -> Option<Value> {
         "id" if path.starts_with("/v1/experts/") => of("ExpertId"),
         "id" if path.starts_with("/v1/regions/") => of("RegionId"),
         "id" if path.starts_with("/v1/outbox/") => of("DeliveryId"),
+        "id" if path.starts_with("/v1/tokens/") => of("TokenId"),
+        "name" => of("AccountName"),
         "absence" => Some(json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX })),
         "token" => Some(json!({ "type": "string", "minLength": 1, "description": "As the link has it." })),
         "kind" => Some(json!({ "type": "string", "enum": ["regions", "experts", "tickets", "places"] })),
@@ -210,7 +223,7 @@ fn shared(components: &mut Value) {
     }
     components["securitySchemes"] = json!({ "token": {
         "type": "http", "scheme": "bearer",
-        "description": "A token: `callout token issue --role R`.",
+        "description": "A token: from `POST /v1/login`, `POST /v1/tokens` or `callout token issue --role R`.",
     } });
     let header = |name: &str, description: &str, schema: Value| json!({ "name": name, "in": "header", "required": false, "description": description, "schema": schema });
     let key = json!({ "type": "string", "minLength": 1, "maxLength": limits::KEY_BYTES, "pattern": "^[!-~]+$" });

@@ -4,8 +4,8 @@
 use crate::{
     api::{messages, orders, problem::ProblemSchema, schema},
     http::{
-        board, catalogue, channel, document, experts, feed, history, imports, insight, notify, ops, outbox, regions,
-        surveys, tickets, track, upkeep,
+        board, catalogue, channel, document, experts, feed, history, imports, insight, login, notify, ops, outbox,
+        regions, surveys, tickets, tokens, track, upkeep, users,
     },
 };
 use utoipa::OpenApi;
@@ -34,6 +34,8 @@ use utoipa::OpenApi;
         catalogue::skills, catalogue::write_skills, catalogue::rules, catalogue::write_rules, catalogue::calendars, catalogue::write_calendars,
         track::show, outbox::list, outbox::show, outbox::resend, notify::status, notify::inbound,
         insight::objectives, insight::incidents, insight::archive,
+        login::login, login::logout, login::me, login::password,
+        users::list, users::add, users::show, users::edit, users::disable, tokens::list, tokens::issue, tokens::revoke,
         imports::import, upkeep::audit, upkeep::backup,
         ops::health, ops::ready, ops::metrics, document::openapi, document::page, document::file,
     ),
@@ -51,6 +53,7 @@ use utoipa::OpenApi;
         (name = "Messages", description = "What customers and experts are told, and whether it arrived."),
         (name = "Finding out", description = "What was promised and how it stands; what went wrong, and why."),
         (name = "Catalogue", description = "Skills, rules from products to skills, calendars."),
+        (name = "People and tokens", description = "Logins, accounts, tokens for machines."),
         (name = "Administration", description = "Imports, audits, backups."),
         (name = "Operations", description = "For probes, monitoring and this document."),
     ),

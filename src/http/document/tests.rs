@@ -7,7 +7,7 @@ use crate::{
         channel::{self, Said},
         commands, expert,
         fields::asked,
-        new_ticket, region,
+        new_ticket, people, region,
     },
     domain::{
         expert::{Expert, ExpertPersonal},
@@ -18,7 +18,7 @@ use crate::{
         settings::RegionSettings,
         skill::Skills,
     },
-    http::{access, routes::routes, upkeep},
+    http::{access, routes::routes, upkeep, users},
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -199,6 +199,11 @@ fn readers() -> BTreeMap<(&'static str, String), Reader> {
         (("PUT", "/v1/catalogue-rules".to_owned()), reader(catalogue::rules_body)),
         (("PUT", "/v1/skills".to_owned()), reader(catalogue::skills_body)),
         (("PUT", "/v1/calendars".to_owned()), reader(catalogue::calendars_body)),
+        (("POST", "/v1/login".to_owned()), reader(|json| people::credentials(json))),
+        (("POST", "/v1/me/password".to_owned()), reader(|json| people::password_change(json))),
+        (("POST", "/v1/users".to_owned()), reader(|json| people::new_user(json))),
+        (("PATCH", "/v1/users/{name}".to_owned()), reader(|json| people::user_edit(json, &users::STATES))),
+        (("POST", "/v1/tokens".to_owned()), reader(|json| people::new_token(json))),
         (("POST", "/v1/audits".to_owned()), reader(upkeep::audit_body)),
         (("POST", "/v1/backups".to_owned()), reader(upkeep::backup_body)),
     ]);
