@@ -14,8 +14,12 @@ mod feed;
 mod house;
 #[path = "journeys/insight.rs"]
 mod insight;
+#[path = "journeys/matrix.rs"]
+mod matrix;
 #[path = "journeys/messages.rs"]
 mod messages;
+#[path = "journeys/people.rs"]
+mod people;
 #[path = "common/schema.rs"]
 mod schema;
 

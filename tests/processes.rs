@@ -10,6 +10,8 @@ mod common;
 mod feed;
 #[path = "processes/insight.rs"]
 mod insight;
+#[path = "processes/people.rs"]
+mod people;
 
 use common::{
     Dice,

@@ -27,7 +27,7 @@ const TEST_BINARIES: usize = 5;
 /// layer are blind to each other, except the wiring on top.
 const LAYERS: [&[&str]; 7] = [
     &["domain", "settings", "telemetry"],
-    &["routing", "storage", "api", "tokens"],
+    &["routing", "storage", "api", "tokens", "accounts"],
     &[
         "import",
         "notify",
@@ -56,6 +56,7 @@ const WIRING_FILES: [&str; 5] =
 const DOORS: &[(&str, &[&str])] = &[
     ("redb", &["src/storage/"]),
     ("chacha20poly1305", &["src/storage/"]),
+    ("argon2", &["src/accounts/"]),
     ("ractor", &["src/actors/"]),
     ("actix", &["src/actors/feed/"]),
     ("axum", &["src/http/"]),

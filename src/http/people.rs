@@ -207,3 +207,20 @@ pub(super) fn unstored(mut response: Response) -> Response {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn beyond_the_places_a_password_is_refused_at_once_and_places_come_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let people = People::new(Arc::new(Accounts::open(dir.path()).unwrap()));
+        let held: Vec<_> = (0..limits::HASHES_WAITING).map(|_| people.place().unwrap()).collect();
+        let Refused(problem) = people.hash(|_| ()).await.unwrap_err();
+        assert_eq!((problem.status, problem.retry_after_s), (503, Some(limits::RETRY_AFTER_S)));
+        drop(held);
+        people.hash(|_| ()).await.unwrap();
+        assert_eq!(people.places.available_permits(), limits::HASHES_WAITING);
+    }
+}

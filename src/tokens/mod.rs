@@ -294,6 +294,8 @@ impl Tokens {
 
 fn claims(id: String, grant: Grant, now: Timestamp) -> Claims {
     let Grant { role, subject, regions, ttl_s } = grant;
+    // As the token says it, so that what is told about it and what it holds are the same.
+    let now = Timestamp(now.0.div_euclid(1_000) * 1_000);
     let subject = subject.unwrap_or_else(|| role.name().to_owned());
     Claims { id, role, subject, regions, issued: now, expires: now.plus_s(ttl_s), login: None }
 }

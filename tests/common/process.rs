@@ -1,7 +1,7 @@
 //! The real binary as a child process.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     path::Path,
     process::{Child, ChildStdout, Command, Output, Stdio},
 };
@@ -79,6 +79,16 @@ fn log_of(data: &Path) -> Stdio {
 /// Runs a subcommand to its end.
 pub fn callout(arguments: &[&str]) -> Output {
     Command::new(binary()).args(arguments).stdin(Stdio::null()).output().expect("the binary runs")
+}
+
+/// Runs a subcommand with a text on its standard input.
+pub fn fed(arguments: &[&str], input: &str) -> Output {
+    let mut command = Command::new(binary());
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary runs");
+    // One that refuses its arguments reads nothing.
+    let _ = child.stdin.take().expect("stdin is piped").write_all(input.as_bytes());
+    child.wait_with_output().expect("the binary ends")
 }
 
 /// Runs a subcommand that must succeed; its stdout.

@@ -20,8 +20,9 @@ import urllib.request
 HERE = pathlib.Path(__file__).parent
 ROLES = ["expert", "customer", "portal", "clerk", "dispatcher", "manager", "admin"]
 SUBJECTS = {"expert": "e0", "customer": "c-1"}
-# An event stream never ends; a backup writes to any folder it is told. Both have journeys of their own.
-LEFT_OUT = {"feedEvents", "backUp"}
+# An event stream never ends; a backup writes to any folder it is told; a logout ends the token that all calls of a
+# role share. They have journeys of their own.
+LEFT_OUT = {"feedEvents", "backUp", "logOut"}
 WEST, SOUTH, SIDE, REGIONS = -71.10, 42.30, 0.02, 3
 
 

@@ -163,6 +163,34 @@ fn every_answer_of_a_day_is_as_the_document_says() {
     assert!(seen.len() > 45, "only {} kinds of answers were looked at: {seen:#?}", seen.len());
 }
 
+/// Accounts, logins and tokens.
+fn people(day: &Witness) {
+    let body = |name: &str| json!({ "name": name, "role": "clerk", "password": "correct horse battery" });
+    day.ask(Role::Admin, "POST", "/v1/users", &body("d.smith")).is(201);
+    day.ask(Role::Admin, "POST", "/v1/users", &body("d.smith")).is(409);
+    day.ask(Role::Admin, "POST", "/v1/users", &body("")).is(422);
+    day.get(Role::Admin, "/v1/users?role=clerk&state=active&limit=1");
+    let tag = day.get(Role::Admin, "/v1/users/d.smith").header("etag").map(str::to_owned);
+    assert_eq!(tag.as_deref(), Some("\"1\""));
+    let mut login = json!({ "name": "d.smith", "password": "correct horse battery" });
+    day.ask(Role::Clerk, "POST", "/v1/login", &login).is(200);
+    login["password"] = "wrong".into();
+    for status in [401, 401, 401, 401, 401, 429] {
+        day.ask(Role::Clerk, "POST", "/v1/login", &login).is(status);
+    }
+    day.ask(Role::Admin, "PATCH", "/v1/users/d.smith", &json!({ "regions": ["west"] })).is(200);
+    day.ask(Role::Admin, "DELETE", "/v1/users/d.smith", &Value::Null).is(200);
+    day.ask(Role::Admin, "DELETE", "/v1/users/nobody", &Value::Null).is(404);
+    day.get(Role::Manager, "/v1/me");
+    let change = json!({ "old": "correct horse battery", "new": "another horse battery" });
+    day.ask(Role::Manager, "POST", "/v1/me/password", &change).is(409);
+    let id = day.ask(Role::Admin, "POST", "/v1/tokens", &json!({ "role": "portal" })).is(201).text("/id").to_owned();
+    day.get(Role::Admin, "/v1/tokens?all=true&limit=2");
+    day.ask(Role::Admin, "DELETE", &format!("/v1/tokens/{id}"), &Value::Null).is(204);
+    day.ask(Role::Admin, "DELETE", &format!("/v1/tokens/{id}x"), &Value::Null).is(404);
+    day.ask(Role::Clerk, "POST", "/v1/logout", &Value::Null).is(204);
+}
+
 /// What administrators do.
 fn administered(day: &Witness) {
     let sick = json!({ "kind": "sick", "from": "2099-01-01T00:00:00Z", "to": "2099-01-02T00:00:00Z" });
@@ -189,6 +217,7 @@ fn administered(day: &Witness) {
     day.ask(Role::Dispatcher, "POST", "/v1/regions/west/unpark", &Value::Null).is(204);
     day.ask(Role::Admin, "DELETE", "/v1/experts/east-1", &Value::Null).is(200);
     day.ask(Role::Admin, "POST", "/v1/audits", &json!({ "replay": true })).is(200);
+    people(day);
     day.ask(Role::Admin, "PUT", "/v1/skills", &examples["SkillNames"]["examples"][0]).is(200);
     day.ask(Role::Dispatcher, "POST", "/v1/regions/west/optimise", &Value::Null).is(202);
     let folder = tempfile::tempdir().unwrap();
