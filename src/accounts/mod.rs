@@ -30,7 +30,7 @@ use hash::Hasher;
 use std::{
     path::Path,
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard,
         atomic::{AtomicI64, Ordering},
     },
 };
@@ -183,7 +183,11 @@ impl Accounts {
     }
 
     fn read_on(&self) -> Result<(), AccountFileError> {
-        self.file.read_on(&mut self.known.write().unwrap_or_else(PoisonError::into_inner))
+        self.file.read_on(&mut self.known_mut())
+    }
+
+    fn known_mut(&self) -> RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn look(&self, now: Timestamp) {
@@ -201,14 +205,19 @@ impl Accounts {
     fn change(&self, decide: impl FnOnce(&Known) -> Result<Account, AccountError>) -> Changed {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut writing = self.file.write()?.ok_or(AccountError::Busy)?;
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        writing.read_on(&mut known)?;
-        let next = decide(&known)?;
-        if let Some(same) = known.get(next.name.as_str()).filter(|present| ***present == next) {
-            return Ok(same.clone());
+        writing.read_on(&mut self.known_mut())?;
+        // Nobody else writes: what is decided now holds until it is on disk. Whoever asks `stands` on a runtime's
+        // thread does not wait for that.
+        let (next, present) = self.known(|known| {
+            let next = decide(known)?;
+            let present = known.get(next.name.as_str()).cloned();
+            Ok::<_, AccountError>((next, present))
+        })?;
+        if let Some(same) = present.filter(|present| **present == next) {
+            return Ok(same);
         }
         writing.append(&next)?;
-        writing.read_on(&mut known)?;
-        Ok(known.get(next.name.as_str()).cloned().unwrap_or_else(|| Arc::new(next)))
+        writing.read_on(&mut self.known_mut())?;
+        Ok(self.known(|known| known.get(next.name.as_str()).cloned()).unwrap_or_else(|| Arc::new(next)))
     }
 }

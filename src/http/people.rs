@@ -2,7 +2,7 @@
 //! and few waiting; failed ones are throttled; what accounts refuse with, as problems.
 
 use super::{
-    Shared,
+    Context, Shared,
     answer::{Refused, not_found},
     blocking,
     failure::refuse,
@@ -20,9 +20,15 @@ use crate::{
     settings::{Secret, limits},
     tokens::{Claims, TokenFileError},
 };
-use axum::http::{HeaderValue, header};
-use axum::response::Response;
-use std::sync::{Arc, Mutex, PoisonError};
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderValue, header, request::Parts},
+    response::Response,
+};
+use std::{
+    net::Ipv4Addr,
+    sync::{Arc, Mutex, PoisonError},
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What logins came to, as the metrics name it.
@@ -113,6 +119,16 @@ impl People {
 
     fn throttle<T>(&self, act: impl FnOnce(&mut Throttle) -> T) -> T {
         act(&mut self.throttle.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl FromRequestParts<Context> for Peer {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Context) -> Result<Self, Refused> {
+        // Calls without a connection (tests) are all of one.
+        let nobody = Self(Ipv4Addr::UNSPECIFIED.into());
+        Ok(parts.extensions.get::<Self>().copied().unwrap_or(nobody))
     }
 }
 
