@@ -12,6 +12,7 @@ mod body;
 mod catalogue;
 mod channel;
 mod document;
+mod dress;
 mod edge;
 mod experts;
 mod failure;
@@ -20,12 +21,15 @@ mod history;
 mod idempotency;
 mod imports;
 mod insight;
+mod line;
 mod live;
 mod notify;
 mod ops;
 mod orders;
 mod outbox;
+mod peer;
 mod query;
+mod rates;
 mod regions;
 mod routes;
 mod serve;
@@ -43,7 +47,9 @@ use crate::{
     actors::{Clock, Service},
     load::Zips,
     objectives::Objectives,
+    settings::ServerSettings,
     telemetry::{Metrics, Spans},
+    tls::Identity,
     tokens::Tokens,
 };
 use std::{path::PathBuf, sync::Arc};
@@ -58,6 +64,9 @@ pub struct DoorOptions {
     pub objectives: Arc<Objectives>,
     /// The data directory, for the files that are no journal.
     pub data: PathBuf,
+    /// What the door shows who connects by TLS; None: plain HTTP.
+    pub identity: Option<Arc<Identity>>,
+    pub settings: ServerSettings,
 }
 
 /// What every call shares.
@@ -76,6 +85,8 @@ struct Shared {
     spans: Spans,
     ids: edge::RequestIds,
     live: live::Live,
+    rates: rates::Rates,
+    wardrobe: dress::Wardrobe,
 }
 
 impl Shared {

@@ -1,9 +1,9 @@
 //! The door without a socket: the table of roles against the routes, the permit, panics.
 
 use super::{
-    Shared, access, edge,
+    Shared, access, dress, edge,
     idempotency::Running,
-    live,
+    live, rates,
     routes::{router, routes},
 };
 use crate::{
@@ -53,6 +53,8 @@ impl Bench {
             spans: core.service.store().telemetry().spans.clone(),
             ids: edge::RequestIds::new(),
             live: live::Live::new(tokio::sync::watch::channel(false).1),
+            rates: rates::Rates::new(&settings.server),
+            wardrobe: dress::Wardrobe::new(&settings.server),
         });
         Self { core: Some(core), shared, _dir: dir }
     }

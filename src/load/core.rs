@@ -10,6 +10,7 @@ use crate::{
     objectives::Objectives,
     settings::{PolicyName, Settings},
     storage::{Durability, Fault, Store, StoreOptions},
+    tls::TlsError,
     tokens::{TokenFileError, Tokens},
 };
 use rand::{TryRng, rngs::SysRng};
@@ -35,6 +36,8 @@ pub enum StartError {
     Tokens(#[from] TokenFileError),
     #[error("{0}")]
     Desk(#[from] DeskError),
+    #[error("{0}")]
+    Tls(#[from] TlsError),
     #[error("{0}")]
     System(#[from] std::io::Error),
 }
