@@ -43,10 +43,10 @@ impl Checker<'_> {
                 return;
             }
         }
-        if let Some(allowed) = schema.get("enum").and_then(Value::as_array) {
-            if !allowed.contains(value) {
-                faults.push(format!("{at}: {value} is none of {allowed:?}"));
-            }
+        if let Some(allowed) = schema.get("enum").and_then(Value::as_array)
+            && !allowed.contains(value)
+        {
+            faults.push(format!("{at}: {value} is none of {allowed:?}"));
         }
         if let Some(kind) = schema.get("type") {
             let kinds: Vec<&str> = kind
@@ -115,10 +115,10 @@ fn text_of(schema: &Value, text: &str, at: &str, faults: &mut Vec<String>) {
     bound(schema, "minLength", "maxLength", text.chars().count() as f64, at, faults);
     // Of the patterns only the plain words: the others are for generators, and checked by them.
     let word = schema.get("pattern").and_then(Value::as_str).and_then(|p| p.strip_prefix('^')?.strip_suffix('$'));
-    if let Some(word) = word.filter(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')) {
-        if text != word {
-            faults.push(format!("{at}: {text:?} is not {word:?}"));
-        }
+    if let Some(word) = word.filter(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+        && text != word
+    {
+        faults.push(format!("{at}: {text:?} is not {word:?}"));
     }
     if schema.get("format").and_then(Value::as_str) == Some("date-time") && text.parse::<jiff::Timestamp>().is_err() {
         faults.push(format!("{at}: {text:?} is no time"));

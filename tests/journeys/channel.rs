@@ -1,4 +1,4 @@
-//! The expert app's channel, over real WebSockets: deliveries until their receipt, commands that take
+//! The expert app's channel, over real `WebSockets`: deliveries until their receipt, commands that take
 //! effect once, a phone that was away for an hour, positions that cannot be.
 
 use super::{

@@ -27,7 +27,8 @@ fn a_browser_gives_its_token_as_a_subprotocol_and_is_answered_with_it() {
     let connect = |protocols: &str| {
         let mut request = format!("ws://{}/v1/feed", house.address()).into_client_request().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", protocols.parse().unwrap());
-        client(request, std::net::TcpStream::connect(house.address()).unwrap())
+        let stream = std::net::TcpStream::connect(house.address()).unwrap();
+        client(request, stream).map_err(|refused| refused.to_string())
     };
     let (_, answer) = connect(&format!("bearer, {token}")).unwrap();
     assert_eq!(answer.headers()["sec-websocket-protocol"], "bearer", "never the token itself");

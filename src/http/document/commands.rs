@@ -29,12 +29,12 @@ fn row(
     body: Body,
     optional: bool,
     refused: &'static str,
-) -> Option<Told> {
-    Some(Told { id, summary, description, body, optional, refused })
+) -> Told {
+    Told { id, summary, description, body, optional, refused }
 }
 
 fn of_expert(name: &str) -> Option<Told> {
-    match name {
+    let told = match name {
         "accept" => row(
             "acceptOffer",
             "Accept an offer",
@@ -77,12 +77,13 @@ fn of_expert(name: &str) -> Option<Told> {
             true,
             OF_EXPERT,
         ),
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(told)
 }
 
 fn of_desk(name: &str) -> Option<Told> {
-    match name {
+    let told = match name {
         "assign" => row(
             "assign",
             "Name the expert",
@@ -142,8 +143,9 @@ fn of_desk(name: &str) -> Option<Told> {
             true,
             "`not_quarantined`",
         ),
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(told)
 }
 
 pub(super) fn add(document: &mut Value) {

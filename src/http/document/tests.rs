@@ -41,11 +41,11 @@ fn operations(document: &Value) -> BTreeMap<(String, String), &Value> {
 }
 
 /// Everything in it, with its place.
-fn each<'a>(value: &'a Value, at: String, visit: &mut dyn FnMut(&str, &'a Value)) {
-    visit(&at, value);
+fn each<'a>(value: &'a Value, at: &str, visit: &mut dyn FnMut(&str, &'a Value)) {
+    visit(at, value);
     match value {
-        Value::Object(members) => members.iter().for_each(|(key, value)| each(value, format!("{at}/{key}"), visit)),
-        Value::Array(items) => items.iter().enumerate().for_each(|(i, item)| each(item, format!("{at}/{i}"), visit)),
+        Value::Object(members) => members.iter().for_each(|(key, value)| each(value, &format!("{at}/{key}"), visit)),
+        Value::Array(items) => items.iter().enumerate().for_each(|(i, item)| each(item, &format!("{at}/{i}"), visit)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
@@ -96,7 +96,7 @@ fn every_operation_has_its_own_name_a_summary_a_known_group_and_all_its_path_par
 fn every_reference_leads_somewhere_and_every_component_is_used() {
     let document = document();
     let mut used = BTreeSet::new();
-    each(&document, String::new(), &mut |at, value| {
+    each(&document, "", &mut |at, value| {
         if let Some(to) = value.get("$ref").and_then(Value::as_str) {
             assert!(document.pointer(to.trim_start_matches('#')).is_some(), "{at}: {to} leads nowhere");
             used.insert(to.to_owned());
@@ -130,7 +130,7 @@ fn every_refusal_is_a_problem_document_with_its_codes() {
 fn every_example_fits_its_schema() {
     let document = document();
     let mut seen = 0;
-    each(&document, String::new(), &mut |at, value| {
+    each(&document, "", &mut |at, value| {
         let is_schema = value.get("type").is_some() || value.get("oneOf").is_some();
         let Some(examples) = value.get("examples").and_then(Value::as_array).filter(|_| is_schema) else { return };
         for example in examples {
@@ -188,19 +188,19 @@ fn some_region() -> Region {
 /// Every body of the document by method and path, with who reads it.
 fn readers() -> BTreeMap<(&'static str, String), Reader> {
     let mut readers = BTreeMap::from([
-        (("POST", "/v1/tickets".to_owned()), reader(|json| new_ticket::new_ticket(json))),
-        (("POST", "/v1/surveys/{token}".to_owned()), reader(|json| commands::survey(json))),
+        (("POST", "/v1/tickets".to_owned()), reader(new_ticket::new_ticket)),
+        (("POST", "/v1/surveys/{token}".to_owned()), reader(commands::survey)),
         (("POST", "/v1/experts".to_owned()), reader(|json| expert::expert_body(json, None))),
         (("PATCH", "/v1/experts/{id}".to_owned()), reader(|json| expert::expert_body(json, Some(&some_expert())))),
-        (("POST", "/v1/experts/{id}/absences".to_owned()), reader(|json| expert::absence_body(json))),
-        (("POST", "/v1/experts/{id}/position".to_owned()), reader(|json| expert::position_body(json))),
+        (("POST", "/v1/experts/{id}/absences".to_owned()), reader(expert::absence_body)),
+        (("POST", "/v1/experts/{id}/position".to_owned()), reader(expert::position_body)),
         (("POST", "/v1/regions".to_owned()), reader(|json| region::region_body(json, None))),
         (("PATCH", "/v1/regions/{id}".to_owned()), reader(|json| region::region_body(json, Some(&some_region())))),
-        (("PUT", "/v1/catalogue-rules".to_owned()), reader(|json| catalogue::rules_body(json))),
-        (("PUT", "/v1/skills".to_owned()), reader(|json| catalogue::skills_body(json))),
-        (("PUT", "/v1/calendars".to_owned()), reader(|json| catalogue::calendars_body(json))),
-        (("POST", "/v1/audits".to_owned()), reader(|json| upkeep::audit_body(json))),
-        (("POST", "/v1/backups".to_owned()), reader(|json| upkeep::backup_body(json))),
+        (("PUT", "/v1/catalogue-rules".to_owned()), reader(catalogue::rules_body)),
+        (("PUT", "/v1/skills".to_owned()), reader(catalogue::skills_body)),
+        (("PUT", "/v1/calendars".to_owned()), reader(catalogue::calendars_body)),
+        (("POST", "/v1/audits".to_owned()), reader(upkeep::audit_body)),
+        (("POST", "/v1/backups".to_owned()), reader(upkeep::backup_body)),
     ]);
     for name in commands::NAMES {
         let path = format!("/v1/tickets/{{number}}/{name}");
