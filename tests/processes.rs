@@ -6,10 +6,14 @@
 
 mod common;
 
+#[path = "processes/crowd.rs"]
+mod crowd;
 #[path = "processes/feed.rs"]
 mod feed;
 #[path = "processes/insight.rs"]
 mod insight;
+#[path = "processes/tls.rs"]
+mod tls;
 
 use common::{
     Dice,
