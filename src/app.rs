@@ -8,9 +8,10 @@ use crate::{
     objectives::{Keeper, Sample},
     settings::Settings,
     telemetry::{self, incidents::now_ms},
+    tls::Identity,
     tokens::Grant,
 };
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     runtime::Runtime,
     signal::unix::{SignalKind, signal},
@@ -22,6 +23,7 @@ use tokio::{
 pub struct App {
     pub core: Core,
     pub address: SocketAddr,
+    scheme: &'static str,
     edge: Runtime,
     serving: JoinHandle<()>,
     stop: watch::Sender<bool>,
@@ -36,6 +38,7 @@ impl App {
             .thread_name("edge")
             .enable_all()
             .build()?;
+        let identity = settings.server.tls().map(|(certificate, key)| Identity::open(certificate, key)).transpose()?;
         // Bound first: a taken port is found out before the data are touched.
         let door = edge.block_on(Door::bind(settings.server.listen))?;
         let address = door.address()?;
@@ -50,12 +53,14 @@ impl App {
             zips: core.zips.clone(),
             objectives: core.objectives.clone(),
             data: core.data.clone(),
+            identity: identity.map(Arc::new),
+            settings: settings.server.clone(),
         };
         let (stop, stopped) = watch::channel(false);
         let serving = edge.spawn(serve(door, options, stopped));
         let hearts = vec![Heartbeat::on("core", core.handle()), Heartbeat::on("edge", edge.handle())];
         watchdog(&core.service, hearts)?;
-        let app = Self { core, address, edge, serving, stop, keeper: None };
+        let app = Self { core, address, scheme: settings.server.scheme(), edge, serving, stop, keeper: None };
         app.edge.block_on(until_ready(&app.core));
         Ok(app)
     }
@@ -83,7 +88,7 @@ impl App {
 
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Waits for SIGTERM or SIGINT.

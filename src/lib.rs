@@ -19,4 +19,5 @@ pub mod settings;
 pub mod sim;
 pub mod storage;
 pub mod telemetry;
+pub mod tls;
 pub mod tokens;

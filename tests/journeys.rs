@@ -8,6 +8,8 @@ mod common;
 mod channel;
 #[path = "journeys/document.rs"]
 mod document;
+#[path = "journeys/edge.rs"]
+mod edge;
 #[path = "journeys/feed.rs"]
 mod feed;
 #[path = "journeys/house.rs"]

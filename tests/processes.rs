@@ -6,12 +6,16 @@
 
 mod common;
 
+#[path = "processes/crowd.rs"]
+mod crowd;
 #[path = "processes/feed.rs"]
 mod feed;
 #[path = "processes/insight.rs"]
 mod insight;
 #[path = "processes/people.rs"]
 mod people;
+#[path = "processes/tls.rs"]
+mod tls;
 
 use common::{
     Dice,

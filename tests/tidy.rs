@@ -27,7 +27,7 @@ const TEST_BINARIES: usize = 5;
 /// layer are blind to each other, except the wiring on top.
 const LAYERS: [&[&str]; 7] = [
     &["domain", "settings", "telemetry"],
-    &["routing", "storage", "api", "tokens", "accounts"],
+    &["routing", "storage", "api", "tokens", "accounts", "tls"],
     &[
         "import",
         "notify",
@@ -62,6 +62,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("axum", &["src/http/"]),
     ("utoipa", &["src/api/", "src/http/"]),
     ("matchit", &["src/http/"]),
+    ("tower_http", &["src/http/"]),
+    ("governor", &["src/http/"]),
+    ("rustls_pki_types", &["src/tls/"]),
     ("hyper::server", &["src/http/"]),
     ("hyper_util::server", &["src/http/"]),
     ("clap", &["src/cli/", "src/main.rs"]),

@@ -173,12 +173,12 @@ mod tests {
 
     fn account(role: Role, subject: Option<&str>) -> Result<Account, Flaw> {
         let profile = Profile { role, subject: subject.map(str::to_owned), regions: Vec::new() };
-        Account::new(AccountName::parse("d.smith").unwrap(), profile, hash(), NOW)
+        Account::new(AccountName::parse("desk-1").unwrap(), profile, hash(), NOW)
     }
 
     #[test]
     fn customers_and_experts_need_their_id_others_are_their_name() {
-        assert_eq!(account(Role::Clerk, None).unwrap().subject, "d.smith");
+        assert_eq!(account(Role::Clerk, None).unwrap().subject, "desk-1");
         assert_eq!(account(Role::Clerk, Some("Desk 4")).unwrap().subject, "Desk 4");
         assert_eq!(account(Role::Expert, Some("e-17")).unwrap().subject, "e-17");
         for (role, subject, flaw) in [
@@ -226,6 +226,6 @@ mod tests {
         let expert = account(Role::Expert, Some("e-17")).unwrap();
         let role = |role| Edit { role: Some(role), ..Edit::default() };
         assert_eq!(expert.edited(role(Role::Customer), NOW), Err(Flaw::SubjectMissing), "e-17 is no customer");
-        assert_eq!(expert.edited(role(Role::Clerk), NOW).unwrap().subject, "d.smith");
+        assert_eq!(expert.edited(role(Role::Clerk), NOW).unwrap().subject, "desk-1");
     }
 }

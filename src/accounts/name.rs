@@ -42,9 +42,9 @@ mod tests {
 
     #[test]
     fn a_name_has_one_spelling_and_no_odd_characters() {
-        assert_eq!(AccountName::parse("D.Smith"), AccountName::parse("d.smith"));
+        assert_eq!(AccountName::parse("Desk-1"), AccountName::parse("desk-1"));
         assert!(AccountName::parse("desk+1@example.org").is_ok());
-        for wrong in ["", " d", ".d", "d smith", "d/s", "dé", &"x".repeat(65)] {
+        for wrong in ["", " d", ".d", "desk 1", "d/s", "dé", &"x".repeat(65)] {
             assert_eq!(AccountName::parse(wrong), Err(NameError), "{wrong}");
         }
     }

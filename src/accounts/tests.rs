@@ -50,19 +50,19 @@ fn state(state: State) -> Edit {
 #[test]
 fn who_was_added_logs_in_with_their_password_in_any_spelling_of_the_name() {
     let desk = Desk::new();
-    let made = desk.add("d.smith").unwrap();
-    let found = desk.other_process().check("D.Smith", &Secret::new(WORD)).unwrap().unwrap();
+    let made = desk.add("desk-1").unwrap();
+    let found = desk.other_process().check("Desk-1", &Secret::new(WORD)).unwrap().unwrap();
     assert_eq!(found, made, "another process reads what was written, to the millisecond");
-    assert_eq!(desk.accounts.check("d.smith", &Secret::new("correct horse batterx")).unwrap(), None);
-    assert_eq!(desk.add("D.SMITH"), Err(AccountError::Taken));
+    assert_eq!(desk.accounts.check("desk-1", &Secret::new("correct horse batterx")).unwrap(), None);
+    assert_eq!(desk.add("DESK-1"), Err(AccountError::Taken));
 }
 
 #[test]
 fn a_wrong_name_costs_the_same_work_as_a_wrong_password() {
     let desk = Desk::new();
-    desk.add("d.smith").unwrap();
-    desk.accounts.edit(&named("d.smith"), state(State::Disabled), None, None, NOW).unwrap();
-    for name in ["d.smith", "nobody", "no name at all", ""] {
+    desk.add("desk-1").unwrap();
+    desk.accounts.edit(&named("desk-1"), state(State::Disabled), None, None, NOW).unwrap();
+    for name in ["desk-1", "nobody", "no name at all", ""] {
         let before = desk.accounts.hashes();
         assert_eq!(desk.accounts.check(name, &Secret::new(WORD)).unwrap(), None, "{name}");
         assert_eq!(desk.accounts.hashes() - before, 1, "{name}");
@@ -72,33 +72,33 @@ fn a_wrong_name_costs_the_same_work_as_a_wrong_password() {
 #[test]
 fn a_change_by_another_process_ends_a_login_within_a_second() {
     let desk = Desk::new();
-    let since = desk.add("d.smith").unwrap().since;
+    let since = desk.add("desk-1").unwrap().since;
     let server = desk.other_process();
-    assert!(server.stands("d.smith", since, NOW));
-    desk.accounts.edit(&named("d.smith"), state(State::Disabled), None, None, NOW).unwrap();
-    assert!(!server.stands("d.smith", since, NOW.plus_s(1)));
-    desk.accounts.edit(&named("d.smith"), state(State::Active), None, None, NOW).unwrap();
-    assert!(!server.stands("d.smith", since, NOW.plus_s(2)), "enabled again, the old tokens stay dead");
-    let present = server.find(&named("d.smith")).unwrap().unwrap().since;
-    assert!(server.stands("d.smith", present, NOW.plus_s(2)));
+    assert!(server.stands("desk-1", since, NOW));
+    desk.accounts.edit(&named("desk-1"), state(State::Disabled), None, None, NOW).unwrap();
+    assert!(!server.stands("desk-1", since, NOW.plus_s(1)));
+    desk.accounts.edit(&named("desk-1"), state(State::Active), None, None, NOW).unwrap();
+    assert!(!server.stands("desk-1", since, NOW.plus_s(2)), "enabled again, the old tokens stay dead");
+    let present = server.find(&named("desk-1")).unwrap().unwrap().since;
+    assert!(server.stands("desk-1", present, NOW.plus_s(2)));
     assert!(!server.stands("nobody", present, NOW.plus_s(2)));
 }
 
 #[test]
 fn an_edit_of_an_older_version_is_stale_and_one_that_changes_nothing_writes_nothing() {
     let desk = Desk::new();
-    desk.add("d.smith").unwrap();
+    desk.add("desk-1").unwrap();
     let path = desk.dir.path().join("users.jsonl");
     let before = fs::read(&path).unwrap();
-    let same = desk.accounts.edit(&named("d.smith"), state(State::Active), None, Some(1), NOW).unwrap();
+    let same = desk.accounts.edit(&named("desk-1"), state(State::Active), None, Some(1), NOW).unwrap();
     assert_eq!((same.version, fs::read(&path).unwrap()), (1, before));
-    let new = password("d.smith", "another horse battery");
-    let edited = desk.accounts.edit(&named("d.smith"), state(State::Active), Some(&new), Some(1), NOW).unwrap();
+    let new = password("desk-1", "another horse battery");
+    let edited = desk.accounts.edit(&named("desk-1"), state(State::Active), Some(&new), Some(1), NOW).unwrap();
     assert_eq!(edited.version, 2);
-    let stale = desk.accounts.edit(&named("d.smith"), Edit::default(), Some(&new), Some(1), NOW);
+    let stale = desk.accounts.edit(&named("desk-1"), Edit::default(), Some(&new), Some(1), NOW);
     assert_eq!(stale, Err(AccountError::Stale(2)));
-    assert_eq!(desk.accounts.check("d.smith", &Secret::new(WORD)).unwrap(), None);
-    assert!(desk.accounts.check("d.smith", &Secret::new("another horse battery")).unwrap().is_some());
+    assert_eq!(desk.accounts.check("desk-1", &Secret::new(WORD)).unwrap(), None);
+    assert!(desk.accounts.check("desk-1", &Secret::new("another horse battery")).unwrap().is_some());
 }
 
 #[test]
@@ -116,15 +116,15 @@ fn a_torn_last_line_is_passed_over_and_the_next_one_counts() {
 #[test]
 fn a_line_of_a_later_version_closes_its_account_rather_than_open_an_older_line() {
     let desk = Desk::new();
-    desk.add("d.smith").unwrap();
-    desk.append("{\"name\":\"d.smith\",\"version\":2,\"state\":\"suspended\"}\n");
-    assert_eq!(desk.accounts.check("d.smith", &Secret::new(WORD)).unwrap(), None);
+    desk.add("desk-1").unwrap();
+    desk.append("{\"name\":\"desk-1\",\"version\":2,\"state\":\"suspended\"}\n");
+    assert_eq!(desk.accounts.check("desk-1", &Secret::new(WORD)).unwrap(), None);
 }
 
 #[test]
 fn a_cheap_hash_is_renewed_by_the_next_login_without_ending_its_tokens() {
     let desk = Desk::new();
-    let made = desk.add("d.smith").unwrap();
+    let made = desk.add("desk-1").unwrap();
     // "correct horse battery" at m=64, t=1.
     let cheap = argon2_cheap(WORD);
     let text = fs::read_to_string(desk.dir.path().join("users.jsonl")).unwrap();
@@ -132,11 +132,11 @@ fn a_cheap_hash_is_renewed_by_the_next_login_without_ending_its_tokens() {
     line["hash"] = cheap.into();
     line["version"] = 2.into();
     desk.append(&format!("{line}\n"));
-    assert!(desk.accounts.check("d.smith", &Secret::new(WORD)).unwrap().is_some());
-    let renewed = desk.accounts.find(&named("d.smith")).unwrap().unwrap();
+    assert!(desk.accounts.check("desk-1", &Secret::new(WORD)).unwrap().is_some());
+    let renewed = desk.accounts.find(&named("desk-1")).unwrap().unwrap();
     assert_eq!((renewed.version, renewed.since), (3, made.since));
     assert!(!desk.accounts.hasher.outdated(&renewed.hash));
-    assert!(desk.accounts.check("d.smith", &Secret::new(WORD)).unwrap().is_some());
+    assert!(desk.accounts.check("desk-1", &Secret::new(WORD)).unwrap().is_some());
 }
 
 fn argon2_cheap(word: &str) -> String {
@@ -160,7 +160,7 @@ fn of_two_processes_that_write_at_once_one_is_refused() {
 fn only_the_owner_reads_the_file_and_no_password_is_in_it() {
     use std::os::unix::fs::PermissionsExt;
     let desk = Desk::new();
-    desk.add("d.smith").unwrap();
+    desk.add("desk-1").unwrap();
     let path = desk.dir.path().join("users.jsonl");
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(!fs::read_to_string(&path).unwrap().contains("horse"));

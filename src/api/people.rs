@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 /// A name and its password.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(examples(json!({ "name": "d.smith", "password": "correct horse battery" })))]
+#[schema(examples(json!({ "name": "desk-1", "password": "correct horse battery" })))]
 pub struct Credentials {
     #[schema(value_type = schema::TypedName)]
     pub name: String,
@@ -35,7 +35,7 @@ pub struct PasswordChange {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewUser, examples(
-    json!({ "name": "d.smith", "role": "dispatcher", "regions": ["north"], "password": "correct horse battery" }),
+    json!({ "name": "desk-1", "role": "dispatcher", "regions": ["north"], "password": "correct horse battery" }),
     json!({ "name": "expert17", "role": "expert", "subject": "e-17", "password": "correct horse battery" })
 ))]
 pub struct NewUser {

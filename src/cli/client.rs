@@ -1,5 +1,6 @@
-//! A small HTTP client for `--server`: one keep-alive connection, JSON in and out, files streamed.
+//! A small HTTP client for `--server`, plain or TLS: JSON in and out, files streamed.
 
+use crate::tls::{self, TlsError};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{
     Method, Request, Response, Uri,
@@ -21,11 +22,17 @@ use std::{
     },
     task::{Context, Poll},
 };
-use tokio::{net::TcpStream, runtime::Runtime, task::JoinHandle};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    runtime::Runtime,
+    task::JoinHandle,
+};
+use tokio_rustls::{TlsConnector, rustls::ClientConfig};
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClientError {
-    #[error("{0} is no server's address; it looks like http://127.0.0.1:8080")]
+    #[error("{0} is no server's address; it looks like https://callout.example.com or http://127.0.0.1:8080")]
     BadServer(String),
     #[error("{server} is not reachable: {why}")]
     Unreachable { server: String, why: String },
@@ -34,6 +41,8 @@ pub(super) enum ClientError {
     Refused(String),
     #[error("the connection broke: {0}")]
     Broken(String),
+    #[error("{0}")]
+    Tls(#[from] TlsError),
 }
 
 /// A server and a token for it.
@@ -41,26 +50,36 @@ pub(super) struct Client {
     server: String,
     authority: String,
     bearer: String,
+    /// How to shake hands; None: plain HTTP.
+    tls: Option<Arc<ClientConfig>>,
     runtime: Runtime,
 }
+
+/// A connection, plain or not.
+trait Line: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Line for T {}
 
 type AnyBody = BoxBody<Bytes, io::Error>;
 
 impl Client {
-    pub(super) fn new(server: &str, token: &str) -> Result<Self, ClientError> {
+    /// `ca`: an authority to trust beside the machine's.
+    pub(super) fn new(server: &str, token: &str, ca: Option<&Path>) -> Result<Self, ClientError> {
         let bad = || ClientError::BadServer(server.to_owned());
         let uri: Uri = server.parse().map_err(|_| bad())?;
         let authority = uri.authority().ok_or_else(bad)?;
-        if uri.scheme_str() != Some("http") {
-            return Err(bad());
-        }
-        let authority = format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(80));
+        let (port, tls) = match uri.scheme_str() {
+            Some("http") => (80, None),
+            Some("https") => (443, Some(Arc::new(tls::client(ca)?))),
+            Some(_) | None => return Err(bad()),
+        };
+        let authority = format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(port));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| ClientError::Broken(error.to_string()))?;
         Ok(Self {
             server: server.trim_end_matches('/').to_owned(),
             authority,
             bearer: format!("Bearer {token}"),
+            tls,
             runtime,
         })
     }
@@ -157,16 +176,25 @@ impl Client {
         &self,
         request: Request<AnyBody>,
     ) -> Result<(Response<Incoming>, JoinHandle<hyper::Result<()>>), ClientError> {
+        let broken = |error: hyper::Error| ClientError::Broken(error.to_string());
+        let stream = self.connect().await;
         let unreachable =
             |error: io::Error| ClientError::Unreachable { server: self.server.clone(), why: error.to_string() };
-        let broken = |error: hyper::Error| ClientError::Broken(error.to_string());
-        let stream = TcpStream::connect(&self.authority).await.map_err(unreachable)?;
-        stream.set_nodelay(true).map_err(unreachable)?;
+        let stream = stream.map_err(unreachable)?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         // Its errors arrive at the request that is under way.
         let driving = tokio::spawn(connection);
         let answer = sender.send_request(request).await.map_err(broken)?;
         Ok((answer, driving))
+    }
+
+    async fn connect(&self) -> io::Result<Box<dyn Line>> {
+        let stream = TcpStream::connect(&self.authority).await?;
+        stream.set_nodelay(true)?;
+        let Some(tls) = &self.tls else { return Ok(Box::new(stream)) };
+        let host = self.authority.rsplit_once(':').map_or(self.authority.as_str(), |(host, _)| host);
+        let name = host.trim_matches(['[', ']']).to_owned().try_into().map_err(io::Error::other)?;
+        Ok(Box::new(TlsConnector::from(tls.clone()).connect(name, stream).await?))
     }
 }
 

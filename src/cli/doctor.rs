@@ -2,21 +2,22 @@
 //! nothing, so it can run beside a server.
 
 use super::{
+    knock::ask,
     output::{Done, colour, print_json},
     target::TargetArgs,
 };
 use crate::{
-    load::has_data,
+    load::{has_data, open_files},
     settings::{Settings, limits},
     storage::DataLock,
     telemetry::incidents::{Kind, between, now_ms, rfc3339},
+    tls::Identity,
 };
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 use std::{
     fs,
-    io::{Read, Write},
     net::{TcpListener, TcpStream, ToSocketAddrs},
     os::unix::fs::PermissionsExt,
     path::Path,
@@ -24,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-/// Checks data directory, disk, clock, ports, settings, keys and gateways, and says what to do. Exit
+/// Checks data directory, disk, clock, ports, settings, keys, certificate and gateways, and says what to do. Exit
 /// code 1 when something is wrong.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  callout doctor\n  callout doctor --data /var/lib/callout --json")]
@@ -108,6 +109,7 @@ fn checks(settings: &Settings) -> Vec<Check> {
         checks.push(past(data));
     }
     checks.extend([clock(data), port(settings), descriptors()]);
+    checks.extend(certificate(settings));
     checks.extend(gateways(&settings.shown));
     checks
 }
@@ -252,32 +254,46 @@ fn port(settings: &Settings) -> Check {
 }
 
 fn answers_as_callout(settings: &Settings) -> bool {
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect_timeout(&settings.server.listen, KNOCK)?;
-        stream.set_read_timeout(Some(KNOCK))?;
-        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.take(4_096).read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    ask().is_ok_and(|answer| answer.contains("\"up\":true"))
+    let tls = settings.server.tls().map(|(certificate, _)| certificate.as_path());
+    ask(settings.server.listen, "/healthz", tls, KNOCK).is_ok_and(|answer| answer.contains("\"up\":true"))
 }
 
+/// Files that a server started from here may have open; it raises the bound by itself as far as that goes.
 fn descriptors() -> Check {
-    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap_or_default();
-    let Some(most) = line.split_whitespace().nth(3).and_then(|text| text.parse::<usize>().ok()) else {
-        return ok("files open", "no limit is known");
-    };
-    if most >= limits::CONNECTIONS + 512 {
-        return ok("files open", format!("up to {most}"));
+    let (now, most) = open_files();
+    let found = format!("{now} now, {most} for a server, which raises it by itself");
+    let places = limits::connections(most);
+    if places == limits::CONNECTIONS {
+        return ok("files open", format!("{found}; {places} connections"));
     }
     let advice = format!(
-        "raise it to {} for the full {} connections: ulimit -n, LimitNOFILE=",
+        "raise the hard limit to {} for all {} connections: ulimit -Hn, LimitNOFILE=",
         2 * limits::CONNECTIONS,
         limits::CONNECTIONS
     );
-    not("files open", State::Warning, format!("up to {most}"), advice)
+    not("files open", State::Warning, format!("{found}; only {places} connections"), advice)
+}
+
+/// Days before a certificate's end when it is time to look why nobody has renewed it.
+const RENEWED_DAYS: i64 = 14;
+
+fn certificate(settings: &Settings) -> Option<Check> {
+    let (certificate, key) = settings.server.tls()?;
+    let identity = match Identity::open(certificate, key) {
+        Ok(identity) => identity,
+        Err(error) => {
+            return Some(not("certificate", State::Wrong, error.to_string(), "a server would refuse to start"));
+        }
+    };
+    let ends = identity.expires_ms();
+    let days = (ends - now_ms()).div_euclid(86_400_000);
+    let text = format!("{}: until {}, {days} days", certificate.display(), rfc3339(ends));
+    let advice = "renew it and put the files in place: a running server takes them up by itself";
+    Some(match days {
+        ..0 => not("certificate", State::Wrong, text, advice),
+        0..RENEWED_DAYS => not("certificate", State::Warning, text, advice),
+        RENEWED_DAYS.. => ok("certificate", text),
+    })
 }
 
 /// Every address in the settings that something is sent to: does anybody answer there?
@@ -286,6 +302,10 @@ fn gateways(shown: &str) -> Vec<Check> {
     for line in shown.lines() {
         let Some((key, value)) = line.split_once(" = ") else { continue };
         let Some((scheme, rest)) = value.trim_matches('"').split_once("://") else { continue };
+        // Origins in a list are who calls us.
+        if scheme.starts_with('[') {
+            continue;
+        }
         let host = rest.rsplit('@').next().unwrap_or(rest).split('/').next().unwrap_or(rest);
         let port = match scheme {
             "https" | "wss" => 443,
@@ -329,9 +349,11 @@ mod tests {
     fn each_trouble_is_named_with_what_to_do() {
         let dir = tempfile::tempdir().unwrap();
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let pem = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tls/first.pem");
         let mut settings = Settings::defaults().unwrap();
         settings.server.listen = taken.local_addr().unwrap();
         settings.storage.data = dir.path().to_path_buf();
+        (settings.server.tls_certificate, settings.server.tls_key) = (Some(pem.clone()), Some(pem));
         settings.shown = "otlp_endpoint = \"http://127.0.0.1:1\"\n".into();
         fs::write(dir.path().join("token.key"), "secret").unwrap();
         fs::set_permissions(dir.path().join("token.key"), fs::Permissions::from_mode(0o644)).unwrap();
@@ -339,7 +361,7 @@ mod tests {
         // Answers nothing, so it is no Callout; dropped at once, so that nobody waits for it.
         std::thread::spawn(move || drop(taken.accept()));
         let checks = checks(&settings);
-        for name in ["keys", "files", "gateway"] {
+        for name in ["keys", "files", "certificate", "gateway"] {
             let check = of(&checks, name);
             assert_eq!(check.state, State::Wrong, "{check:?}");
             assert!(check.advice.is_some(), "{check:?}");

@@ -8,25 +8,28 @@ use super::{
 use clap::Args;
 use hyper::Method;
 use serde_json::json;
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 /// Log in at a server; prints the token alone
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  export CALLOUT_TOKEN=$(callout login --server http://127.0.0.1:8080 d.smith)
-  callout login --server http://127.0.0.1:8080 d.smith --password-stdin < password.txt")]
+  export CALLOUT_TOKEN=$(callout login --server http://127.0.0.1:8080 desk-1)
+  callout login --server http://127.0.0.1:8080 desk-1 --password-stdin < password.txt")]
 pub(super) struct LoginArgs {
     name: String,
     /// A running server, like <http://127.0.0.1:8080>
     #[arg(long, value_name = "URL", env = "CALLOUT_SERVER")]
     server: String,
+    /// For an https:// server: a PEM file with an authority to trust, beside the machine's
+    #[arg(long, value_name = "FILE", env = "CALLOUT_CA")]
+    ca: Option<PathBuf>,
     /// The password is the first line of standard input
     #[arg(long)]
     password_stdin: bool,
 }
 
 pub(super) fn run(args: &LoginArgs) -> Done {
-    let client = Client::new(&args.server, "")?;
+    let client = Client::new(&args.server, "", args.ca.as_deref())?;
     let password = prompt::password(args.password_stdin)?;
     let body = json!({ "name": args.name, "password": password.reveal() });
     let answer = client.call(Method::POST, "/v1/login", Some(&body))?;

@@ -17,6 +17,7 @@ mod expert;
 mod expert_edit;
 mod import;
 mod incident;
+mod knock;
 mod login;
 mod objectives;
 mod outbox;
@@ -203,8 +204,10 @@ impl Connection {
         let mut settings = target.settings(settings);
         target::need_data(&settings)?;
         settings.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        // What listens on the loopback for this command alone needs no certificate.
+        (settings.server.tls_certificate, settings.server.tls_key) = (None, None);
         let app = App::start(&settings, Clock::machine).map_err(Trouble::refused)?;
-        let client = client::Client::new(&app.url(), &app.own_token(Role::Admin))?;
+        let client = client::Client::new(&app.url(), &app.own_token(Role::Admin), None)?;
         Ok(Self { client, local: Some(app) })
     }
 }

@@ -49,7 +49,7 @@ impl From<ClientError> for Trouble {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::Unreachable { .. } => Self::Unreachable(error.to_string()),
-            ClientError::BadServer(_) => Self::Usage(error.to_string()),
+            ClientError::BadServer(_) | ClientError::Tls(_) => Self::Usage(error.to_string()),
             ClientError::Refused(_) | ClientError::Broken(_) => Self::Refused(error.to_string()),
         }
     }

@@ -1,12 +1,14 @@
 //! `callout probe`: asks the server on this machine whether it is ready. For health checks of containers
 //! and scripts that have no other client.
 
-use super::output::{Done, Trouble};
+use super::{
+    knock::ask,
+    output::{Done, Trouble},
+};
 use crate::settings::Settings;
 use clap::Args;
 use std::{
-    io::{Read, Write},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     process::ExitCode,
     time::Duration,
 };
@@ -24,7 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn run(args: &ProbeArgs, settings: &Settings) -> Done {
     let address = here(args.address.unwrap_or(settings.server.listen));
-    let answer = ask(address).map_err(|error| Trouble::Unreachable(format!("{address}: {error}")))?;
+    let tls = settings.server.tls().map(|(certificate, _)| certificate.as_path());
+    let answer =
+        ask(address, "/readyz", tls, PATIENCE).map_err(|error| Trouble::Unreachable(format!("{address}: {error}")))?;
     if answer.starts_with("HTTP/1.1 200") {
         println!("ready");
         return Ok(ExitCode::SUCCESS);
@@ -41,15 +45,6 @@ fn here(listen: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, listen.port())
-}
-
-fn ask(address: SocketAddr) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.take(64 * 1_024).read_to_string(&mut answer)?;
-    Ok(answer)
 }
 
 #[cfg(test)]

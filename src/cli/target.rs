@@ -14,6 +14,9 @@ pub(super) struct TargetArgs {
     /// A token for it
     #[arg(long, value_name = "TOKEN", env = "CALLOUT_TOKEN", hide_env_values = true)]
     pub(super) token: Option<String>,
+    /// For an https:// server: a PEM file with an authority to trust, beside the machine's
+    #[arg(long, value_name = "FILE", env = "CALLOUT_CA")]
+    pub(super) ca: Option<PathBuf>,
     /// The data of a stopped server [default: ./callout-data]
     #[arg(long, value_name = "DIR", conflicts_with = "server")]
     pub(super) data: Option<PathBuf>,
@@ -34,7 +37,9 @@ impl TargetArgs {
     /// The running server, if one was named.
     pub(super) fn remote(&self) -> Result<Option<Client>, Trouble> {
         match (&self.server, &self.token) {
-            (Some(server), token) => Ok(Some(Client::new(server, token.as_deref().unwrap_or_default())?)),
+            (Some(server), token) => {
+                Ok(Some(Client::new(server, token.as_deref().unwrap_or_default(), self.ca.as_deref())?))
+            }
             (None, _) => Ok(None),
         }
     }

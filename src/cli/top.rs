@@ -10,6 +10,7 @@ use clap::Args;
 use ratatui::crossterm::event::KeyCode;
 use serde_json::Value;
 use std::{
+    path::PathBuf,
     process::ExitCode,
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     time::Duration,
@@ -27,6 +28,9 @@ pub(super) struct TopArgs {
     /// A dispatcher's, manager's or administrator's token
     #[arg(long, value_name = "TOKEN", env = "CALLOUT_TOKEN", hide_env_values = true)]
     token: String,
+    /// For an https:// server: a PEM file with an authority to trust, beside the machine's
+    #[arg(long, value_name = "FILE", env = "CALLOUT_CA")]
+    ca: Option<PathBuf>,
     /// Only these regions (may be given several times)
     #[arg(long, value_name = "REGION")]
     region: Vec<String>,
@@ -50,7 +54,7 @@ struct Shown {
 }
 
 pub(super) fn run(args: &TopArgs) -> Done {
-    let client = Client::new(&args.server, &args.token)?;
+    let client = Client::new(&args.server, &args.token, args.ca.as_deref())?;
     let mut remote = RemoteBoard::new(format!("callout top {}", args.server), Vec::new());
     // Before the screen is taken: whoever has the wrong token sees why.
     let mut boards = fetch(&client, &args.region)?;

@@ -5,6 +5,7 @@ use super::{
     client::{Client, encode},
     output::{Done, Trouble, at, plain, print_json, print_table},
     prompt,
+    target::TargetArgs,
     token::{now, region, role},
 };
 use crate::{
@@ -16,48 +17,41 @@ use crate::{
 use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::{Map, Value, json};
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
     /// Add a person; asks for their password
     #[command(after_help = "Examples:
-  callout user add d.smith --role dispatcher --region north
+  callout user add desk-1 --role dispatcher --region north
   callout user add expert17 --role expert --subject e-17 --password-stdin < password.txt")]
     Add(AddArgs),
     /// Who may log in
     #[command(after_help = "Example:\n  callout user list --json")]
     List(ListArgs),
     /// One account
-    #[command(after_help = "Example:\n  callout user show d.smith")]
+    #[command(after_help = "Example:\n  callout user show desk-1")]
     Show(OneArgs),
     /// Change role, subject or regions; ends the person's tokens
     #[command(after_help = "Examples:
-  callout user edit d.smith --role manager --all-regions
-  callout user edit d.smith --region north --region south")]
+  callout user edit desk-1 --role manager --all-regions
+  callout user edit desk-1 --region north --region south")]
     Edit(EditArgs),
     /// Set a new password; ends the person's tokens
-    #[command(after_help = "Example:\n  callout user password d.smith")]
+    #[command(after_help = "Example:\n  callout user password desk-1")]
     Password(PasswordArgs),
     /// Nobody logs in to it any more; ends the person's tokens
-    #[command(after_help = "Example:\n  callout user disable d.smith")]
+    #[command(after_help = "Example:\n  callout user disable desk-1")]
     Disable(OneArgs),
     /// They may log in again
-    #[command(after_help = "Example:\n  callout user enable d.smith")]
+    #[command(after_help = "Example:\n  callout user enable desk-1")]
     Enable(OneArgs),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Common {
-    /// A running server, like <http://127.0.0.1:8080>
-    #[arg(long, value_name = "URL", env = "CALLOUT_SERVER", requires = "token")]
-    server: Option<String>,
-    /// An administrator's token for it
-    #[arg(long, value_name = "TOKEN", env = "CALLOUT_TOKEN", hide_env_values = true)]
-    token: Option<String>,
-    /// The data of a stopped or a running server [default: ./callout-data]
-    #[arg(long, value_name = "DIR", conflicts_with = "server")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    target: TargetArgs,
     #[arg(long)]
     json: bool,
 }
@@ -136,10 +130,10 @@ enum Place {
 
 impl Place {
     fn open(common: &Common, settings: &Settings) -> Result<Self, Trouble> {
-        if let Some(server) = &common.server {
-            return Ok(Self::Server(Client::new(server, common.token.as_deref().unwrap_or_default())?));
+        if let Some(client) = common.target.remote()? {
+            return Ok(Self::Server(client));
         }
-        let data = common.data.as_ref().unwrap_or(&settings.storage.data);
+        let data = common.target.data.as_ref().unwrap_or(&settings.storage.data);
         Ok(Self::Files(Box::new(Accounts::open(data).map_err(Trouble::refused)?)))
     }
 

@@ -1,11 +1,14 @@
 //! What every request meets before the router: gets its id, takes a permit, is let through or turned
 //! away by the table of roles, has a deadline; panics are caught, and every error is written as a problem
 //! document. Not layers of the router: those are copied into every route and boxed anew for each request.
+//! The bound on calls is one for the whole door.
 
 use super::{
     Context, Shared, access,
     answer::{Carried, Refused},
+    dress::Wishes,
     failure::outcome_unknown,
+    peer::Peer,
     session,
 };
 use crate::{
@@ -63,20 +66,41 @@ impl RequestIds {
         let fit = |id: &&str| (1..=limits::KEY_BYTES).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
         match given.filter(fit) {
             Some(id) => id.into(),
-            None => format!("{:012x}-{:x}", self.process, self.next.fetch_add(1, Ordering::Relaxed)).into(),
+            None => self.fresh(),
         }
+    }
+
+    pub(super) fn fresh(&self) -> Arc<str> {
+        format!("{:012x}-{:x}", self.process, self.next.fetch_add(1, Ordering::Relaxed)).into()
     }
 }
 
 pub(super) async fn edge<B>(
     shared: Context,
     router: TowerToHyperService<Router>,
-    mut request: Request<B>,
+    request: Request<B>,
 ) -> Result<Response, Infallible>
 where
     B: HttpBody<Data = Bytes, Error: Into<axum::BoxError>> + Send + 'static,
 {
     let id = shared.ids.of(request.headers());
+    if let Some(response) = shared.wardrobe.preflight(&request).await {
+        return Ok(finish(&shared, response, &id));
+    }
+    let wishes = Wishes::of(request.headers());
+    let response = answered(&shared, router, request, &id).await;
+    Ok(shared.wardrobe.as_wished(wishes, finish(&shared, response, &id)).await)
+}
+
+async fn answered<B>(
+    shared: &Context,
+    router: TowerToHyperService<Router>,
+    mut request: Request<B>,
+    id: &Arc<str>,
+) -> Response
+where
+    B: HttpBody<Data = Bytes, Error: Into<axum::BoxError>> + Send + 'static,
+{
     let path = request.uri().path();
     // Probes get through when nothing else does.
     let probe = matches!(path, "/healthz" | "/readyz" | "/metrics");
@@ -89,12 +113,12 @@ where
     let permit = if probe { None } else { shared.permits.try_acquire().ok() };
     if permit.is_none() && !probe {
         shared.meters.http_shed.add(1);
-        count(&shared, StatusCode::SERVICE_UNAVAILABLE, intake);
-        return Ok(finish(overloaded(), &id));
+        count(shared, StatusCode::SERVICE_UNAVAILABLE, intake);
+        return overloaded();
     }
     let mut span = None;
     let answer = async {
-        match turned_away(&shared, &mut request, &id) {
+        match turned_away(shared, &mut request, id, probe) {
             Err(response) => Ok(response),
             Ok(begun) => {
                 span = begun;
@@ -118,11 +142,11 @@ where
     if let Some(span) = span {
         finish_span(span, response.status());
     }
-    count(&shared, response.status(), intake);
+    count(shared, response.status(), intake);
     if !long && !probe {
         shared.meters.answer_seconds.took(began.elapsed());
     }
-    Ok(finish(response, &id))
+    response
 }
 
 #[allow(clippy::disallowed_methods, reason = "how long a call takes is measured on the machine's monotonic clock")]
@@ -140,10 +164,22 @@ fn count(shared: &Shared, status: StatusCode, intake: bool) {
 
 #[allow(clippy::result_large_err, reason = "an answer is moved once, whatever its size")]
 /// Lets a call through with its session (and the span it runs in), or answers it.
-fn turned_away<B>(shared: &Shared, request: &mut Request<B>, id: &Arc<str>) -> Result<Option<Span>, Response> {
-    let row = access::row_of(request.method(), request.uri().path()).map_err(not_offered)?;
-    let session = session::admit(shared, row, request.headers(), id).map_err(IntoResponse::into_response)?;
-    let Some(mut session) = session else { return Ok(None) };
+fn turned_away<B>(
+    shared: &Shared,
+    request: &mut Request<B>,
+    id: &Arc<str>,
+    probe: bool,
+) -> Result<Option<Span>, Response> {
+    let peer = request.extensions().get::<Peer>().copied();
+    let stranger = || if probe { Ok(()) } else { shared.rates.address(peer) };
+    let unknown = |refusal: Response| stranger().map_or_else(|limited| too_many(shared, limited), |()| refusal);
+    let row = access::row_of(request.method(), request.uri().path()).map_err(|closed| unknown(not_offered(closed)))?;
+    let session = session::admit(shared, row, request.headers(), id);
+    let session = session.map_err(|refused| unknown(refused.into_response()))?;
+    let Some(mut session) = session else {
+        return stranger().map(|()| None).map_err(|limited| too_many(shared, limited));
+    };
+    shared.rates.token(&session.claims).map_err(|limited| too_many(shared, limited))?;
     let span = shared.spans.begin("request", Some(session.trace_id()), session.parent);
     let span = span.map(|span| {
         let span = span.of_remote().with("http.request.method", row.method.as_str().to_owned());
@@ -157,6 +193,11 @@ fn turned_away<B>(shared: &Shared, request: &mut Request<B>, id: &Arc<str>) -> R
 fn finish_span(span: Span, status: StatusCode) {
     let failed = status.is_server_error().then_some("answered with a server error");
     span.with("http.response.status_code", i64::from(status.as_u16())).finish(failed);
+}
+
+fn too_many(shared: &Shared, limited: Refused) -> Response {
+    shared.meters.limited.add(1);
+    limited.into_response()
 }
 
 fn not_offered(closed: access::Closed) -> Response {
@@ -188,8 +229,9 @@ fn refused(problem: Problem) -> Response {
     Refused::from(problem).into_response()
 }
 
-/// Writes the problem that a response carries (or that its bare error status means), and the id.
-fn finish(mut response: Response, id: &str) -> Response {
+/// Writes the problem that a response carries (or that its bare error status means), the id, and what every
+/// answer wears.
+fn finish(shared: &Shared, mut response: Response, id: &str) -> Response {
     if let Some(Carried(problem)) = response.extensions_mut().remove::<Carried>() {
         write(&mut response, &problem, id);
     } else if (response.status().is_client_error() || response.status().is_server_error()) && !is_json(&response) {
@@ -199,6 +241,7 @@ fn finish(mut response: Response, id: &str) -> Response {
     if let Ok(id) = HeaderValue::from_str(id) {
         response.headers_mut().insert("x-request-id", id);
     }
+    shared.wardrobe.careful(response.headers_mut());
     response
 }
 

@@ -12,6 +12,7 @@ mod body;
 mod catalogue;
 mod channel;
 mod document;
+mod dress;
 mod edge;
 mod experts;
 mod failure;
@@ -20,6 +21,7 @@ mod history;
 mod idempotency;
 mod imports;
 mod insight;
+mod line;
 mod live;
 mod login;
 mod notify;
@@ -29,6 +31,7 @@ mod outbox;
 mod peer;
 mod people;
 mod query;
+mod rates;
 mod regions;
 mod routes;
 mod serve;
@@ -49,7 +52,9 @@ use crate::{
     actors::{Clock, Service},
     load::Zips,
     objectives::Objectives,
+    settings::ServerSettings,
     telemetry::{Metrics, Spans},
+    tls::Identity,
     tokens::Tokens,
 };
 use std::{path::PathBuf, sync::Arc};
@@ -65,6 +70,9 @@ pub struct DoorOptions {
     pub objectives: Arc<Objectives>,
     /// The data directory, for the files that are no journal.
     pub data: PathBuf,
+    /// What the door shows who connects by TLS; None: plain HTTP.
+    pub identity: Option<Arc<Identity>>,
+    pub settings: ServerSettings,
 }
 
 /// What every call shares.
@@ -84,6 +92,8 @@ struct Shared {
     spans: Spans,
     ids: edge::RequestIds,
     live: live::Live,
+    rates: rates::Rates,
+    wardrobe: dress::Wardrobe,
 }
 
 impl Shared {

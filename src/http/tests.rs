@@ -1,9 +1,9 @@
 //! The door without a socket: the table of roles against the routes, the permit, panics.
 
 use super::{
-    Shared, access, edge,
+    Shared, access, dress, edge,
     idempotency::Running,
-    live, people,
+    live, people, rates,
     routes::{router, routes},
 };
 use crate::{
@@ -54,6 +54,8 @@ impl Bench {
             spans: core.service.store().telemetry().spans.clone(),
             ids: edge::RequestIds::new(),
             live: live::Live::new(tokio::sync::watch::channel(false).1),
+            rates: rates::Rates::new(&settings.server),
+            wardrobe: dress::Wardrobe::new(&settings.server),
         });
         Self { core: Some(core), shared, _dir: dir }
     }
@@ -164,6 +166,61 @@ fn without_a_permit_a_call_is_refused_at_once_and_probes_get_through() {
     drop(all);
     assert_eq!(bench.ask(&Method::GET, "/v1/tickets", None).status(), StatusCode::UNAUTHORIZED);
     assert_eq!(bench.shared.permits.available_permits(), limits::CALLS, "permits come back");
+}
+
+/// A body that never comes.
+struct Silent;
+
+impl axum::body::HttpBody for Silent {
+    type Data = axum::body::Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Self::Data>, Self::Error>>> {
+        std::task::Poll::Pending
+    }
+}
+
+#[test]
+fn the_bound_on_calls_is_one_for_all_routes_together() {
+    let bench = Bench::new();
+    let grant = Grant { role: Role::Clerk, subject: Some("x".into()), regions: Vec::<RegionId>::new(), ttl_s: 60 };
+    let token = bench.shared.tokens.sign_unlisted(grant, bench.shared.clock.now());
+    let rest = u32::try_from(limits::CALLS).unwrap() - 3;
+    let others = bench.shared.permits.try_acquire_many(rest).unwrap();
+    let paths = ["/v1/tickets", "/v1/tickets/0A1-000142-K/cancel", "/v1/experts/x/absences"];
+    let runtime = bench.core.as_ref().unwrap().handle();
+    let calls = paths.map(|path| {
+        let router = TowerToHyperService::new(router(bench.shared.clone()));
+        let bearer = format!("Bearer {token}");
+        let request = Request::builder().method(Method::POST).uri(path).header(header::AUTHORIZATION, bearer);
+        runtime.spawn(edge::edge(bench.shared.clone(), router, request.body(Silent).unwrap()))
+    });
+    runtime.block_on(async {
+        while bench.shared.permits.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    for row in access::TABLE {
+        let status = bench.ask(&row.method, &filled(row.path), Some(&token)).status();
+        let probe = matches!(row.path, "/healthz" | "/readyz" | "/metrics");
+        assert_eq!(
+            status == StatusCode::SERVICE_UNAVAILABLE,
+            !probe || row.path == "/readyz",
+            "{}: {status}",
+            row.path
+        );
+    }
+    calls.iter().for_each(tokio::task::JoinHandle::abort);
+    runtime.block_on(async {
+        for call in calls {
+            assert!(call.await.unwrap_err().is_cancelled(), "it held its place until then");
+        }
+    });
+    drop(others);
+    assert_eq!(bench.shared.permits.available_permits(), limits::CALLS);
 }
 
 #[test]

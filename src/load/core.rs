@@ -11,6 +11,7 @@ use crate::{
     objectives::Objectives,
     settings::{PolicyName, Settings},
     storage::{Durability, Fault, Store, StoreOptions},
+    tls::TlsError,
     tokens::{Login, TokenFileError, Tokens},
 };
 use rand::{TryRng, rngs::SysRng};
@@ -38,6 +39,8 @@ pub enum StartError {
     Accounts(#[from] OpenError),
     #[error("{0}")]
     Desk(#[from] DeskError),
+    #[error("{0}")]
+    Tls(#[from] TlsError),
     #[error("{0}")]
     System(#[from] std::io::Error),
 }

@@ -8,10 +8,12 @@
 //! the refused side of the report, so the sums still hold.
 
 mod core;
+mod descriptors;
 mod roster;
 mod zips;
 
 pub use core::{Core, StartError, has_data, store_options};
+pub use descriptors::{open_files, raise_open_files};
 pub use roster::RosterDiff;
 pub use zips::Zips;
 

@@ -29,7 +29,7 @@ impl Links {
         let public = settings.server.public_url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
         let listen = settings.server.listen;
         let host = if listen.ip().is_unspecified() { "127.0.0.1".to_owned() } else { listen.ip().to_string() };
-        let base = public.clone().unwrap_or_else(|| format!("http://{host}:{}", listen.port()));
+        let base = public.clone().unwrap_or_else(|| format!("{}://{host}:{}", settings.server.scheme(), listen.port()));
         let page = |own: &Option<String>, path: &str| own.clone().unwrap_or_else(|| format!("{base}{path}/{{token}}"));
         let notify = &settings.notify;
         Self {

@@ -63,6 +63,22 @@ pub const CALLS: usize = 2_048;
 pub const IMPORTS: usize = 2;
 /// Open connections; each costs some 20 kB and a file descriptor.
 pub const CONNECTIONS: usize = 8_192;
+/// Connections beyond that bound which are being told so; more are closed without a word.
+pub const TURNED_AWAY: usize = 64;
+/// A request's head, bytes: sixteen times what a proxy lets through. Beyond it the parser answers 431.
+pub const HEAD_BYTES: usize = 64 * 1024;
+/// Headers of one request, the parser's own bound: beyond it 431. To set it, even to this, costs each call
+/// an allocation.
+pub const HEADERS: usize = 100;
+/// The highest rate that a setting may say, calls a second: above it nothing is limited.
+pub const CALLS_PER_S: u32 = 1_000_000;
+/// How much of its rate a caller may use at once, seconds: a console that opens makes a burst of calls.
+pub const BURST_S: u32 = 10;
+/// Callers that a rate limit tells apart, as bits of a keyed hash: a million states of some 40 bytes are
+/// the most that a flood of addresses can make it keep.
+pub const CALLER_BITS: u32 = 20;
+/// An answer that is worth packing, bytes: below a packet it saves nothing.
+pub const GZIP_BYTES: u64 = 1_024;
 /// Live sessions (feeds and expert channels) at once; each costs some 60 kB with its socket.
 pub const SESSIONS: usize = 6_000;
 /// Threads for live sessions: what sockets take is the edge's; handing frames over fills one core at
@@ -83,7 +99,8 @@ pub const FEED_MAILBOX: usize = 64;
 pub const FEED_SOCKET: usize = 4;
 /// Pause between two heartbeats of a quiet feed; the contract promises 15 s.
 pub const FEED_HEARTBEAT: Duration = Duration::from_secs(8);
-/// How long a client may take to make room for one write before it counts as gone.
+/// How long a client may take to make room for one write before it counts as gone: live sessions, and
+/// every other answer, on its socket.
 pub const SOCKET_WRITE: Duration = Duration::from_secs(20);
 /// A message to the server on a live session, bytes: a completed visit's notes are the longest.
 pub const SESSION_MESSAGE_BYTES: usize = 64 * 1024;
@@ -99,6 +116,12 @@ pub const CALL: Duration = Duration::from_secs(30);
 pub const IMPORT: Duration = Duration::from_hours(1);
 /// How long a connection may be idle, or take over a request's head.
 pub const HEADER: Duration = Duration::from_mins(1);
+/// How long a TLS handshake may take: two round trips on the worst of networks.
+pub const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How often the door looks for renewed certificates and forgets callers that have been quiet.
+pub const DOOR_LOOK: Duration = Duration::from_secs(5);
+/// How long a caller who is turned away may take to read that.
+pub const FAREWELL: Duration = Duration::from_secs(1);
 /// How long a caller may take to send an ordinary body.
 pub const BODY: Duration = Duration::from_secs(20);
 /// How long an import's caller may pause between two pieces.
@@ -154,3 +177,10 @@ pub const LOGINS_WATCHED: usize = 10_000;
 pub const REVOKED_AGE_MS: i64 = 1_000;
 /// Tokens whose signature need not be checked again; each takes some 500 bytes, more with many regions.
 pub const TOKENS_KNOWN: usize = 10_000;
+
+/// Open connections on a machine where a process may have so many files open: a quarter stays for the
+/// journal, snapshots and gateways.
+#[must_use]
+pub fn connections(files: u64) -> usize {
+    CONNECTIONS.min(usize::try_from(files / 4 * 3).unwrap_or(usize::MAX))
+}

@@ -5,12 +5,14 @@
 pub mod limits;
 mod notify;
 mod secret;
+mod server;
 
 pub use notify::{EmailSettings, LanguageName, MailTls, NotifySettings, SmsSettings};
 pub use secret::Secret;
+pub use server::ServerSettings;
 
 use serde::Deserialize;
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
 /// The commented defaults, for `callout serve --print-config` and for people.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -27,19 +29,6 @@ pub struct Settings {
     /// All of it as text, secrets masked; flags of a command are not in it.
     #[serde(skip)]
     pub shown: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ServerSettings {
-    /// Where to listen; port 0 picks one.
-    pub listen: SocketAddr,
-    /// Threads that serve HTTP.
-    pub edge_threads: usize,
-    /// Threads that run the actors.
-    pub core_threads: usize,
-    /// How the world reaches this server, for links in messages; absent: the address it listens on.
-    pub public_url: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -103,7 +92,7 @@ pub struct SettingsError {
 }
 
 /// (environment variable, table, key). Values are read as TOML, else as text.
-const ENVIRONMENT: [(&str, &str, &str); 19] = [
+const ENVIRONMENT: [(&str, &str, &str); 21] = [
     ("CALLOUT_LISTEN", "server", "listen"),
     ("CALLOUT_EDGE_THREADS", "server", "edge_threads"),
     ("CALLOUT_CORE_THREADS", "server", "core_threads"),
@@ -113,6 +102,8 @@ const ENVIRONMENT: [(&str, &str, &str); 19] = [
     ("CALLOUT_SEGMENT_MB", "storage", "segment_mb"),
     ("CALLOUT_POLICY", "dispatch", "policy"),
     ("CALLOUT_PUBLIC_URL", "server", "public_url"),
+    ("CALLOUT_TLS_CERTIFICATE", "server", "tls_certificate"),
+    ("CALLOUT_TLS_KEY", "server", "tls_key"),
     ("CALLOUT_SMS_BASE_URL", "notify.sms", "base_url"),
     ("CALLOUT_SMS_ACCOUNT_SID", "notify.sms", "account_sid"),
     ("CALLOUT_SMS_AUTH_TOKEN", "notify.sms", "auth_token"),
@@ -219,8 +210,6 @@ fn check(table: toml::Table, name: &str) -> Result<Settings, SettingsError> {
         let told = format!("{what} must be {least} to {most}, not {value}");
         if (least..=most).contains(&value) { Ok(()) } else { Err(wrong(name, &told)) }
     };
-    between("server.edge_threads", settings.server.edge_threads, 1, 256)?;
-    between("server.core_threads", settings.server.core_threads, 1, 256)?;
     between("storage.cache_mb", settings.storage.cache_mb, 8, 1_000_000)?;
     between("storage.segment_mb", usize::try_from(settings.storage.segment_mb).unwrap_or(usize::MAX), 1, 65_536)?;
     between("log.file_mb", usize::try_from(settings.log.file_mb).unwrap_or(usize::MAX), 1, 4_096)?;
@@ -232,10 +221,8 @@ fn check(table: toml::Table, name: &str) -> Result<Settings, SettingsError> {
     if cell.is_empty() || cell.len() > 64 || !cell.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
         return Err(wrong(name, "storage.cell must be 1 to 64 letters, digits or '-'"));
     }
-    if settings.server.public_url.as_ref().is_some_and(|url| !notify::is_url(url)) {
-        return Err(wrong(name, "server.public_url must begin with https:// or http://"));
-    }
-    match settings.notify.problems() {
+    let problems = [settings.server.problems(), settings.notify.problems()].concat();
+    match problems {
         problems if problems.is_empty() => Ok(settings),
         problems => Err(wrong(name, &problems.join("; "))),
     }

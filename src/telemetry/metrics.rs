@@ -68,6 +68,10 @@ metrics! {
     answers: Counters = Counters::new("status", CLASSES), "callout_http_answers_total", "Answers by class of status";
     answer_seconds: Histogram = Histogram::seconds(), "callout_http_answer_seconds", "From a call's head to its answer, long work (imports, audits, backups) left out";
     http_shed: Counter = Counter::default(), "callout_http_shed_total", "Calls refused at the door because too many were under way";
+    limited: Counter = Counter::default(), "callout_http_limited_total", "Calls refused because their caller makes too many (429)";
+    turned_away: Counter = Counter::default(), "callout_http_turned_away_total", "Connections refused because too many were open";
+    connections: Gauge = Gauge::default(), "callout_http_connections", "Open connections, turned away ones left out";
+    tls_expires_seconds: Gauge = Gauge::default(), "callout_tls_expires_seconds", "When the door's certificate ends, seconds since 1970; 0 without TLS";
     http_calls: Gauge = Gauge::default(), "callout_http_calls", "Calls under way at the door";
     permits_free: Gauge = Gauge::default(), "callout_permits_free", "Calls that could be admitted behind the door now";
     devices: Gauge = Gauge::default(), "callout_devices_connected", "Experts' devices that are connected";

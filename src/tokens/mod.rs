@@ -367,9 +367,9 @@ mod tests {
     #[test]
     fn a_token_got_by_login_holds_as_long_as_it_is_told_that_the_login_stands() {
         let dir = tempfile::tempdir().unwrap();
-        let login = Login { account: "d.smith".into(), since: Timestamp(NOW.0 - 77) };
+        let login = Login { account: "desk-1".into(), since: Timestamp(NOW.0 - 77) };
         let stands =
-            |since| -> Standing { Box::new(move |login, _| login.account == "d.smith" && login.since == since) };
+            |since| -> Standing { Box::new(move |login, _| login.account == "desk-1" && login.since == since) };
         let tokens = Tokens::open(dir.path()).unwrap().with_standing(stands(login.since));
         let (token, claims) = tokens.issue_to(login.clone(), grant(Role::Clerk), NOW).unwrap();
         assert_eq!(tokens.verify(&token, NOW).as_deref(), Ok(&claims));
@@ -377,7 +377,7 @@ mod tests {
         let changed = Tokens::open(dir.path()).unwrap().with_standing(stands(NOW));
         assert_eq!(changed.verify(&token, NOW), Err(TokenError::Ended));
         let listed = changed.listed_as(&claims.id).unwrap().unwrap();
-        assert_eq!(listed.account.as_deref(), Some("d.smith"));
+        assert_eq!(listed.account.as_deref(), Some("desk-1"));
         assert_eq!(changed.state(&listed, NOW), Err(TokenError::Ended));
         let untold = Tokens::open(dir.path()).unwrap();
         assert_eq!(untold.verify(&token, NOW), Err(TokenError::Ended), "nobody vouches for it");

@@ -37,7 +37,7 @@ impl Server {
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let mut line = String::new();
         stdout.read_line(&mut line).expect("the server says where it listens");
-        let address = line.trim().rsplit_once("http://").map(|(_, address)| address.to_owned());
+        let address = line.trim().rsplit_once("://").map(|(_, address)| address.to_owned());
         let address = address.unwrap_or_else(|| panic!("the server did not start: {line:?}, see {}", data.display()));
         Self { child, address, _stdout: stdout }
     }

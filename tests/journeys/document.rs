@@ -166,20 +166,20 @@ fn every_answer_of_a_day_is_as_the_document_says() {
 /// Accounts, logins and tokens.
 fn people(day: &Witness) {
     let body = |name: &str| json!({ "name": name, "role": "clerk", "password": "correct horse battery" });
-    day.ask(Role::Admin, "POST", "/v1/users", &body("d.smith")).is(201);
-    day.ask(Role::Admin, "POST", "/v1/users", &body("d.smith")).is(409);
+    day.ask(Role::Admin, "POST", "/v1/users", &body("desk-1")).is(201);
+    day.ask(Role::Admin, "POST", "/v1/users", &body("desk-1")).is(409);
     day.ask(Role::Admin, "POST", "/v1/users", &body("")).is(422);
     day.get(Role::Admin, "/v1/users?role=clerk&state=active&limit=1");
-    let tag = day.get(Role::Admin, "/v1/users/d.smith").header("etag").map(str::to_owned);
+    let tag = day.get(Role::Admin, "/v1/users/desk-1").header("etag").map(str::to_owned);
     assert_eq!(tag.as_deref(), Some("\"1\""));
-    let mut login = json!({ "name": "d.smith", "password": "correct horse battery" });
+    let mut login = json!({ "name": "desk-1", "password": "correct horse battery" });
     day.ask(Role::Clerk, "POST", "/v1/login", &login).is(200);
     login["password"] = "wrong".into();
     for status in [401, 401, 401, 401, 401, 429] {
         day.ask(Role::Clerk, "POST", "/v1/login", &login).is(status);
     }
-    day.ask(Role::Admin, "PATCH", "/v1/users/d.smith", &json!({ "regions": ["west"] })).is(200);
-    day.ask(Role::Admin, "DELETE", "/v1/users/d.smith", &Value::Null).is(200);
+    day.ask(Role::Admin, "PATCH", "/v1/users/desk-1", &json!({ "regions": ["west"] })).is(200);
+    day.ask(Role::Admin, "DELETE", "/v1/users/desk-1", &Value::Null).is(200);
     day.ask(Role::Admin, "DELETE", "/v1/users/nobody", &Value::Null).is(404);
     day.get(Role::Manager, "/v1/me");
     let change = json!({ "old": "correct horse battery", "new": "another horse battery" });

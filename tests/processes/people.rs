@@ -43,28 +43,28 @@ fn whoever_is_added_beside_a_running_server_logs_in_and_is_shut_out_by_a_disable
     let place = data.to_str().unwrap();
     let server = Server::start(&data);
     let url = format!("http://{}", server.address);
-    let add = ["user", "add", "D.Smith", "--role", "clerk", "--password-stdin", "--data", place];
+    let add = ["user", "add", "Desk-1", "--role", "clerk", "--password-stdin", "--data", place];
     assert!(text(&fed(&add, WORD), 0).contains("active"));
     assert!(text(&fed(&add, WORD), 1).contains("already"));
-    let login = |word: &str| fed(&["login", "--server", &url, "d.smith", "--password-stdin"], word);
+    let login = |word: &str| fed(&["login", "--server", &url, "desk-1", "--password-stdin"], word);
     let first = text(&login(WORD), 0);
     assert!(first.starts_with("callout_") && !first.contains('\n'), "the token alone: {first}");
     assert_eq!(status(&server, &first), 200);
     assert!(text(&login(OTHER), 1).contains("bad_login"));
-    succeed(&["user", "disable", "d.smith", "--data", place]);
+    succeed(&["user", "disable", "desk-1", "--data", place]);
     assert!(ends(&server, &first), "a disable beside a running server ends the token");
     text(&login(WORD), 1);
-    succeed(&["user", "enable", "d.smith", "--data", place]);
+    succeed(&["user", "enable", "desk-1", "--data", place]);
     let second = text(&login(WORD), 0);
     assert_eq!((status(&server, &first), status(&server, &second)), (401, 200));
-    text(&fed(&["user", "password", "d.smith", "--password-stdin", "--data", place], OTHER), 0);
+    text(&fed(&["user", "password", "desk-1", "--password-stdin", "--data", place], OTHER), 0);
     assert!(ends(&server, &second), "a new password ends the token");
     text(&login(OTHER), 0);
     assert_eq!(server.stop(), Some(0));
     let log = std::fs::read_to_string(data.with_extension("log")).unwrap();
-    assert!(log.contains("somebody logged in") && !log.contains("horse") && !log.contains("d.smith"), "{log}");
+    assert!(log.contains("somebody logged in") && !log.contains("horse") && !log.contains("desk-1"), "{log}");
     let listed = succeed(&["user", "list", "--data", place]);
-    assert!(listed.contains("d.smith") && listed.contains("NAME"), "also when it is stopped: {listed}");
+    assert!(listed.contains("desk-1") && listed.contains("NAME"), "also when it is stopped: {listed}");
 }
 
 #[test]

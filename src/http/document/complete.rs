@@ -135,7 +135,7 @@ const REFUSALS: [(&str, &str, &str); 13] = [
         "Fields or parameters are not right, each named among the errors: `invalid`. Or the key was used for another body: \
          `idempotency_key_reused`.",
     ),
-    ("429", "TooMany", "More calls than this caller may make; nothing was done: `too_many_requests`."),
+    ("429", "TooMany", "More calls than this caller may make; nothing was done: `too_many_calls`."),
     ("500", "Internal", "A bug on our side: `internal`."),
     (
         "503",
