@@ -122,27 +122,36 @@ impl Settings {
         file: Option<(&str, &str)>,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, SettingsError> {
-        let mut table = parse("config/default.toml", DEFAULTS)?;
+        // Each step with whose it is: what one begins (an account in the file) another may complete (its
+        // secret in the environment), so only the whole has to hold.
+        let mut steps = vec![("settings".to_owned(), parse("config/default.toml", DEFAULTS)?)];
+        let mut table = steps[0].1.clone();
         if let Some((name, text)) = file {
             merge(&mut table, parse(name, text)?);
-            // Checked apart, so that a mistake in the file is told with the file's name.
-            check(table.clone(), name)?;
+            steps.push((name.to_owned(), table.clone()));
         }
         for (variable, section, key) in ENVIRONMENT {
             let Some(text) = environment(variable) else { continue };
-            let mut changed = table.clone();
-            set(&mut changed, section, key, value_of(key, &text));
-            check(changed.clone(), variable)?;
-            table = changed;
+            set(&mut table, section, key, value_of(key, &text));
+            steps.push((variable.to_owned(), table.clone()));
         }
         let shown = toml::to_string(&without_secrets(table.clone())).unwrap_or_default();
-        Ok(Self { shown, ..check(table, "settings")? })
+        match check(table, "settings") {
+            Ok(settings) => Ok(Self { shown, ..settings }),
+            Err(error) => Err(blamed(steps, error)),
+        }
     }
 
     /// The defaults alone.
     pub fn defaults() -> Result<Self, SettingsError> {
         Self::load(None, &|_| None)
     }
+}
+
+/// The same error, told with the name of the first step that has it.
+fn blamed(steps: Vec<(String, toml::Table)>, error: SettingsError) -> SettingsError {
+    let has = |(name, table): (String, toml::Table)| check(table, &name).err().filter(|e| e.problem == error.problem);
+    steps.into_iter().find_map(has).unwrap_or(error)
 }
 
 fn parse(name: &str, text: &str) -> Result<toml::Table, SettingsError> {
@@ -262,6 +271,23 @@ mod tests {
         let settings = Settings::load(None, &set).unwrap();
         assert_eq!(settings.notify.email.password.as_ref().map(Secret::reveal), Some("hunter2"));
         assert!(!format!("{settings:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn what_a_file_begins_the_environment_may_complete() {
+        let file = "[server]\ntls_certificate = \"c.pem\"\n[notify.sms]\nbase_url = \"https://sms.example\"\n\
+                    account_sid = \"AC1\"\nfrom = \"+15550100\"";
+        let rest = |name: &str| match name {
+            "CALLOUT_TLS_KEY" => Some("k.pem".to_owned()),
+            "CALLOUT_SMS_AUTH_TOKEN" => Some("s3cret".to_owned()),
+            _ => None,
+        };
+        let settings = Settings::load(Some(("my.toml", file)), &rest).unwrap();
+        assert!(settings.server.tls().is_some());
+        assert!(!settings.shown.contains("s3cret") && !settings.shown.contains("k.pem"));
+        let error = Settings::load(Some(("my.toml", file)), &none).unwrap_err();
+        assert_eq!(error.source_name, "my.toml");
+        assert!(error.problem.contains("auth_token") && error.problem.contains("tls_key"), "{}", error.problem);
     }
 
     #[test]
