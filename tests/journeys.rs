@@ -14,6 +14,8 @@ mod feed;
 mod house;
 #[path = "journeys/insight.rs"]
 mod insight;
+#[path = "journeys/lists.rs"]
+mod lists;
 #[path = "journeys/messages.rs"]
 mod messages;
 #[path = "common/schema.rs"]

@@ -66,6 +66,15 @@ impl Query {
         }
     }
 
+    /// What somebody is searched by: empty it would find everybody, so it is refused.
+    pub(super) fn sought<T, E: Display>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
+        if self.left.get(name).is_some_and(|value| value.trim().is_empty()) {
+            self.left.remove(name);
+            self.wrong(name, "missing", "a search needs something to look for");
+        }
+        self.parsed(name, parse)
+    }
+
     pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
         let parse = |text: &str| match text {
             "true" | "1" => Ok(true),
@@ -126,5 +135,19 @@ mod tests {
         let Refused(problem) = query.finish().unwrap_err();
         let pointers: Vec<_> = problem.errors.iter().map(|e| e.pointer.as_str()).collect();
         assert_eq!(pointers, ["?limit", "?fase"]);
+    }
+
+    #[test]
+    fn an_empty_filter_asks_for_nothing_and_an_empty_search_is_refused() {
+        let uri: Uri = "/v1/tickets?phase=&phone=&email=%20&external_id".parse().unwrap();
+        let mut query = Query::of(&uri);
+        let given = |text: &str| Ok::<_, &str>(text.to_owned());
+        assert_eq!(query.parsed("phase", given), None);
+        for name in ["phone", "email", "external_id"] {
+            assert_eq!(query.sought(name, given), None);
+        }
+        let Refused(problem) = query.finish().unwrap_err();
+        let pointers: Vec<_> = problem.errors.iter().map(|e| (e.pointer.as_str(), e.code)).collect();
+        assert_eq!(pointers, [("?phone", "missing"), ("?email", "missing"), ("?external_id", "missing")]);
     }
 }
