@@ -14,6 +14,8 @@ mod feed;
 mod house;
 #[path = "journeys/insight.rs"]
 mod insight;
+#[path = "journeys/keys.rs"]
+mod keys;
 #[path = "journeys/lists.rs"]
 mod lists;
 #[path = "journeys/messages.rs"]

@@ -227,10 +227,8 @@ impl Service {
         self.tree.meters.commands.add(1);
         let (span, inside) = self.span("command", command.name(), caller);
         let caller = inside.as_ref().unwrap_or(caller);
-        if let Some((key, _)) = caller.idempotency
-            && let Some(claim) = self.tree.store.claim(&key, self.tree.clock.now()).map_err(Failure::from)?
-        {
-            return intake::answer_of(&self.tree, claim, caller);
+        if let Some(before) = self.earlier(caller)? {
+            return before;
         }
         let began = monotonic_us();
         let answer = ask(&self.tree, number, command, caller).await;
@@ -240,6 +238,13 @@ impl Service {
         }
         finish(span, &answer);
         answer
+    }
+
+    /// What the caller's key did before, if anything.
+    pub(super) fn earlier(&self, caller: &Caller) -> Result<Option<Result<Opened, Failure>>, Failure> {
+        let Some((key, _)) = caller.idempotency else { return Ok(None) };
+        let claim = self.tree.store.claim(&key, self.tree.clock.now()).map_err(Failure::from)?;
+        Ok(claim.map(|claim| intake::answer_of(&self.tree, claim, caller)))
     }
 
     /// A dispatcher's choice of expert: plans the stop, then commands the ticket.
