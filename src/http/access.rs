@@ -55,6 +55,7 @@ pub(super) const TABLE: &[Row] = &[
     row(Method::POST, "/v1/tickets/{number}/no_access", EXPERT_OR_CLERK),
     row(Method::POST, "/v1/tickets/{number}/notes", STAFF),
     row(Method::POST, "/v1/tickets/{number}/resume", DISPATCHER),
+    row(Method::GET, "/v1/surveys/{token}", OPEN),
     row(Method::POST, "/v1/surveys/{token}", OPEN),
     row(Method::GET, "/v1/track/{token}", OPEN),
     row(Method::GET, "/v1/outbox", DESK),

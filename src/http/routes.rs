@@ -29,7 +29,7 @@ pub(super) fn routes() -> Vec<(Cow<'static, str>, MethodRouter<Context>)> {
         ("/v1/tickets/{number}", get(tickets::show)),
         ("/v1/tickets/{number}/timeline", get(history::timeline)),
         ("/v1/tickets/{number}/decisions", get(history::decisions)),
-        ("/v1/surveys/{token}", post(surveys::answer)),
+        ("/v1/surveys/{token}", post(surveys::answer).get(surveys::show)),
         ("/v1/track/{token}", get(track::show)),
         ("/v1/outbox", get(outbox::list)),
         ("/v1/outbox/{id}", get(outbox::show)),
