@@ -9,6 +9,7 @@ use super::{
     herald,
     intake::{self, Atlas},
     outbox,
+    owed::Owed,
     pace::Pace,
     positions::{self, Positions},
     pulse::Pulses,
@@ -105,6 +106,7 @@ impl Service {
             options,
             pulses: Pulses::default(),
             devices: Devices::default(),
+            owed: Owed::default(),
             feed: feed::Feed::default(),
             positions: Positions::default(),
             atlas: Atlas::default(),
@@ -319,6 +321,12 @@ impl Service {
     #[must_use]
     pub fn watch_route(&self, expert: &ExpertId) -> watch::Receiver<Version> {
         self.tree.devices.watch_route(expert)
+    }
+
+    /// Tickets that owe an expert's app a delivery, in their route or not.
+    #[must_use]
+    pub fn owes(&self, expert: &ExpertId) -> Vec<TicketNumber> {
+        self.tree.owed.to(expert)
     }
 
     pub fn disconnect(&self, expert: &ExpertId) {
