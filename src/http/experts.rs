@@ -4,7 +4,7 @@ use super::{
     Context, Reply, Shared,
     answer::{Refused, json, located, not_found, ok, replayed, versioned},
     body::Input,
-    idempotency::{earlier, keep, once},
+    idempotency::{earlier, keep, once, refused_for_good},
     query::{Paging, Query},
     session::Session,
 };
@@ -144,7 +144,10 @@ pub(super) async fn add(State(shared): State<Context>, input: Input) -> Reply {
     let (written, new) = match &there {
         // A repeat whose first answer was lost: the same profile stands already.
         Some(there) if same(there, &body) => (there.clone(), false),
-        Some(_) => return Err(Problem::new(409, "already_exists", format!("expert {id} exists; edit it")).into()),
+        Some(_) => {
+            let taken = Problem::new(409, "already_exists", format!("expert {id} exists; edit it"));
+            return Err(refused_for_good(&shared, &input.caller, taken.into()).await);
+        }
         None => shared.service.write_expert(body, &input.caller).await?,
     };
     let outcome =
