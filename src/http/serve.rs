@@ -4,6 +4,7 @@ use super::{
     Context, DoorOptions, Shared,
     edge::{RequestIds, edge},
     idempotency::Running,
+    imports,
     live::Live,
     routes::router,
 };
@@ -40,6 +41,7 @@ impl Door {
 /// calls under way within [`limits::STOP`] and returns.
 pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<bool>) {
     let DoorOptions { service, tokens, zips, objectives, data } = options;
+    imports::sweep(&data);
     let Telemetry { metrics: meters, spans, .. } = service.store().telemetry().clone();
     let shared = Arc::new(Shared {
         service,
