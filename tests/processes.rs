@@ -6,6 +6,8 @@
 
 mod common;
 
+#[path = "processes/cli.rs"]
+mod cli;
 #[path = "processes/feed.rs"]
 mod feed;
 #[path = "processes/insight.rs"]

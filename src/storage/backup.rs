@@ -123,6 +123,13 @@ pub fn restore(backup: &Path, data: &Path, progress: Progress<'_>) -> Result<Man
     Ok(manifest)
 }
 
+/// Whether a folder holds something that is no backup: nobody's files are mixed with one.
+#[must_use]
+pub fn foreign(dir: &Path) -> bool {
+    let empty = fs::read_dir(dir).map_or(true, |mut entries| entries.next().is_none());
+    !empty && !dir.join(MANIFEST).exists()
+}
+
 /// Refuses a data directory whose restore was cut short.
 pub(super) fn check_whole(data: &Path) -> Result<(), Fault> {
     if data.join(RESTORING).exists() {
