@@ -46,6 +46,7 @@ pub(super) async fn timeline(Shares(shared): Shares<Context>, session: Session, 
             who: &envelope.who,
             request_id: envelope.request_id.as_deref(),
             trace_id: envelope.trace_id.as_deref(),
+            cause: envelope.cause,
         };
         TimelineEntry::new(&stamp, &recorded.fact, session.viewer())
     });

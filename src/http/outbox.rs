@@ -179,6 +179,7 @@ impl Story {
                 who: &envelope.who,
                 request_id: envelope.request_id.as_deref(),
                 trace_id: envelope.trace_id.as_deref(),
+                cause: envelope.cause,
             };
             entries.extend(TimelineEntry::new(&stamp, &recorded.fact, crate::api::Viewer::Staff));
         }

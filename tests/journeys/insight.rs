@@ -49,6 +49,12 @@ fn what_follows_from_a_call_names_its_trace_and_the_event_it_follows_from() {
             assert_eq!(recorded.envelope.trace_id.as_ref(), Some(&trace), "{}", recorded.fact.kind());
         }
         assert!(followed > 0);
+        let path = format!("/v1/tickets/{number}/timeline");
+        let told = house.get(&clerk, &path).is(200);
+        let decided = told.body["items"].as_array().unwrap().iter().find(|entry| entry["kind"] == "ticket.decided");
+        assert!(decided.unwrap()["cause"].as_u64() >= told.body["items"][0]["seq"].as_u64(), "{}", told.body);
+        let owners = house.get(&house.token(Role::Portal), &path).is(200);
+        assert!(!owners.body.to_string().contains("\"cause\""), "staff only: {}", owners.body);
     }
 }
 
