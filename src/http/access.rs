@@ -72,6 +72,7 @@ pub(super) const TABLE: &[Row] = &[
     row(Method::GET, "/v1/experts/{id}/route", EXPERT_AND_STAFF),
     row(Method::GET, "/v1/experts/{id}/absences", EXPERT_AND_STAFF),
     row(Method::POST, "/v1/experts/{id}/absences", &[Expert, Clerk, Dispatcher, Admin]),
+    row(Method::DELETE, "/v1/experts/{id}/absences", &[Expert, Clerk, Dispatcher, Admin]),
     row(Method::DELETE, "/v1/experts/{id}/absences/{absence}", &[Expert, Clerk, Dispatcher, Admin]),
     row(Method::GET, "/v1/experts/{id}/channel", &[Expert]),
     row(Method::POST, "/v1/experts/{id}/position", &[Expert]),

@@ -39,7 +39,10 @@ pub(super) fn routes() -> Vec<(Cow<'static, str>, MethodRouter<Context>)> {
         ("/v1/experts", get(experts::list).post(experts::add)),
         ("/v1/experts/{id}", get(experts::show).patch(experts::edit).delete(experts::retire)),
         ("/v1/experts/{id}/route", get(experts::route)),
-        ("/v1/experts/{id}/absences", get(experts::absences).post(experts::add_absence)),
+        (
+            "/v1/experts/{id}/absences",
+            get(experts::absences).post(experts::add_absence).delete(experts::remove_named_absence),
+        ),
         ("/v1/experts/{id}/absences/{absence}", delete(experts::remove_absence)),
         ("/v1/experts/{id}/channel", get(channel::open)),
         ("/v1/experts/{id}/position", post(experts::position)),

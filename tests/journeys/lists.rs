@@ -112,3 +112,63 @@ fn whoever_lists_somebody_elses_tickets_gets_an_empty_list() {
     assert_eq!(list(&expert, "expert=west-1"), [number]);
     assert_eq!(list(&expert, "expert=east-1"), [""; 0]);
 }
+
+#[test]
+fn short_lists_come_whole_or_part_by_part_and_refuse_what_they_do_not_know() {
+    let house = House::staffed();
+    let (admin, number) = (house.token(Role::Admin), house.open(WEST));
+    house.until(&number, "assigning");
+    for n in 1..=3 {
+        let absence = json!({ "kind": "leave", "from": house.time(n * 86_400), "to": house.time(n * 86_400 + 3_600) });
+        house.post(&admin, "/v1/experts/east-1/absences", &absence).is(201);
+    }
+    let rules = ["a", "b", "c"].map(|product| json!({ "product": product, "skills": ["tv"] }));
+    house.send("PUT", &admin, "/v1/catalogue-rules", &[], &json!({ "items": rules })).is(200);
+    for path in [
+        "/v1/experts/east-1/absences".to_owned(),
+        "/v1/catalogue-rules".to_owned(),
+        "/v1/calendars".to_owned(),
+        "/v1/skills".to_owned(),
+        format!("/v1/tickets/{number}/timeline"),
+        format!("/v1/tickets/{number}/decisions"),
+    ] {
+        let whole = house.get(&admin, &path).is(200);
+        assert_eq!(whole.body.get("next_cursor"), Some(&Value::Null), "{path}");
+        let whole = whole.body["items"].as_array().unwrap().clone();
+        let (mut parts, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let part = house.get(&admin, &format!("{path}?limit=2{cursor}")).is(200);
+            let items = part.body["items"].as_array().unwrap();
+            assert!(items.len() <= 2, "{path}");
+            parts.extend(items.clone());
+            let Some(next) = part.body["next_cursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert!(parts.starts_with(&whole), "{path}: {parts:?} for {whole:?}");
+        assert_eq!(house.get(&admin, &format!("{path}?limt=2")).is(422).text("/errors/0/pointer"), "?limt", "{path}");
+    }
+}
+
+#[test]
+fn an_absence_is_taken_back_by_its_path_or_by_its_id() {
+    let house = House::staffed();
+    let clerk = house.token(Role::Clerk);
+    let path = "/v1/experts/east-1/absences";
+    let add = |n: i64| {
+        let absence = json!({ "kind": "sick", "from": house.time(n * 86_400), "to": house.time(n * 86_400 + 60) });
+        house.post(&clerk, path, &absence).is(201).body["id"].to_string()
+    };
+    let (first, second) = (add(1), add(2));
+    let remove = |path: &str| house.send("DELETE", &clerk, path, &[], &json!({}));
+    remove(&format!("{path}?id={first}")).is(204);
+    let left = house.get(&clerk, path).is(200);
+    assert_eq!(
+        (left.body["items"].as_array().unwrap().len(), left.body["items"][0]["id"].to_string()),
+        (1, second.clone())
+    );
+    for unclear in [path.to_owned(), format!("{path}?id="), format!("{path}?id=x"), format!("{path}?no={second}")] {
+        remove(&unclear).is(422);
+    }
+    remove(&format!("{path}?id={first}")).is(404);
+    remove(&format!("{path}/{second}")).is(204);
+}
