@@ -16,6 +16,10 @@ mod feed;
 mod house;
 #[path = "journeys/insight.rs"]
 mod insight;
+#[path = "journeys/keys.rs"]
+mod keys;
+#[path = "journeys/lists.rs"]
+mod lists;
 #[path = "journeys/matrix.rs"]
 mod matrix;
 #[path = "journeys/messages.rs"]
@@ -412,6 +416,13 @@ fn the_board_shows_open_tickets_experts_and_the_position_it_is_true_at() {
     let position = board.text("/position");
     let mut line = live::Line::feed(live::Kind::WebSocket, &house.address(), &staff, "", Some(position)).unwrap();
     assert_eq!(line.message().unwrap(), json!({ "type": "resumed", "after": position }));
+    let expert = house.token_of(Role::Expert, "west-1", Vec::new());
+    let accepted = house.post(&expert, &format!("/v1/tickets/{number}/accept"), &json!({})).is(200);
+    assert!(accepted.body.get("tracking_url").is_none(), "no business of the expert's");
+    let board = house.get(&staff, "/v1/regions/west/board").is(200);
+    let shown = house.get(&staff, &format!("/v1/tickets/{number}")).is(200);
+    assert_eq!(board.text("/tickets/0/tracking_url"), shown.text("/tracking_url"));
+    assert!(shown.text("/tracking_url").contains("/v1/track/"));
     house.ask("GET", "/readyz", &[], b"").is(200);
     house.ask("GET", "/healthz", &[], b"").is(200);
     house.ask("GET", "/metrics", &[], b"").is(200);

@@ -6,6 +6,8 @@
 
 mod common;
 
+#[path = "processes/cli.rs"]
+mod cli;
 #[path = "processes/crowd.rs"]
 mod crowd;
 #[path = "processes/feed.rs"]

@@ -5,6 +5,7 @@ use super::{
     caller::Caller,
     failure::Failure,
     service::{Opened, Service},
+    ticket,
 };
 use crate::{
     domain::{
@@ -30,11 +31,21 @@ pub(super) async fn assign(
     wanted: &Wanted<'_>,
     caller: &Caller,
 ) -> Result<Opened, Failure> {
+    // Before any rule is looked at: a repeat gets the answer of then, whatever has become of the expert.
+    if let Some(before) = service.earlier(caller)? {
+        return before;
+    }
     for _ in 0..ATTEMPTS {
-        let command = plan(service, number, wanted)?;
+        let command = match plan(service, number, wanted) {
+            Ok(command) => command,
+            Err(Failure::Refused { refusal, ticket: Some(ticket) }) => {
+                return ticket::refused(service.tree(), refusal, &ticket, caller).await;
+            }
+            Err(other) => return Err(other),
+        };
         match service.command(number, command, caller).await {
-            // Not what the caller has seen, or the plan's base? Only the latter is ours to mend.
-            Err(Failure::Stale(_)) if caller.if_match.is_none() => {}
+            // The ticket is as the caller has seen it, so it is the plan's base that moved: ours to mend.
+            Err(Failure::Stale(version)) if caller.if_match.is_none_or(|seen| seen == version) => {}
             other => return other,
         }
     }

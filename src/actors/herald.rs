@@ -37,6 +37,7 @@ pub(super) fn carry(tree: &Weak<Tree>, heard: &Receiver<Vec<State>>) {
 pub(super) fn tell(tree: &Arc<Tree>, state: &State) {
     match state {
         State::Ticket(ticket) => {
+            tree.owed.note(ticket);
             if let Some(handle) = tree.region(&ticket.region) {
                 handle.timers.send(timers::Msg::Ticket(ticket.clone()));
                 handle.dispatcher.send(region::Msg::Ticket(ticket.clone()));

@@ -26,6 +26,7 @@ mod herald;
 mod intake;
 mod messages;
 mod outbox;
+mod owed;
 mod pace;
 mod positions;
 mod post;

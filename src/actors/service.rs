@@ -9,6 +9,7 @@ use super::{
     herald,
     intake::{self, Atlas},
     outbox,
+    owed::Owed,
     pace::Pace,
     positions::{self, Positions},
     pulse::Pulses,
@@ -105,6 +106,7 @@ impl Service {
             options,
             pulses: Pulses::default(),
             devices: Devices::default(),
+            owed: Owed::default(),
             feed: feed::Feed::default(),
             positions: Positions::default(),
             atlas: Atlas::default(),
@@ -227,10 +229,8 @@ impl Service {
         self.tree.meters.commands.add(1);
         let (span, inside) = self.span("command", command.name(), caller);
         let caller = inside.as_ref().unwrap_or(caller);
-        if let Some((key, _)) = caller.idempotency
-            && let Some(claim) = self.tree.store.claim(&key, self.tree.clock.now()).map_err(Failure::from)?
-        {
-            return intake::answer_of(&self.tree, claim, caller);
+        if let Some(before) = self.earlier(caller)? {
+            return before;
         }
         let began = monotonic_us();
         let answer = ask(&self.tree, number, command, caller).await;
@@ -240,6 +240,13 @@ impl Service {
         }
         finish(span, &answer);
         answer
+    }
+
+    /// What the caller's key did before, if anything.
+    pub(super) fn earlier(&self, caller: &Caller) -> Result<Option<Result<Opened, Failure>>, Failure> {
+        let Some((key, _)) = caller.idempotency else { return Ok(None) };
+        let claim = self.tree.store.claim(&key, self.tree.clock.now()).map_err(Failure::from)?;
+        Ok(claim.map(|claim| intake::answer_of(&self.tree, claim, caller)))
     }
 
     /// A dispatcher's choice of expert: plans the stop, then commands the ticket.
@@ -314,6 +321,12 @@ impl Service {
     #[must_use]
     pub fn watch_route(&self, expert: &ExpertId) -> watch::Receiver<Version> {
         self.tree.devices.watch_route(expert)
+    }
+
+    /// Tickets that owe an expert's app a delivery, in their route or not.
+    #[must_use]
+    pub fn owes(&self, expert: &ExpertId) -> Vec<TicketNumber> {
+        self.tree.owed.to(expert)
     }
 
     pub fn disconnect(&self, expert: &ExpertId) {

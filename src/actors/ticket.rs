@@ -145,7 +145,7 @@ impl TicketActor {
         let expert_version = winner_version(&command);
         let decided = match decide(ticket, command, &ctx) {
             Ok(decided) => decided,
-            Err(refusal) => return Attempt::Done(self.refused(refusal, ticket, caller).await),
+            Err(refusal) => return Attempt::Done(refused(&self.tree, refusal, ticket, caller).await),
         };
         if decided.events.is_empty() {
             return Attempt::Done(answer(decided.refused, ticket.clone()));
@@ -153,7 +153,9 @@ impl TicketActor {
         let plan = match self.plan(ticket, &decided, &region) {
             Ok(plan) => plan,
             Err(Unplanned::Stale) => return Attempt::Done(Err(Failure::Stale(ticket.version))),
-            Err(Unplanned::Refused(refusal)) => return Attempt::Done(self.refused(refusal, ticket, caller).await),
+            Err(Unplanned::Refused(refusal)) => {
+                return Attempt::Done(refused(&self.tree, refusal, ticket, caller).await);
+            }
             Err(Unplanned::Misfit(what)) => return Attempt::Done(Err(Failure::Fault(what))),
         };
         let after = plan.after.clone();
@@ -215,24 +217,6 @@ impl TicketActor {
             handle.timers.send(timers::Msg::Gone(self.number));
             handle.dispatcher.send(region::Msg::Gone(self.number));
         }
-    }
-
-    /// A refusal of a call with an idempotency key is kept, so that its repeat gets the same answer.
-    async fn refused(&self, refusal: Refusal, ticket: &Arc<Ticket>, caller: &Caller) -> Result<Opened, Failure> {
-        if let Some((key, fingerprint)) = caller.idempotency {
-            let now = self.tree.clock.now();
-            let json = serde_json::json!({
-                "code": refusal.code(), "detail": refusal.to_string(), "phase": ticket.phase.name(),
-            });
-            let outcome = Outcome::Body { status: 409, json: json.to_string() };
-            let claim = Claim { key, fingerprint, outcome, expires_at: Some(now.plus_s(super::intake::KEY_KEPT_S)) };
-            let batch =
-                Batch { envelope: envelope(caller, now), changes: Vec::new(), guards: Vec::new(), claims: vec![claim] };
-            if let Err(error) = commit(&self.tree, batch, caller).await {
-                return Err(Failure::of_commit(error, &self.tree));
-            }
-        }
-        Err(Failure::Refused { refusal, ticket: Some(ticket.clone()) })
     }
 
     /// Everything that becomes true together: the ticket's events and the routes they touch.
@@ -333,6 +317,29 @@ fn answer(refused: Option<Refusal>, ticket: Arc<Ticket>) -> Result<Opened, Failu
         Some(refusal) => Err(Failure::Refused { refusal, ticket: Some(ticket) }),
         None => Ok(Opened { ticket, replayed: false }),
     }
+}
+
+/// A refusal of a call with an idempotency key is kept, so that its repeat gets the same answer.
+pub(super) async fn refused(
+    tree: &Tree,
+    refusal: Refusal,
+    ticket: &Arc<Ticket>,
+    caller: &Caller,
+) -> Result<Opened, Failure> {
+    if let Some((key, fingerprint)) = caller.idempotency {
+        let now = tree.clock.now();
+        let json = serde_json::json!({
+            "code": refusal.code(), "detail": refusal.to_string(), "phase": ticket.phase.name(),
+        });
+        let outcome = Outcome::Body { status: 409, json: json.to_string() };
+        let claim = Claim { key, fingerprint, outcome, expires_at: Some(now.plus_s(super::intake::KEY_KEPT_S)) };
+        let batch =
+            Batch { envelope: envelope(caller, now), changes: Vec::new(), guards: Vec::new(), claims: vec![claim] };
+        if let Err(error) = commit(tree, batch, caller).await {
+            return Err(Failure::of_commit(error, tree));
+        }
+    }
+    Err(Failure::Refused { refusal, ticket: Some(ticket.clone()) })
 }
 
 /// When the auction of an award began, and how many were judged in it.

@@ -16,7 +16,7 @@ use crate::domain::{
     time::Timestamp,
 };
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, atomic::Ordering},
 };
 
@@ -169,9 +169,18 @@ impl Timers {
 pub(super) fn start(tree: &Arc<Tree>, id: &RegionId, to: Address<Msg>) {
     let (reader, id) = (tree.clone(), id.clone());
     let read = move || {
-        let mut timers = Vec::new();
-        match reader.store.for_each_timer(&id, &mut |number, timer| timers.push((number, timer))) {
+        let (mut timers, mut owing) = (Vec::new(), BTreeSet::new());
+        let read = reader.store.for_each_timer(&id, &mut |number, timer| {
+            if matches!(timer.kind, TimerKind::Delivery(_)) {
+                owing.insert(number);
+            }
+            timers.push((number, timer));
+        });
+        match read {
             Ok(()) => {
+                // Ended tickets too, which nobody else reads when a region starts.
+                let owing = owing.into_iter().filter_map(|number| reader.store.ticket(number).ok().flatten());
+                owing.for_each(|ticket| reader.owed.note(&ticket));
                 to.send(Msg::Loaded(timers));
             }
             Err(fault) => {

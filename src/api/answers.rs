@@ -48,7 +48,7 @@ pages! {
 #[derive(ToSchema)]
 pub struct Timeline {
     pub items: Vec<TimelineEntry>,
-    /// Always null: the story is whole.
+    /// Null, unless a limit was given: the story is whole.
     #[schema(required = true)]
     pub next_cursor: Option<String>,
     /// The crashes, restarts and stops that touched it; staff only.
@@ -63,7 +63,7 @@ pub struct SkillList {
     pub items: Vec<SkillCount>,
     #[schema(value_type = schema::Version)]
     pub version: u64,
-    /// Always null: the list is whole.
+    /// Null, unless a limit was given: the list is whole.
     #[schema(required = true)]
     pub next_cursor: Option<String>,
 }

@@ -119,7 +119,8 @@ pub fn rules_view(catalogue: &Catalogue) -> Value {
         }
         view
     };
-    json!({ "items": catalogue.rules.iter().map(rule).collect::<Vec<_>>(), "version": catalogue.version })
+    json!({ "items": catalogue.rules.iter().map(rule).collect::<Vec<_>>(), "version": catalogue.version,
+            "next_cursor": null })
 }
 
 #[must_use]
@@ -134,7 +135,8 @@ pub fn calendars_view(catalogue: &Catalogue) -> Value {
             "holidays": holidays.collect::<Vec<_>>(),
         })
     };
-    json!({ "items": catalogue.calendars.iter().map(calendar).collect::<Vec<_>>(), "version": catalogue.version })
+    json!({ "items": catalogue.calendars.iter().map(calendar).collect::<Vec<_>>(), "version": catalogue.version,
+            "next_cursor": null })
 }
 
 /// `{ "items": [{ "skill", "name" }] }`.

@@ -109,6 +109,10 @@ pub struct Event<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String)]
     trace_id: Option<&'a str>,
+    /// The event (by `seq`) that it followed from, of what the system did by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Seq)]
+    cause: Option<Seq>,
     /// What the timeline says of it; and `ticket`, how the ticket stands after it. For an expert, a route or a region: how that stands.
     #[schema(value_type = Object)]
     data: Value,
@@ -201,6 +205,7 @@ pub fn event(position: Position, region: &RegionId, stamp: &Stamp<'_>, fact: &Fa
         who: WhoView { role: stamp.who.role.name(), id: stamp.who.id.clone() },
         request_id: stamp.request_id,
         trace_id: stamp.trace_id,
+        cause: stamp.cause,
         data: data(fact, after),
     };
     // Texts and numbers always encode.

@@ -34,7 +34,9 @@ impl Problem {
     #[must_use]
     pub fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Self {
         let code = Cow::Borrowed(code);
-        Self { status, code, detail: detail.into(), errors: Vec::new(), phase: None, retry_after_s: None }
+        // Whoever is told to come again is told when, also where nobody thought of it.
+        let retry_after_s = matches!(status, 429 | 503).then_some(limits::RETRY_AFTER_S);
+        Self { status, code, detail: detail.into(), errors: Vec::new(), phase: None, retry_after_s }
     }
 
     /// 422 with every problem named; `errors` is not empty.
@@ -157,5 +159,17 @@ impl Serialize for WithRequest<'_> {
             map.serialize_entry("request_id", self.request_id)?;
         }
         map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_to_come_again_is_told_when() {
+        for (status, told) in [(503, true), (429, true), (500, false), (409, false)] {
+            assert_eq!(Problem::new(status, "code", "").retry_after_s.is_some(), told, "{status}");
+        }
     }
 }

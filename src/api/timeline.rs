@@ -36,6 +36,10 @@ pub struct TimelineEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String)]
     pub trace_id: Option<String>,
+    /// The entry that it followed from, of what the system did by itself; staff only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Seq)]
+    pub cause: Option<Seq>,
     /// What belongs to this kind; less for the customer.
     #[schema(value_type = Object)]
     pub data: Value,
@@ -58,6 +62,7 @@ pub struct Stamp<'a> {
     pub who: &'a Who,
     pub request_id: Option<&'a str>,
     pub trace_id: Option<&'a str>,
+    pub cause: Option<Seq>,
 }
 
 impl TimelineEntry {
@@ -75,6 +80,7 @@ impl TimelineEntry {
             who: WhoView { role: stamp.who.role.name(), id: if staff { stamp.who.id.clone() } else { String::new() } },
             request_id: keep(stamp.request_id),
             trace_id: keep(stamp.trace_id),
+            cause: stamp.cause.filter(|_| staff),
             data,
         })
     }

@@ -12,7 +12,7 @@ use crate::{
 };
 use clap::Args;
 use hyper::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
@@ -30,6 +30,8 @@ pub(super) struct BackupArgs {
     dir: PathBuf,
     #[command(flatten)]
     target: TargetArgs,
+    #[arg(long)]
+    json: bool,
 }
 
 /// Makes a data directory of a backup. Numbers skip ahead, feeds start anew, erased people stay erased.
@@ -41,6 +43,8 @@ pub(super) struct RestoreArgs {
     /// Where to; must hold no data yet [default: ./callout-data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    #[arg(long)]
+    json: bool,
 }
 
 /// Walks the whole chain of a backup or of a stopped server's data: every checksum, every hash.
@@ -60,25 +64,34 @@ pub(super) fn run(args: &BackupArgs, settings: &Settings) -> Done {
     if let Some(client) = args.target.remote()? {
         let dir = std::path::absolute(&args.dir).map_err(Trouble::refused)?;
         let done = client.call(Method::POST, "/v1/backups", Some(&json!({ "dir": dir })))?;
-        println!("backed up to event {} of cell {}", done["last_seq"], super::output::plain(&done["cell"]));
-        return Ok(ExitCode::SUCCESS);
+        return Ok(tell("backed up", &done, args.json));
     }
     let settings = args.target.settings(settings);
     need_data(&settings)?;
+    if backup::foreign(&args.dir) {
+        return Err(Trouble::Refused(format!("{} holds something else than a backup", args.dir.display())));
+    }
     let store = Store::open(store_options(&settings)).map_err(Trouble::refused)?;
     let done = with_bar(|progress| store.backup(&args.dir, progress));
     let closed = store.close();
     let manifest = done.map_err(Trouble::refused)?;
     closed.map_err(Trouble::refused)?;
-    println!("backed up to event {} of cell {}", manifest.last_seq, manifest.cell);
-    Ok(ExitCode::SUCCESS)
+    Ok(tell("backed up", &serde_json::to_value(&manifest).map_err(Trouble::refused)?, args.json))
 }
 
 pub(super) fn restore(args: &RestoreArgs, settings: &Settings) -> Done {
     let data = args.data.as_deref().unwrap_or(&settings.storage.data);
     let manifest = with_bar(|progress| backup::restore(&args.dir, data, progress)).map_err(Trouble::refused)?;
-    println!("restored to event {} of cell {}", manifest.last_seq, manifest.cell);
-    Ok(ExitCode::SUCCESS)
+    Ok(tell("restored", &serde_json::to_value(&manifest).map_err(Trouble::refused)?, args.json))
+}
+
+fn tell(done: &str, manifest: &Value, json: bool) -> ExitCode {
+    if json {
+        print_json(manifest);
+    } else {
+        println!("{done} to event {} of cell {}", manifest["last_seq"], super::output::plain(&manifest["cell"]));
+    }
+    ExitCode::SUCCESS
 }
 
 pub(super) fn verify(args: &VerifyArgs, settings: &Settings) -> Done {

@@ -1,6 +1,9 @@
 //! A small HTTP client for `--server`, plain or TLS: JSON in and out, files streamed.
 
-use crate::tls::{self, TlsError};
+use crate::{
+    settings::limits,
+    tls::{self, TlsError},
+};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{
     Method, Request, Response, Uri,
@@ -21,6 +24,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -45,6 +49,9 @@ pub(super) enum ClientError {
     Tls(#[from] TlsError),
 }
 
+/// What an answer may take on its way, beyond the time that the server gives itself.
+const SLACK: Duration = Duration::from_secs(5);
+
 /// A server and a token for it.
 pub(super) struct Client {
     server: String,
@@ -52,6 +59,8 @@ pub(super) struct Client {
     bearer: String,
     /// How to shake hands; None: plain HTTP.
     tls: Option<Arc<ClientConfig>>,
+    /// How long an ordinary answer, or the next piece of a stream, may take.
+    patience: Duration,
     runtime: Runtime,
 }
 
@@ -80,6 +89,7 @@ impl Client {
             authority,
             bearer: format!("Bearer {token}"),
             tls,
+            patience: limits::CALL + SLACK,
             runtime,
         })
     }
@@ -126,7 +136,7 @@ impl Client {
         let request = self.request(Method::GET, path, "application/json", empty)?;
         let broken = |error: hyper::Error| ClientError::Broken(error.to_string());
         self.runtime.block_on(async {
-            let (answer, driving) = self.begin(request).await?;
+            let (answer, driving) = self.in_time(self.patience, self.begin(request)).await?;
             let status = answer.status().as_u16();
             let mut body = answer.into_body();
             if status >= 400 {
@@ -135,7 +145,7 @@ impl Client {
                 return Err(ClientError::Refused(in_words(status, &problem)));
             }
             let mut saved = 0;
-            while let Some(frame) = body.frame().await {
+            while let Some(frame) = self.in_time(self.patience, async { Ok(body.frame().await) }).await? {
                 if let Ok(bytes) = frame.map_err(broken)?.into_data() {
                     into.write_all(&bytes).map_err(|error| ClientError::Refused(error.to_string()))?;
                     saved += bytes.len() as u64;
@@ -157,9 +167,25 @@ impl Client {
             .map_err(|error| ClientError::Broken(error.to_string()))
     }
 
+    /// Edits what was seen at this version: refused when it is another by now.
+    pub(super) fn edit(&self, path: &str, version: &Value, body: &Value) -> Result<Value, ClientError> {
+        let bytes = Full::new(Bytes::from(body.to_string())).map_err(|never: Infallible| match never {}).boxed();
+        let mut request = self.request(Method::PATCH, path, "application/json", bytes)?;
+        let seen = header::HeaderValue::from_str(&format!("\"{version}\""));
+        let seen = seen.map_err(|error| ClientError::Broken(error.to_string()))?;
+        request.headers_mut().insert(header::IF_MATCH, seen);
+        self.answer(request)
+    }
+
     fn send(&self, method: Method, path: &str, kind: &str, body: AnyBody) -> Result<Value, ClientError> {
-        let request = self.request(method, path, kind, body)?;
-        let (status, bytes) = self.runtime.block_on(self.exchange(request))?;
+        self.answer(self.request(method, path, kind, body)?)
+    }
+
+    fn answer(&self, request: Request<AnyBody>) -> Result<Value, ClientError> {
+        let path = request.uri().path();
+        let long = path.starts_with("/v1/imports/") || ["/v1/audits", "/v1/backups"].contains(&path);
+        let time = if long { limits::IMPORT + SLACK } else { self.patience };
+        let (status, bytes) = self.runtime.block_on(self.in_time(time, self.exchange(request)))?;
         let answer = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         if status < 400 { Ok(answer) } else { Err(ClientError::Refused(in_words(status, &answer))) }
     }
@@ -170,6 +196,19 @@ impl Client {
         let bytes = answer.into_body().collect().await.map_err(|error| ClientError::Broken(error.to_string()))?;
         driving.abort();
         Ok((status, bytes.to_bytes()))
+    }
+
+    /// A server that hangs is none.
+    async fn in_time<T>(
+        &self,
+        time: Duration,
+        work: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
+        let silent = |_| {
+            let why = format!("no answer within {} s", time.as_secs());
+            ClientError::Unreachable { server: self.server.clone(), why }
+        };
+        tokio::time::timeout(time, work).await.map_err(silent)?
     }
 
     async fn begin(
@@ -262,6 +301,16 @@ impl Body for FileBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_hangs_is_not_reachable() {
+        // Takes the connection and the request, and never answers.
+        let hangs = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = Client::new(&format!("http://{}", hangs.local_addr().unwrap()), "x", None).unwrap();
+        assert!(client.patience > limits::CALL, "a slow server is waited for");
+        client.patience = Duration::from_millis(10);
+        assert!(matches!(client.get("/v1/regions"), Err(ClientError::Unreachable { .. })));
+    }
 
     #[test]
     fn a_problem_is_told_with_every_field() {

@@ -27,10 +27,11 @@ use std::{
     sync::Arc,
 };
 
-/// Recomputes stored decisions from the journal of a stopped server.
+/// Recomputes stored decisions from the journal of a stopped server. It keeps every ticket's state in memory, so it
+/// does not run inside a server: of a running one, recheck a restored backup.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  callout decide --recheck --data ./callout-data\n  callout decide --recheck 0A1-000142-K"
+    after_help = "Examples:\n  callout decide --recheck --data ./callout-data\n  callout decide --recheck 0A1-000142-K\n\nOf a running server:\n  callout backup /backups/today --server http://127.0.0.1:8080 --token TOKEN\n  callout restore /backups/today --data /tmp/recheck && callout decide --recheck --data /tmp/recheck"
 )]
 pub(super) struct DecideArgs {
     /// Inputs are folded from the journal, terms computed anew; what is stored is only compared

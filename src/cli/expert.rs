@@ -168,7 +168,8 @@ pub(super) fn run(command: &ExpertCommand, settings: &Settings) -> Done {
         ExpertCommand::Edit(args) => {
             let body = profile(args)?;
             if body.is_empty() {
-                return expert_edit::edit(&Connection::open(&args.common.target, settings)?, &args.id);
+                let connection = Connection::open(&args.common.target, settings)?;
+                return expert_edit::edit(&connection, &args.id, args.common.json);
             }
             let body = Value::Object(body);
             call(&args.common, settings, Method::PATCH, &path(&args.id), Some(&body))
@@ -262,7 +263,8 @@ fn skill(args: &SkillArgs, settings: &Settings) -> Done {
     } else {
         skills.insert(name, wanted.level.number().into());
     }
-    let edited = connection.client.call(Method::PATCH, &path(&args.id), Some(&json!({ "skills": skills })))?;
+    // The list was made of this version: a skill given in between must not be lost.
+    let edited = connection.client.edit(&path(&args.id), &expert["version"], &json!({ "skills": skills }))?;
     show(&edited, args.common.json);
     Ok(ExitCode::SUCCESS)
 }

@@ -3,14 +3,13 @@
 
 use super::{
     Connection,
-    client::{Client, ClientError, encode},
-    output::{Done, Trouble},
+    client::{ClientError, encode},
+    output::{Done, Trouble, print_json},
 };
 use crate::{
     api::expert::ShiftView,
     domain::{shift::Shift, skill::SkillLevel},
 };
-use hyper::Method;
 use serde_json::{Map, Value, json};
 use std::{
     fs::{self, File},
@@ -23,7 +22,7 @@ use std::{
 /// A line of the file, from 1, and what is wrong with it. Line 0: the whole.
 type Wrong = (usize, String);
 
-pub(super) fn edit(connection: &Connection, id: &str) -> Done {
+pub(super) fn edit(connection: &Connection, id: &str, json: bool) -> Done {
     let client = &connection.client;
     let before = client.get(&path(id))?;
     let file = write(id, &text(&before))?;
@@ -34,13 +33,18 @@ pub(super) fn edit(connection: &Connection, id: &str) -> Done {
             Ok(body) => {
                 let changed = changes(&before, body);
                 if changed.is_empty() {
-                    println!("nothing was changed");
                     let _ = fs::remove_file(&file);
+                    if json {
+                        print_json(&before);
+                    } else {
+                        println!("nothing was changed");
+                    }
                     return Ok(ExitCode::SUCCESS);
                 }
-                match send(client, id, &before, &changed) {
-                    Ok(()) => {
+                match client.edit(&path(id), &before["version"], &Value::Object(changed.clone())) {
+                    Ok(edited) => {
                         let _ = fs::remove_file(&file);
+                        tell(id, &changed, &edited, json);
                         return Ok(ExitCode::SUCCESS);
                     }
                     Err(ClientError::Refused(why)) => pointed(&why, &typed),
@@ -65,20 +69,12 @@ fn path(id: &str) -> String {
     format!("/v1/experts/{}", encode(id))
 }
 
-/// Somebody else's edit in between is not overwritten.
-fn send(client: &Client, id: &str, before: &Value, changed: &Map<String, Value>) -> Result<(), ClientError> {
-    let now = client.get(&path(id))?;
-    if now["version"] != before["version"] {
-        let why = "somebody else changed this profile meanwhile; run the command again and enter your changes anew";
-        return Err(ClientError::Refused(why.into()));
+fn tell(id: &str, changed: &Map<String, Value>, edited: &Value, json: bool) {
+    if json {
+        return print_json(edited);
     }
-    let edited = client.call(Method::PATCH, &path(id), Some(&Value::Object(changed.clone())))?;
-    println!(
-        "{id}: {} changed, now at version {}",
-        changed.keys().cloned().collect::<Vec<_>>().join(", "),
-        edited["version"]
-    );
-    Ok(())
+    let names = changed.keys().cloned().collect::<Vec<_>>().join(", ");
+    println!("{id}: {names} changed, now at version {}", edited["version"]);
 }
 
 fn write(id: &str, text: &str) -> Result<PathBuf, Trouble> {
@@ -133,6 +129,7 @@ fn text(expert: &Value) -> String {
     };
     format!(
         "# Expert {id}, version {version}. Save and close to apply; leave it as it is to change nothing.\n\
+         # Without their lines, phone, email and max_visits_ahead are removed.\n\
          name = {name}\n{phone}{email}region = {region}\nhome = {{ lat = {lat}, lon = {lon} }}\n\
          # A skill and a level from 1 to 3.\nskills = [{skills}]\n\
          # Like \"mon-fri 08:00-16:00;sat 09:00-13:00\", in {zone} time.\nshift = \"{shifts}\"\n{ahead}",
@@ -227,6 +224,9 @@ fn pointed(why: &str, typed: &str) -> Vec<Wrong> {
     why.lines().map(place).collect()
 }
 
+/// What a profile may be without.
+const OPTIONAL: [&str; 3] = ["phone", "email", "max_visits_ahead"];
+
 /// What differs from the profile as it was.
 fn changes(before: &Value, body: Map<String, Value>) -> Map<String, Value> {
     let same = |name: &str, value: &Value| match name {
@@ -238,7 +238,10 @@ fn changes(before: &Value, body: Map<String, Value>) -> Map<String, Value> {
         }
         _ => before[name] == *value,
     };
-    body.into_iter().filter(|(name, value)| !same(name, value)).collect()
+    // A line that was taken out takes its value with it; what a profile cannot be without stays.
+    let cleared = OPTIONAL.into_iter().filter(|name| !before[*name].is_null() && !body.contains_key(*name));
+    let cleared: Vec<_> = cleared.map(|name| (name.to_owned(), Value::Null)).collect();
+    body.into_iter().filter(|(name, value)| !same(name, value)).chain(cleared).collect()
 }
 
 #[cfg(test)]
@@ -271,6 +274,16 @@ mod tests {
         wanted.sort();
         assert_eq!(names, wanted);
         assert_eq!(changed["skills"]["tv"], 3);
+    }
+
+    #[test]
+    fn a_line_that_is_taken_out_clears_what_a_profile_can_be_without() {
+        let typed: String =
+            text(&profile()).lines().filter(|line| !line.starts_with("phone")).collect::<Vec<_>>().join("\n");
+        assert_eq!(Value::Object(changes(&profile(), read(&typed).unwrap())), json!({ "phone": null }));
+        let typed: String =
+            text(&profile()).lines().filter(|line| !line.starts_with("name")).collect::<Vec<_>>().join("\n");
+        assert_eq!(changes(&profile(), read(&typed).unwrap()), Map::new(), "a name stays");
     }
 
     #[test]

@@ -33,7 +33,10 @@ use std::{
   callout import regions city.geojson --time-zone America/New_York
   callout import experts roster.csv --dry-run
   callout import tickets requests.csv.gz --columns title=category,lat=latitude,lon=longitude,external_id=id
-  callout import places zips.csv.gz --server http://127.0.0.1:8080 --token TOKEN")]
+  callout import places zips.csv.gz --server http://127.0.0.1:8080 --token TOKEN
+
+Exit codes: 0 done, also when some rows were refused (the report names them); 1 nothing at all was
+accepted, or the file cannot be read; 2 usage; 3 server not reachable.")]
 pub(super) struct ImportArgs {
     #[arg(value_enum)]
     kind: KindName,
@@ -101,7 +104,12 @@ pub(super) fn import(kind: Kind, args: &FileArgs, settings: &Settings) -> Done {
     } else {
         println!("{}", loaded.text);
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitCode::from(u8::from(all_refused(&loaded.json))))
+}
+
+/// Rows that are refused are reported, and no failure; a file of which nothing was accepted is one.
+fn all_refused(report: &Value) -> bool {
+    report["rows"].as_u64() > Some(0) && report["accepted"].as_u64() == Some(0)
 }
 
 /// The report, for people and for scripts.

@@ -14,9 +14,15 @@ pub(super) fn lines(timeline: &Value, decisions: &Value, width: usize) -> Vec<St
     let list = |value: &Value, name: &str| value[name].as_array().cloned().unwrap_or_default();
     let decisions = list(decisions, "items");
     let mut told: Vec<(String, Vec<String>)> = Vec::new();
+    let mut last = String::new();
     for entry in list(timeline, "items") {
         let made = decisions.iter().find(|decision| decision["seq"] == entry["seq"]);
         let mut lines = vec![entry_line(&entry, width)];
+        let origin = origin(&entry);
+        if !origin.is_empty() && origin != last {
+            lines.push(fit(&format!("    {origin}"), width));
+        }
+        last = origin;
         lines.extend(made.into_iter().flat_map(candidates).map(|line| fit(&line, width)));
         told.push((at(&entry, "at"), lines));
     }
@@ -32,6 +38,13 @@ pub(super) fn lines(timeline: &Value, decisions: &Value, width: usize) -> Vec<St
 fn entry_line(entry: &Value, width: usize) -> String {
     let who = format!("{} {}", at(entry, "who.role"), at(entry, "who.id"));
     row(&at(entry, "at"), &at(entry, "kind"), who.trim(), &details(&entry["data"]), width)
+}
+
+/// Which call it was, or what it followed from; told once for all entries of one origin.
+fn origin(entry: &Value) -> String {
+    let parts = [("after entry", "cause"), ("request", "request_id"), ("trace", "trace_id")];
+    let given = parts.map(|(word, name)| (word, at(entry, name))).into_iter().filter(|(_, id)| !id.is_empty());
+    given.map(|(word, id)| format!("{word} {id}")).collect::<Vec<_>>().join("  ")
 }
 
 fn incident_line(incident: &Value, width: usize) -> String {
@@ -110,8 +123,12 @@ mod tests {
         let timeline = json!({
             "items": [
                 { "seq": 1, "at": "2026-01-31T09:00:00.000Z", "kind": "ticket.opened", "who": { "role": "clerk", "id": "c-1" },
+                  "request_id": "mine-1", "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
                   "data": { "title": "Kein Bild 電視 broken", "place": null } },
-                { "seq": 4, "at": "2026-01-31T09:00:02.000Z", "kind": "ticket.decided", "who": { "role": "system" }, "data": {} },
+                { "seq": 4, "at": "2026-01-31T09:00:02.000Z", "kind": "ticket.decided", "who": { "role": "system" }, "data": {},
+                  "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "cause": 1 },
+                { "seq": 5, "at": "2026-01-31T09:00:02.000Z", "kind": "ticket.offered", "who": { "role": "system" }, "data": {},
+                  "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "cause": 1 },
             ],
             "incidents": [{ "at": "2026-01-31T09:00:01.000Z", "kind": "park", "phase": "begin", "region": "north", "cause": "x" }],
         });
@@ -126,13 +143,16 @@ mod tests {
     fn restarts_stand_between_the_events_they_touched_and_reasons_below_their_decision() {
         let story = story(200);
         let has = |no: usize, text: &str| assert!(story[no].contains(text), "{:?} has no {text}", story[no]);
-        assert_eq!(story.len(), 5, "{story:#?}");
+        assert_eq!(story.len(), 8, "{story:#?}");
         has(0, "ticket.opened");
-        has(1, "park begins");
-        has(2, "ticket.decided");
-        has(3, "* e-2");
-        has(3, "cost 12.5 s (travel 12.5)");
-        has(4, "not possible: skill");
+        has(1, "request mine-1  trace 4bf92f3577b34da6a3ce929d0e0e4736");
+        has(2, "park begins");
+        has(3, "ticket.decided");
+        has(4, "after entry 1  trace 4bf9");
+        has(5, "* e-2");
+        has(5, "cost 12.5 s (travel 12.5)");
+        has(6, "not possible: skill");
+        has(7, "ticket.offered");
     }
 
     #[test]

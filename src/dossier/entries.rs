@@ -61,8 +61,14 @@ fn shown(recorded: &Recorded) -> Value {
     match &recorded.fact {
         Fact::Ticket(_) => {
             let envelope = &recorded.envelope;
-            let stamp =
-                Stamp { seq: recorded.seq, at: envelope.at, who: &envelope.who, request_id: None, trace_id: None };
+            let stamp = Stamp {
+                seq: recorded.seq,
+                at: envelope.at,
+                who: &envelope.who,
+                request_id: None,
+                trace_id: None,
+                cause: None,
+            };
             let entry = TimelineEntry::new(&stamp, &recorded.fact, Viewer::Staff);
             entry.map(|entry| texts_masked(entry.data)).unwrap_or_default()
         }

@@ -19,6 +19,7 @@ use crate::{
 use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
@@ -38,8 +39,11 @@ const LOG_BYTES: usize = 64 << 20;
 pub struct Scope {
     pub from: Timestamp,
     pub to: Timestamp,
-    pub region: Option<RegionId>,
+    /// None: all of them.
+    pub regions: Option<BTreeSet<RegionId>>,
     pub ticket: Option<TicketNumber>,
+    /// Whoever it is for may see all regions: the log, whose lines cannot be told apart by region, is in it.
+    pub whole: bool,
 }
 
 /// What the running process says about itself.
@@ -74,7 +78,7 @@ events/             every event of the journal in these hours, in order, a JSON 
 decisions/          every award: candidates, costs, the rule that excluded the others
 metrics.txt         all metrics when this was made (OpenMetrics text)
 metrics-history/    a line a minute: calls, failures, stalls, the oldest ticket without an expert
-logs/               the server's log lines of these hours
+logs/               the server's log lines of these hours, unless it was made for some regions only
 settings.toml       the settings as they took effect
 
 Nobody can be recognised from it: names, phone numbers, addresses, exact places and free texts are left
@@ -95,7 +99,7 @@ pub fn write(scope: &Scope, present: &Present, store: &Store, data: &Path, out: 
     archive.put_lines("incidents.jsonl", incidents.iter().map(|incident| entries::incident(incident)))?;
     let counted = events(scope, store, &mut archive)?;
     history(scope, data, &mut archive)?;
-    let log_bytes = logs(scope, data, &mut archive)?;
+    let log_bytes = if scope.whole { logs(scope, data, &mut archive)? } else { 0 };
     archive.put_json(
         "about.json",
         &json!({
@@ -103,7 +107,7 @@ pub fn write(scope: &Scope, present: &Present, store: &Store, data: &Path, out: 
             "made_at": present.at.to_string(),
             "from": scope.from.to_string(),
             "to": scope.to.to_string(),
-            "region": scope.region.as_ref().map(RegionId::as_str),
+            "regions": scope.regions.as_ref().map(|all| all.iter().map(RegionId::as_str).collect::<Vec<_>>()),
             "ticket": scope.ticket.map(|number| number.to_string()),
             "journal_head": store.head().0,
             "incarnation": store.incarnation(),
@@ -111,7 +115,7 @@ pub fn write(scope: &Scope, present: &Present, store: &Store, data: &Path, out: 
             "decisions": counted.decisions,
             "incidents": incidents.len(),
             "log_bytes": log_bytes,
-            "left_out": { "events": counted.cut, "log": log_bytes >= LOG_BYTES },
+            "left_out": { "events": counted.cut, "log": log_bytes >= LOG_BYTES || !scope.whole },
         }),
     )?;
     archive.0.into_inner()?.finish()?.flush()?;
@@ -119,8 +123,13 @@ pub fn write(scope: &Scope, present: &Present, store: &Store, data: &Path, out: 
 }
 
 impl Scope {
+    #[must_use]
+    pub fn takes_region(&self, region: &RegionId) -> bool {
+        self.regions.as_ref().is_none_or(|regions| regions.contains(region))
+    }
+
     fn takes(&self, recorded: &Recorded) -> bool {
-        let of_region = self.region.as_ref().is_none_or(|region| recorded.region == *region);
+        let of_region = self.takes_region(&recorded.region);
         let of_ticket = self.ticket.is_none_or(|number| match &recorded.thing {
             Thing::Ticket(other) => *other == number,
             Thing::Route(_) => entries::route_holds(&recorded.fact, number),
@@ -130,9 +139,11 @@ impl Scope {
     }
 
     /// Those of another region or ticket are left out, those of the whole process are not.
-    fn takes_incident(&self, incident: &Incident) -> bool {
+    #[must_use]
+    pub fn takes_incident(&self, incident: &Incident) -> bool {
         let in_time = (self.from.0..=self.to.0).contains(&incident.at_ms);
-        let region = self.region.as_ref().is_none_or(|r| incident.region.as_deref().is_none_or(|i| i == r.as_str()));
+        let inside = |id: &str| RegionId::parse(id).is_ok_and(|id| self.takes_region(&id));
+        let region = incident.region.as_deref().is_none_or(inside);
         let ticket = self.ticket.is_none_or(|t| incident.ticket.as_deref().is_none_or(|i| i == t.to_string().as_str()));
         in_time && region && ticket
     }

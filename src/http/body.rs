@@ -61,11 +61,15 @@ pub(super) async fn read_json_body(headers: &HeaderMap, body: Body, limit: usize
     collect(headers, body, limit).await
 }
 
-/// Reads the fields of a form, as gateways send them.
-pub(super) async fn read_form(headers: &HeaderMap, body: Body) -> Result<Vec<(String, String)>, Refused> {
+/// Whether the body says that it is a form.
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// Reads the fields of a form, as gateways and browsers send them.
+pub(super) async fn read_form(headers: &HeaderMap, body: Body) -> Result<Vec<(String, String)>, Refused> {
+    if !is_form(headers) {
         return Err(Problem::new(415, "unsupported_media_type", "send application/x-www-form-urlencoded").into());
     }
     let bytes = collect(headers, body, limits::FORM_BYTES).await?;

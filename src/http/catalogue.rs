@@ -4,6 +4,7 @@ use super::{
     Context, Reply,
     answer::{ok, versioned},
     body::Input,
+    query::{Part, part},
 };
 use crate::{
     api::{
@@ -12,12 +13,13 @@ use crate::{
     },
     domain::{
         catalogue::Catalogue,
+        ids::Version,
         skill::{Level, Skill},
     },
     settings::limits,
 };
-use axum::extract::State;
-use serde_json::json;
+use axum::{extract::State, http::Uri};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Ten thousand rules need room.
@@ -31,17 +33,27 @@ type WideInput = Input<{ limits::GEOMETRY_BODY_BYTES }>;
     path = "/v1/skills",
     tag = "Catalogue",
     operation_id = "listSkills",
+    params(Part),
     responses(
         (status = 200, description = "All of them.", body = answers::SkillList, headers(("etag" = String, description = "The version, for `If-Match`."))),
     ),
 )]
-pub(super) async fn skills(State(shared): State<Context>) -> Reply {
-    Ok(skills_of(&shared))
+pub(super) async fn skills(State(shared): State<Context>, uri: Uri) -> Reply {
+    let catalogue = shared.service.store().catalogue();
+    part_of(skills_view(&shared, &catalogue), &uri, catalogue.version)
 }
 
-fn skills_of(shared: &Context) -> axum::response::Response {
+/// A list as it was asked for: whole unless a limit is given.
+fn part_of(mut view: Value, uri: &Uri, version: Version) -> Reply {
+    let items = view["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
+    let (items, next_cursor) = part(uri, (0..).zip(items))?;
+    view["items"] = items.into();
+    view["next_cursor"] = next_cursor.into();
+    Ok(versioned(ok(&view), version))
+}
+
+fn skills_view(shared: &Context, catalogue: &Catalogue) -> Value {
     let store = shared.service.store();
-    let catalogue = store.catalogue();
     let mut known: BTreeMap<Skill, (Option<&str>, u32, Option<Level>)> = BTreeMap::new();
     for named in &catalogue.skills {
         known.entry(named.skill.clone()).or_default().0 = Some(&named.name);
@@ -57,7 +69,7 @@ fn skills_of(shared: &Context) -> axum::response::Response {
     }
     let item = |(skill, (name, experts, best)): (Skill, (Option<&str>, u32, Option<Level>))| json!({ "skill": skill.as_str(), "name": name.unwrap_or(skill.as_str()), "experts": experts, "best_level": best.map(Level::number) });
     let items: Vec<_> = known.into_iter().map(item).collect();
-    versioned(ok(&json!({ "items": items, "version": catalogue.version, "next_cursor": null })), catalogue.version)
+    json!({ "items": items, "version": catalogue.version, "next_cursor": null })
 }
 
 /// Name skills
@@ -76,7 +88,8 @@ fn skills_of(shared: &Context) -> axum::response::Response {
 pub(super) async fn write_skills(State(shared): State<Context>, input: WideInput) -> Reply {
     let skills = wire::skills_body(&input.json()?)?;
     write(&shared, input, |catalogue| catalogue.skills = skills).await?;
-    Ok(skills_of(&shared))
+    let catalogue = shared.service.store().catalogue();
+    Ok(versioned(ok(&skills_view(&shared, &catalogue)), catalogue.version))
 }
 
 /// Rules from products to skills
@@ -85,13 +98,14 @@ pub(super) async fn write_skills(State(shared): State<Context>, input: WideInput
     path = "/v1/catalogue-rules",
     tag = "Catalogue",
     operation_id = "getRules",
+    params(Part),
     responses(
         (status = 200, description = "All rules.", body = CatalogueRules, headers(("etag" = String, description = "The version, for `If-Match`."))),
     ),
 )]
-pub(super) async fn rules(State(shared): State<Context>) -> Reply {
+pub(super) async fn rules(State(shared): State<Context>, uri: Uri) -> Reply {
     let catalogue = shared.service.store().catalogue();
-    Ok(versioned(ok(&wire::rules_view(&catalogue)), catalogue.version))
+    part_of(wire::rules_view(&catalogue), &uri, catalogue.version)
 }
 
 /// Business calendars
@@ -100,13 +114,14 @@ pub(super) async fn rules(State(shared): State<Context>) -> Reply {
     path = "/v1/calendars",
     tag = "Catalogue",
     operation_id = "getCalendars",
+    params(Part),
     responses(
         (status = 200, description = "All calendars.", body = Calendars, headers(("etag" = String, description = "The version, for `If-Match`."))),
     ),
 )]
-pub(super) async fn calendars(State(shared): State<Context>) -> Reply {
+pub(super) async fn calendars(State(shared): State<Context>, uri: Uri) -> Reply {
     let catalogue = shared.service.store().catalogue();
-    Ok(versioned(ok(&wire::calendars_view(&catalogue)), catalogue.version))
+    part_of(wire::calendars_view(&catalogue), &uri, catalogue.version)
 }
 
 /// Write all rules

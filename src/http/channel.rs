@@ -22,7 +22,7 @@ use crate::{
         schema,
     },
     domain::{
-        ids::{ExpertId, Version},
+        ids::{ExpertId, TicketNumber, Version},
         route::Route,
         ticket::{Audience, Command, Delivery, Ticket},
     },
@@ -152,7 +152,8 @@ impl Channel {
     async fn catch_up(&mut self, socket: &mut WebSocket) -> Result<(), Over> {
         self.show_route(socket).await?;
         let (store, expert) = (self.shared.service.store().clone(), self.expert.clone());
-        let owed = blocking(move || owed(&store, &expert)).await;
+        let elsewhere = self.shared.service.owes(&expert);
+        let owed = blocking(move || owed(&store, &expert, &elsewhere)).await;
         for (ticket, delivery) in owed.ok().and_then(Result::ok).unwrap_or_default() {
             self.deliver(socket, &ticket, &delivery).await?;
         }
@@ -308,9 +309,13 @@ fn is_to(delivery: &Delivery, expert: &ExpertId) -> bool {
     matches!(&delivery.to, Audience::Expert(to) if to == expert)
 }
 
-/// Deliveries without a receipt about the visits that the expert has.
-fn owed(store: &Store, expert: &ExpertId) -> Result<Vec<(Arc<Ticket>, Delivery)>, Fault> {
-    let Some((_, tickets)) = route_with_tickets(store, expert)? else { return Ok(Vec::new()) };
+/// Deliveries without a receipt: about the visits that the expert has, then about those they have no more.
+fn owed(store: &Store, expert: &ExpertId, elsewhere: &[TicketNumber]) -> Result<Vec<(Arc<Ticket>, Delivery)>, Fault> {
+    let Some((route, mut tickets)) = route_with_tickets(store, expert)? else { return Ok(Vec::new()) };
+    let here = |number: &&TicketNumber| route.stops.iter().any(|stop| stop.ticket == **number);
+    for number in elsewhere.iter().filter(|number| !here(number)) {
+        tickets.extend(store.ticket(*number)?);
+    }
     let of = |ticket: Arc<Ticket>| {
         let own: Vec<_> = ticket.deliveries.iter().filter(|delivery| is_to(delivery, expert)).cloned().collect();
         own.into_iter().map(move |delivery| (ticket.clone(), delivery))

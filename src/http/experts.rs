@@ -4,8 +4,8 @@ use super::{
     Context, Reply, Shared,
     answer::{Refused, json, located, not_found, ok, replayed, versioned},
     body::Input,
-    idempotency::{earlier, keep, once},
-    query::{Paging, Query},
+    idempotency::{earlier, keep, once, refused_for_good},
+    query::{Paging, Part, Query, part},
     session::Session,
 };
 use crate::{
@@ -144,7 +144,10 @@ pub(super) async fn add(State(shared): State<Context>, input: Input) -> Reply {
     let (written, new) = match &there {
         // A repeat whose first answer was lost: the same profile stands already.
         Some(there) if same(there, &body) => (there.clone(), false),
-        Some(_) => return Err(Problem::new(409, "already_exists", format!("expert {id} exists; edit it")).into()),
+        Some(_) => {
+            let taken = Problem::new(409, "already_exists", format!("expert {id} exists; edit it"));
+            return Err(refused_for_good(&shared, &input.caller, taken.into()).await);
+        }
         None => shared.service.write_expert(body, &input.caller).await?,
     };
     let outcome =
@@ -229,14 +232,22 @@ pub(super) async fn route(State(shared): State<Context>, session: Session, Path(
     path = "/v1/experts/{id}/absences",
     tag = "Experts",
     operation_id = "listAbsences",
+    params(Part),
     responses(
         (status = 200, description = "All absences.", body = answers::AbsenceList),
     ),
 )]
-pub(super) async fn absences(State(shared): State<Context>, session: Session, Path(id): Path<String>) -> Reply {
+pub(super) async fn absences(
+    State(shared): State<Context>,
+    session: Session,
+    Path(id): Path<String>,
+    uri: Uri,
+) -> Reply {
     let expert = known(&shared, &session, &id)?;
-    let items: Vec<_> = expert.absences.iter().map(AbsenceView::from).collect();
-    Ok(ok(&value!({ "items": items, "next_cursor": null })))
+    let mut absences: Vec<_> = expert.absences.iter().map(|one| (u64::from(one.id), AbsenceView::from(one))).collect();
+    absences.sort_by_key(|(id, _)| *id);
+    let (items, next_cursor) = part(&uri, absences)?;
+    Ok(ok(&value!({ "items": items, "next_cursor": next_cursor })))
 }
 
 /// Sick, or on leave
@@ -286,7 +297,38 @@ pub(super) async fn remove_absence(
     Path((id, absence)): Path<(String, u32)>,
     input: Input,
 ) -> Reply {
-    let expert = known(&shared, &input.session, &id)?;
+    remove(&shared, &id, absence, &input).await
+}
+
+/// Back earlier, by the absence's id
+///
+/// The same as `DELETE /v1/experts/{id}/absences/{absence}`.
+#[utoipa::path(
+    delete,
+    path = "/v1/experts/{id}/absences",
+    tag = "Experts",
+    operation_id = "removeAbsenceById",
+    params(("id" = u32, Query, description = "Which absence.")),
+    responses(
+        (status = 204, description = "Gone."),
+    ),
+)]
+pub(super) async fn remove_named_absence(
+    State(shared): State<Context>,
+    Path(expert): Path<String>,
+    uri: Uri,
+    input: Input,
+) -> Reply {
+    let mut query = Query::of(&uri);
+    let absence = query.sought("id", str::parse::<u32>);
+    query.finish()?;
+    let detail = "which absence: its id".to_owned();
+    let missing = || vec![FieldProblem { pointer: "?id".into(), code: "missing", detail }];
+    remove(&shared, &expert, absence.ok_or_else(missing)?, &input).await
+}
+
+async fn remove(shared: &Shared, expert: &str, absence: u32, input: &Input) -> Reply {
+    let expert = known(shared, &input.session, expert)?;
     shared.service.remove_absence(&expert.id, absence, &input.caller).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -101,8 +101,7 @@ fn wanted(shared: &Context, session: &Session, uri: &Uri) -> Result<(Filter, Opt
             return Err(not_found(format_args!("region {region}")));
         }
     }
-    let bound = || (!session.claims.regions.is_empty()).then(|| session.claims.regions.iter().cloned().collect());
-    Ok((Filter { regions: regions.or_else(bound), expert, ticket }, after))
+    Ok((Filter { regions: regions.or_else(|| session.regions()), expert, ticket }, after))
 }
 
 /// One WebSocket's task.

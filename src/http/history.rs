@@ -1,6 +1,13 @@
 //! What happened to a ticket and why: `/timeline` and `/decisions`, read from the journal.
 
-use super::{Context, Reply, Shared, answer::Refused, answer::ok, blocking, insight, session::Session, tickets};
+use super::{
+    Context, Reply, Shared,
+    answer::{Refused, ok},
+    blocking, insight,
+    query::{Part, part},
+    session::Session,
+    tickets,
+};
 use crate::{
     api::{
         Viewer, answers,
@@ -17,7 +24,10 @@ use crate::{
     storage::{Recorded, Store},
     telemetry::Incident,
 };
-use axum::extract::{Path, State as Shares};
+use axum::{
+    extract::{Path, State as Shares},
+    http::Uri,
+};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -32,11 +42,17 @@ use std::{
     path = "/v1/tickets/{number}/timeline",
     tag = "Tickets",
     operation_id = "getTimeline",
+    params(Part),
     responses(
         (status = 200, description = "All of it.", body = answers::Timeline),
     ),
 )]
-pub(super) async fn timeline(Shares(shared): Shares<Context>, session: Session, Path(number): Path<String>) -> Reply {
+pub(super) async fn timeline(
+    Shares(shared): Shares<Context>,
+    session: Session,
+    Path(number): Path<String>,
+    uri: Uri,
+) -> Reply {
     let history = history(&shared, &session, &number).await?;
     let entries = history.iter().filter_map(|recorded| {
         let envelope = &recorded.envelope;
@@ -46,10 +62,12 @@ pub(super) async fn timeline(Shares(shared): Shares<Context>, session: Session, 
             who: &envelope.who,
             request_id: envelope.request_id.as_deref(),
             trace_id: envelope.trace_id.as_deref(),
+            cause: envelope.cause,
         };
-        TimelineEntry::new(&stamp, &recorded.fact, session.viewer())
+        Some((recorded.seq, TimelineEntry::new(&stamp, &recorded.fact, session.viewer())?))
     });
-    let mut answer = json!({ "items": entries.collect::<Vec<_>>(), "next_cursor": null });
+    let (items, next_cursor) = part(&uri, entries)?;
+    let mut answer = json!({ "items": items, "next_cursor": next_cursor });
     if session.viewer() == Viewer::Staff {
         answer["incidents"] = touched(&shared, &history).await?.into();
     }
@@ -88,15 +106,22 @@ async fn touched(shared: &Context, history: &[Recorded]) -> Result<Vec<Value>, R
     path = "/v1/tickets/{number}/decisions",
     tag = "Tickets",
     operation_id = "getDecisions",
+    params(Part),
     responses(
         (status = 200, description = "All decisions.", body = answers::DecisionList),
     ),
 )]
-pub(super) async fn decisions(Shares(shared): Shares<Context>, session: Session, Path(number): Path<String>) -> Reply {
+pub(super) async fn decisions(
+    Shares(shared): Shares<Context>,
+    session: Session,
+    Path(number): Path<String>,
+    uri: Uri,
+) -> Reply {
     let history = history(&shared, &session, &number).await?;
     let store = shared.service.store().clone();
-    let items = blocking(move || decisions_of(&store, &history)).await?;
-    Ok(ok(&json!({ "items": items, "next_cursor": null })))
+    let decisions = blocking(move || decisions_of(&store, &history)).await?;
+    let (items, next_cursor) = part(&uri, decisions)?;
+    Ok(ok(&json!({ "items": items, "next_cursor": next_cursor })))
 }
 
 async fn history(shared: &Shared, session: &Session, number: &str) -> Result<Vec<Recorded>, Refused> {
@@ -105,8 +130,8 @@ async fn history(shared: &Shared, session: &Session, number: &str) -> Result<Vec
     Ok(blocking(move || store.history(&Thing::Ticket(ticket.number))).await??)
 }
 
-/// Each decision with the region as it was when it was made.
-fn decisions_of(store: &Store, history: &[Recorded]) -> Vec<Value> {
+/// Each decision by its sequence, with the region as it was when it was made.
+fn decisions_of(store: &Store, history: &[Recorded]) -> Vec<(u64, Value)> {
     let mut regions = BTreeMap::new();
     let decided = history.iter().filter_map(|recorded| match &recorded.fact {
         Fact::Ticket(TicketEvent::Decided(decision)) => Some((recorded.seq, decision.as_ref())),
@@ -115,7 +140,7 @@ fn decisions_of(store: &Store, history: &[Recorded]) -> Vec<Value> {
     let view = |(seq, decision): (u64, &Decision)| {
         let key = (decision.region.clone(), decision.region_version);
         let region = regions.entry(key).or_insert_with_key(|(id, version)| region_at(store, id, *version));
-        decision_view(seq, decision, region.as_deref())
+        (seq, decision_view(seq, decision, region.as_deref()))
     };
     decided.map(view).collect()
 }

@@ -27,6 +27,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use serde_json::{Value, json};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -78,11 +79,7 @@ pub(super) async fn or_replay(shared: &Context, session: &Session, caller: &Call
 /// Shows an outcome as it was answered then.
 async fn replay(shared: &Context, session: &Session, outcome: Outcome) -> Reply {
     match outcome {
-        Outcome::Body { status, json } if status < 400 => {
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-            Ok(replayed(json_bytes(status, json.into_bytes())))
-        }
-        Outcome::Body { status, json } => Ok(replayed(Refused::from(Problem::stored(status, &json)).into_response())),
+        Outcome::Body { status, json } => Ok(kept_answer(status, json)),
         Outcome::Version { thing, version, status } => {
             let store = shared.service.store().clone();
             let state = super::blocking(move || as_it_was(&store, &thing, version)).await??;
@@ -90,6 +87,14 @@ async fn replay(shared: &Context, session: &Session, outcome: Outcome) -> Reply 
             Ok(replayed(show(&state, status, session)))
         }
     }
+}
+
+/// An answer that was kept whole: a refusal as the problem that it was.
+fn kept_answer(status: u16, json: String) -> Response {
+    replayed(match StatusCode::from_u16(status) {
+        Ok(status) if status.as_u16() < 400 => told(status, json),
+        _ => Refused::from(Problem::stored(status, &json)).into_response(),
+    })
 }
 
 /// A thing at an earlier version, folded from its events.
@@ -138,8 +143,8 @@ pub(super) async fn earlier(shared: &Context, session: &Session, caller: &Caller
 }
 
 /// For calls that neither the service nor a thing's version can claim keys for: runs `work` once for a
-/// key and answers a repeat with what it answered then. An answer too large to be kept is not: its
-/// call makes nothing twice by itself (imports, audits).
+/// key and answers a repeat with what it answered then. Of an answer too large for the journal (imports,
+/// audits) the counts are kept, and as many rows as fit.
 pub(super) async fn once(shared: &Context, caller: &Caller, work: impl AsyncFnOnce() -> Told) -> Reply {
     let _turn = shared.running.turn(caller).await;
     if let Some((key, fingerprint)) = caller.idempotency {
@@ -147,16 +152,53 @@ pub(super) async fn once(shared: &Context, caller: &Caller, work: impl AsyncFnOn
         match super::blocking(move || store.claim(&key, now)).await?? {
             Some(claim) if claim.fingerprint != fingerprint => return Err(Failure::KeyReused.into()),
             Some(Claim { outcome: Outcome::Body { status, json }, .. }) => {
-                return Ok(replayed(told(StatusCode::from_u16(status).unwrap_or(StatusCode::OK), json)));
+                return Ok(kept_answer(status, json));
             }
             Some(Claim { outcome: Outcome::Version { .. }, .. }) | None => {}
         }
     }
-    let (status, json) = work().await?;
-    if json.len() <= limits::KEPT_ANSWER_BYTES {
-        keep(shared, caller, Outcome::Body { status: status.as_u16(), json: json.clone() }).await?;
-    }
+    let (status, json) = match work().await {
+        Ok(done) => done,
+        Err(refused) => return Err(refused_for_good(shared, caller, refused).await),
+    };
+    keep(shared, caller, Outcome::Body { status: status.as_u16(), json: shortened(&json) }).await?;
     Ok(told(status, json))
+}
+
+/// A refusal by the state of things is kept like any answer; what a caller can mend (4xx) or we must (5xx) is not.
+pub(super) async fn refused_for_good(shared: &Shared, caller: &Caller, refused: Refused) -> Refused {
+    let problem = &refused.0;
+    if problem.status != 409 || problem.code == "changed_meanwhile" {
+        return refused;
+    }
+    let mut json = json!({ "code": problem.code, "detail": problem.detail });
+    if let Some(phase) = &problem.phase {
+        json["phase"] = phase.as_ref().into();
+    }
+    match keep(shared, caller, Outcome::Body { status: 409, json: json.to_string() }).await {
+        Ok(()) => refused,
+        Err(unknown) => unknown,
+    }
+}
+
+/// An answer as it is kept: the longest lists lose rows until it fits, and `unlisted` counts what they lost.
+fn shortened(json: &str) -> String {
+    let fits = |text: &str| text.len() <= limits::KEPT_ANSWER_BYTES;
+    let mut kept = json.to_owned();
+    let mut value: Value = if fits(json) { Value::Null } else { serde_json::from_str(json).unwrap_or_default() };
+    while !fits(&kept)
+        && let Some(members) = value.as_object_mut()
+    {
+        let lists = members.values_mut().filter_map(Value::as_array_mut);
+        let Some(longest) = lists.max_by_key(|list| list.len()).filter(|list| !list.is_empty()) else { break };
+        let lost = longest.len().div_ceil(2);
+        longest.truncate(longest.len() - lost);
+        if let Some(unlisted) = members.get_mut("unlisted") {
+            *unlisted = (unlisted.as_u64().unwrap_or(0) + lost as u64).into();
+        }
+        kept = value.to_string();
+    }
+    kept
 }
 
 /// A status and its JSON (empty for 204), or why not.
@@ -189,5 +231,26 @@ pub(super) async fn keep(shared: &Shared, caller: &Caller, outcome: Outcome) -> 
         // Somebody else's repeat was faster: it says the same.
         Ok(_) | Err(CommitError::Claimed(_)) => Ok(()),
         Err(_) => Err(Failure::OutcomeUnknown.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_large_answer_the_counts_are_kept_and_the_rows_that_fit() {
+        let rows: Vec<Value> = (0..1_000).map(|line| json!({ "line": line, "detail": "x".repeat(60) })).collect();
+        let whole = json!({ "rows": 5_000, "columns": { "a": "b" }, "problems": rows, "unlisted": 7 });
+        let kept = shortened(&whole.to_string());
+        assert!(kept.len() <= limits::KEPT_ANSWER_BYTES && kept.len() > limits::KEPT_ANSWER_BYTES / 4);
+        let kept: Value = serde_json::from_str(&kept).unwrap();
+        let left = kept["problems"].as_array().unwrap();
+        assert_eq!(
+            (&kept["rows"], &kept["columns"], &left[0]["line"]),
+            (&json!(5_000), &json!({ "a": "b" }), &json!(0))
+        );
+        assert_eq!(kept["unlisted"], 1_007 - left.len());
+        assert_eq!(shortened("{\"a\": 1}"), "{\"a\": 1}", "a small one stays as it is");
     }
 }

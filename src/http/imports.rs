@@ -21,7 +21,10 @@ use axum::{
     http::{StatusCode, Uri, uri::PathAndQuery},
 };
 use http_body_util::BodyExt;
-use std::path::{Path as FilePath, PathBuf};
+use std::{
+    path::{Path as FilePath, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
 use tokio::{fs::File, io::AsyncWriteExt, io::BufWriter};
 use utoipa::IntoParams;
 
@@ -59,7 +62,7 @@ pub(super) async fn import(
     let (parts, body) = request.into_parts();
     let busy = || Problem { retry_after_s: Some(10), ..Problem::new(503, "overloaded", "other imports are running") };
     let _permit = shared.imports.try_acquire().map_err(|_| busy())?;
-    let file = Upload::receive(&shared.data, &session.request_id, body).await?;
+    let file = Upload::receive(&shared.data, body).await?;
     let mut caller = session.caller();
     let path = parts.uri.path_and_query().map_or(parts.uri.path(), PathAndQuery::as_str);
     caller.idempotency = session.claim(&parts.method, path, &parts.headers, file.fingerprint)?;
@@ -126,6 +129,21 @@ fn unreadable(error: &LoadError) -> Refused {
     .into()
 }
 
+/// What the names of received files begin with.
+const UPLOAD: &str = "import-";
+
+/// Removes what a process left behind that was killed in the middle of an import. To be called before the door
+/// opens, by whoever holds the data.
+pub(super) fn sweep(data: &FilePath) {
+    for entry in std::fs::read_dir(data).into_iter().flatten().flatten() {
+        let (name, path) = (entry.file_name(), entry.path());
+        let ours = name.to_string_lossy().starts_with(UPLOAD) && path.extension().is_some_and(|end| end == "tmp");
+        if ours && let Err(error) = std::fs::remove_file(&path) {
+            tracing::warn!(%error, "an upload that was left behind could not be removed");
+        }
+    }
+}
+
 /// The received file; gone when dropped.
 struct Upload {
     path: PathBuf,
@@ -133,9 +151,10 @@ struct Upload {
 }
 
 impl Upload {
-    async fn receive(data: &FilePath, id: &str, body: Body) -> Result<Self, Refused> {
-        // The id may be the caller's: only its hash goes into a path.
-        let name = format!("import-{}.tmp", &blake3::hash(id.as_bytes()).to_hex()[..16]);
+    async fn receive(data: &FilePath, body: Body) -> Result<Self, Refused> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        // Counted, not named after the request: two may bring the same id at once.
+        let name = format!("{UPLOAD}{}.tmp", NEXT.fetch_add(1, Ordering::Relaxed));
         let mut upload = Self { path: data.join(name), fingerprint: 0 };
         upload.fingerprint = upload.write(body).await?;
         Ok(upload)

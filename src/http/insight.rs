@@ -7,11 +7,12 @@ use super::{
     blocking,
     query::Query,
     session::Session,
+    tickets::known,
 };
 use crate::{
     api::{Problem, insight as told, schema},
     domain::{
-        ids::{RegionId, TicketNumber},
+        ids::{ExpertId, RegionId, TicketNumber},
         time::{DAY_S, HOUR_S, Timestamp},
     },
     dossier::{self, Present, Scope},
@@ -27,6 +28,7 @@ use axum::{
 use hyper::body::Frame;
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeSet,
     io::{self, Write},
     pin::Pin,
     task::{Context as Waker, Poll},
@@ -73,22 +75,12 @@ fn sample(shared: &Shared) -> Sample {
     params(Hours),
     responses(
         (status = 200, description = "What happened.", body = told::IncidentList),
-        (status = 404, description = "`not_found`: a region that the caller may not see."),
+        (status = 404, description = "`not_found`: a region or a ticket that the caller may not see."),
     ),
 )]
 pub(super) async fn incidents(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
-    let scope = scope(&shared, &session, &uri)?;
-    let found = blocking(move || {
-        let telemetry = shared.service.store().telemetry();
-        telemetry.incidents.flush();
-        telemetry
-            .incidents
-            .between(scope.from.0, scope.to.0)
-            .into_iter()
-            .filter(|i| touches(i, &scope))
-            .collect::<Vec<_>>()
-    });
-    let seen: Vec<Incident> = found.await?.into_iter().filter(|incident| sees(&session, incident)).collect();
+    let scope = scope(&shared, &session, &uri).await?;
+    let seen = blocking(move || found(&shared, &scope)).await?;
     let (items, left_out) = newest(&seen);
     Ok(ok(&json!({ "items": items, "left_out": left_out, "next_cursor": null })))
 }
@@ -124,19 +116,33 @@ fn incident(incident: &Incident) -> Value {
     view
 }
 
-/// Those of the region or ticket asked for, and those of the whole process.
-fn touches(incident: &Incident, scope: &Scope) -> bool {
-    let region = scope.region.as_ref().is_none_or(|r| incident.region.as_deref().is_none_or(|i| i == r.as_str()));
-    let ticket = scope.ticket.is_none_or(|t| incident.ticket.as_deref().is_none_or(|i| i == t.to_string().as_str()));
-    region && ticket
+/// Those of the regions or the ticket asked for, and those of the whole process.
+fn found(shared: &Shared, scope: &Scope) -> Vec<Incident> {
+    let incidents = &shared.service.store().telemetry().incidents;
+    incidents.flush();
+    let all = incidents.between(scope.from.0, scope.to.0).into_iter();
+    all.filter(|incident| scope.takes_incident(incident) && of_scope(shared, scope, incident)).collect()
 }
 
-fn sees(session: &Session, incident: &Incident) -> bool {
-    incident.region.as_deref().is_none_or(|id| RegionId::parse(id).is_ok_and(|region| session.sees_region(&region)))
+/// An incident may name its ticket or expert and no region: then it belongs where they do.
+fn of_scope(shared: &Shared, scope: &Scope, incident: &Incident) -> bool {
+    if scope.regions.is_none() || incident.region.is_some() {
+        return true;
+    }
+    let store = shared.service.store();
+    let ticket = incident.ticket.as_deref().map(|number| {
+        let ticket = number.parse().ok().and_then(|number| store.ticket(number).ok().flatten());
+        ticket.is_some_and(|ticket| scope.takes_region(&ticket.region))
+    });
+    let expert = incident.expert.as_deref().map(|id| {
+        let expert = ExpertId::parse(id).ok().and_then(|id| store.expert(&id));
+        expert.is_some_and(|expert| scope.takes_region(&expert.region))
+    });
+    ticket.or(expert).unwrap_or(true)
 }
 
-/// The hours asked for: by default a ticket's life, else the last day.
-fn scope(shared: &Shared, session: &Session, uri: &Uri) -> Result<Scope, Refused> {
+/// The hours asked for: by default a ticket's life, else the last day. Never more than the caller may see.
+async fn scope(shared: &Shared, session: &Session, uri: &Uri) -> Result<Scope, Refused> {
     let mut query = Query::of(uri);
     let from = query.parsed("from", Timestamp::parse);
     let to = query.parsed("to", Timestamp::parse);
@@ -146,19 +152,23 @@ fn scope(shared: &Shared, session: &Session, uri: &Uri) -> Result<Scope, Refused
     if let Some(region) = region.as_ref().filter(|region| !session.sees_region(region)) {
         return Err(Problem::new(404, "not_found", format!("there is no region {region}")).into());
     }
+    let opened = match ticket {
+        Some(number) => Some(known(shared, session, &number.to_string()).await?.opened_at.plus_s(-HOUR_S)),
+        None => None,
+    };
     let to = to.unwrap_or_else(|| shared.service.clock().now());
-    let opened =
-        ticket.and_then(|number| shared.service.store().ticket(number).ok()?).map(|t| t.opened_at.plus_s(-HOUR_S));
     let from = from.or(opened).unwrap_or_else(|| to.plus_s(-DAY_S));
     if from > to {
         return Err(Problem::new(422, "invalid", "from lies after to").into());
     }
-    Ok(Scope { from, to, region, ticket })
+    let bound = session.regions();
+    let whole = bound.is_none();
+    Ok(Scope { from, to, regions: region.map(|one| BTreeSet::from([one])).or(bound), ticket, whole })
 }
 
 /// Everything about some hours, in one archive
 ///
-/// Events, decisions, restarts, metrics, logs and settings as `.tar.gz`, for whoever looks into it; it names nobody. Made
+/// Under a token for some regions, of those alone and without the log. Events, decisions, restarts, metrics, logs and settings as `.tar.gz`, for whoever looks into it; it names nobody. Made
 /// while it is sent: nothing of it lies on the server's disk, and one that breaks off was not finished.
 #[utoipa::path(
     get,
@@ -168,11 +178,11 @@ fn scope(shared: &Shared, session: &Session, uri: &Uri) -> Result<Scope, Refused
     params(Hours),
     responses(
         (status = 200, description = "The archive.", body = Vec<u8>, content_type = "application/gzip"),
-        (status = 404, description = "`not_found`: a region that the caller may not see."),
+        (status = 404, description = "`not_found`: a region or a ticket that the caller may not see."),
     ),
 )]
 pub(super) async fn archive(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
-    let scope = scope(&shared, &session, &uri)?;
+    let scope = scope(&shared, &session, &uri).await?;
     let Ok(permit) = shared.imports_owned() else {
         let busy = Problem::new(503, "overloaded", "other long work is running");
         return Err(Problem { retry_after_s: Some(10), ..busy }.into());
@@ -200,17 +210,18 @@ pub(super) async fn archive(State(shared): State<Context>, session: Session, uri
 fn present(shared: &Shared, scope: &Scope) -> Present {
     let service = &shared.service;
     let telemetry = service.store().telemetry();
-    telemetry.incidents.flush();
     let readiness = service.readiness();
-    let unready: Vec<Value> =
-        readiness.unready.iter().map(|u| json!({ "region": u.region.as_str(), "why": u.why })).collect();
+    let unready = readiness.unready.iter().filter(|unready| scope.takes_region(&unready.region));
+    let mut sample = sample(shared);
+    sample.oldest_unassigned_s.retain(|id, _| RegionId::parse(id).is_ok_and(|region| scope.takes_region(&region)));
+    let unready: Vec<Value> = unready.map(|u| json!({ "region": u.region.as_str(), "why": u.why })).collect();
     Present {
         at: service.clock().now(),
         metrics: service.metrics(),
         readiness: json!({ "ready": readiness.ready, "regions": readiness.regions, "unready": unready }),
-        objectives: serde_json::to_value(shared.objectives.report(&sample(shared))).unwrap_or_default(),
+        objectives: serde_json::to_value(shared.objectives.report(&sample)).unwrap_or_default(),
         settings: telemetry.settings.get().cloned().unwrap_or_default(),
-        incidents: telemetry.incidents.between(scope.from.0, scope.to.0),
+        incidents: found(shared, scope),
     }
 }
 

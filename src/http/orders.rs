@@ -4,7 +4,7 @@ use super::{
     Context, Reply,
     answer::{Refused, forbidden},
     body::Input,
-    idempotency::{or_replay, show_ticket},
+    idempotency::{earlier, or_replay, refused_for_good, show_ticket},
     session::Session,
     tickets,
 };
@@ -47,7 +47,13 @@ pub(super) async fn order(
         }
         Order::Expert { act, on_behalf_of } => match spoken_for(&input.session, on_behalf_of, &ticket)? {
             Some(expert) => shared.service.command(ticket.number, act.by(expert), &input.caller).await,
-            None => Err(nobody(name, &ticket)),
+            None => {
+                // No actor is asked, so its key is looked after here.
+                if let Some(before) = earlier(&shared, &input.session, &input.caller).await? {
+                    return Ok(before);
+                }
+                return Err(refused_for_good(&shared, &input.caller, nobody(name, &ticket).into()).await);
+            }
         },
     };
     match done {

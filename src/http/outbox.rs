@@ -50,18 +50,16 @@ use utoipa::IntoParams;
 pub(super) async fn list(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
     let mut query = Query::of(&uri);
     let status = |name: &str| DeliveryStatus::parse(name).ok_or("queued, pushed, texted or dead");
-    let mut wanted = OutboxQuery {
+    let wanted = OutboxQuery {
         status: query.parsed("status", status),
         region: query.parsed("region", RegionId::parse),
+        within: session.regions(),
         cursor: query.parsed("cursor", |text: &str| {
             is_outbox_cursor(text).then(|| text.to_owned()).ok_or("not a cursor of a list")
         }),
         limit: query.limit(),
     };
     query.finish()?;
-    if let ([only], None) = (session.claims.regions.as_slice(), &wanted.region) {
-        wanted.region = Some(only.clone());
-    }
     let store = shared.service.store().clone();
     let page = blocking(move || store.outbox(&wanted)).await??;
     let seen = page.items.iter().filter(|(ticket, _)| session.sees(ticket));
@@ -181,6 +179,7 @@ impl Story {
                 who: &envelope.who,
                 request_id: envelope.request_id.as_deref(),
                 trace_id: envelope.trace_id.as_deref(),
+                cause: envelope.cause,
             };
             entries.extend(TimelineEntry::new(&stamp, &recorded.fact, crate::api::Viewer::Staff));
         }

@@ -22,6 +22,36 @@ pub(super) struct Paging {
     cursor: Option<String>,
 }
 
+/// What short lists take: they come whole unless a limit is given.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "says what `part` reads")]
+pub(super) struct Part {
+    /// How many at most; all when absent.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u16>,
+    /// Where to go on: the last part's `next_cursor`.
+    #[param(value_type = Option<schema::Cursor>)]
+    cursor: Option<String>,
+}
+
+/// The part of a short list that is asked for, and where to go on. Each item with its place in the list's order,
+/// which never goes back.
+pub(super) fn part<T>(
+    uri: &Uri,
+    items: impl IntoIterator<Item = (u64, T)>,
+) -> Result<(Vec<T>, Option<String>), Refused> {
+    let mut query = Query::of(uri);
+    let limit = query.limit_given().unwrap_or(usize::MAX);
+    let after = query.parsed("cursor", str::parse::<u64>);
+    query.finish()?;
+    let mut left = items.into_iter().filter(|(place, _)| after.is_none_or(|after| *place > after));
+    let page: Vec<(u64, T)> = left.by_ref().take(limit).collect();
+    let more = left.next().is_some();
+    let next = page.last().filter(|_| more).map(|(place, _)| place.to_string());
+    Ok((page.into_iter().map(|(_, item)| item).collect(), next))
+}
+
 /// The parameters of one call, taken one by one.
 pub(super) struct Query {
     left: BTreeMap<String, String>,
@@ -66,6 +96,15 @@ impl Query {
         }
     }
 
+    /// What somebody is searched by: empty it would find everybody, so it is refused.
+    pub(super) fn sought<T, E: Display>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
+        if self.left.get(name).is_some_and(|value| value.trim().is_empty()) {
+            self.left.remove(name);
+            self.wrong(name, "missing", "a search needs something to look for");
+        }
+        self.parsed(name, parse)
+    }
+
     pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
         let parse = |text: &str| match text {
             "true" | "1" => Ok(true),
@@ -77,11 +116,15 @@ impl Query {
 
     /// `limit`, within the page's bound.
     pub(super) fn limit(&mut self) -> usize {
+        self.limit_given().unwrap_or(limits::PAGE_ITEMS_DEFAULT)
+    }
+
+    fn limit_given(&mut self) -> Option<usize> {
         let parse = |text: &str| match text.parse() {
             Ok(limit) if (1..=limits::PAGE_ITEMS).contains(&limit) => Ok(limit),
             _ => Err(format!("a whole number from 1 to {}", limits::PAGE_ITEMS)),
         };
-        self.parsed("limit", parse).unwrap_or(limits::PAGE_ITEMS_DEFAULT)
+        self.parsed("limit", parse)
     }
 
     /// Refuses what was wrong and what was not asked for.
@@ -126,5 +169,31 @@ mod tests {
         let Refused(problem) = query.finish().unwrap_err();
         let pointers: Vec<_> = problem.errors.iter().map(|e| e.pointer.as_str()).collect();
         assert_eq!(pointers, ["?limit", "?fase"]);
+    }
+
+    #[test]
+    fn a_short_list_comes_whole_or_part_by_part() {
+        let part = |query: &str| part(&format!("/v1/skills?{query}").parse().unwrap(), [(3, "a"), (5, "b"), (8, "c")]);
+        assert_eq!(part("").unwrap(), (vec!["a", "b", "c"], None));
+        assert_eq!(part("limit=2").unwrap(), (vec!["a", "b"], Some("5".to_owned())));
+        assert_eq!(part("limit=2&cursor=5").unwrap(), (vec!["c"], None));
+        assert_eq!(part("limit=3").unwrap().1, None);
+        for wrong in ["limit=0", "limit=501", "cursor=x", "limt=1"] {
+            assert_eq!(part(wrong).unwrap_err().0.status, 422, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_empty_filter_asks_for_nothing_and_an_empty_search_is_refused() {
+        let uri: Uri = "/v1/tickets?phase=&phone=&email=%20&external_id".parse().unwrap();
+        let mut query = Query::of(&uri);
+        let given = |text: &str| Ok::<_, &str>(text.to_owned());
+        assert_eq!(query.parsed("phase", given), None);
+        for name in ["phone", "email", "external_id"] {
+            assert_eq!(query.sought(name, given), None);
+        }
+        let Refused(problem) = query.finish().unwrap_err();
+        let pointers: Vec<_> = problem.errors.iter().map(|e| (e.pointer.as_str(), e.code)).collect();
+        assert_eq!(pointers, [("?phone", "missing"), ("?email", "missing"), ("?external_id", "missing")]);
     }
 }

@@ -6,7 +6,7 @@ use super::{
     answer::{Refused, json, located, not_found, ok, replayed, versioned},
     blocking,
     body::Input,
-    idempotency::{earlier, keep, once, tell},
+    idempotency::{earlier, keep, once, refused_for_good, tell},
     query::{Paging, Query},
     session::Session,
 };
@@ -122,7 +122,10 @@ pub(super) async fn add(State(shared): State<Context>, input: RegionInput) -> Re
     let there = shared.service.store().region(&id);
     let (written, new) = match &there {
         Some(there) if same(there, &draft) => (there.clone(), false),
-        Some(_) => return Err(Problem::new(409, "already_exists", format!("region {id} exists; edit it")).into()),
+        Some(_) => {
+            let taken = Problem::new(409, "already_exists", format!("region {id} exists; edit it"));
+            return Err(refused_for_good(&shared, &input.caller, taken.into()).await);
+        }
         None => shared.service.write_region(draft, &input.caller).await?,
     };
     let outcome =

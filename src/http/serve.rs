@@ -8,6 +8,7 @@ use super::{
     dress::Wardrobe,
     edge::{RequestIds, edge},
     idempotency::Running,
+    imports,
     line::Line,
     live::Live,
     people::People,
@@ -55,6 +56,7 @@ impl Door {
 /// Serves until `stop` turns true (or its sender is gone); then takes no more connections, finishes the
 /// calls under way within [`limits::STOP`] and returns.
 pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<bool>) {
+    imports::sweep(&options.data);
     let places = limits::connections(raise_open_files());
     if places < limits::CONNECTIONS {
         tracing::warn!(places, "fewer connections than could be: too few files may be open");

@@ -19,7 +19,7 @@ use axum::{
     extract::FromRequestParts,
     http::{Extensions, HeaderMap, Method, header, request::Parts},
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// A caller whose token is genuine and whose role may make this call.
 #[derive(Clone)]
@@ -182,6 +182,11 @@ impl Session {
     /// A token may be bound to some regions.
     pub(super) fn sees_region(&self, region: &RegionId) -> bool {
         self.claims.regions.is_empty() || self.claims.regions.contains(region)
+    }
+
+    /// The regions that the token is bound to; None: it is bound to none.
+    pub(super) fn regions(&self) -> Option<BTreeSet<RegionId>> {
+        (!self.claims.regions.is_empty()).then(|| self.claims.regions.iter().cloned().collect())
     }
 
     /// Experts know themselves; staff know all of their regions.

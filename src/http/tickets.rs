@@ -22,14 +22,14 @@ use crate::{
         time::Timestamp,
     },
     settings::limits,
-    storage::{Fault, TicketPage, TicketQuery},
+    storage::{TicketQuery, TicketSearch},
 };
 use axum::{
     extract::{Path, State},
     http::{StatusCode, Uri},
 };
 use serde_json::json;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use utoipa::IntoParams;
 
 /// Enter a ticket
@@ -147,17 +147,17 @@ struct TicketFilter {
 }
 
 /// What to look for: a listing by index, or a search by what a caller says on the phone.
-enum Wanted {
-    Listing(TicketQuery),
-    Contact { phone: Option<String>, email: Option<String> },
-    External(String),
+struct Wanted {
+    search: Option<TicketSearch>,
+    listing: TicketQuery,
 }
 
 /// Tickets by phase, region, customer, expert
 ///
 /// Customers and experts list their own, the portal one customer's at a time. Clerks and the portal may instead
-/// search by what a caller says on the phone: `phone`, `email` or `external_id`. The list stays right while
-/// rows change: nothing is shown twice or left out that was there all the time.
+/// search by what a caller says on the phone: `phone`, `email`, `external_id`; several of these, and the filters
+/// beside them, must all fit. A phone number is found with and without its country's code. The list stays right
+/// while rows change: nothing is shown twice or left out that was there all the time.
 #[utoipa::path(
     get,
     path = "/v1/tickets",
@@ -170,38 +170,30 @@ enum Wanted {
     ),
 )]
 pub(super) async fn list(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
-    let wanted = wanted(&session, &uri)?;
+    let Wanted { search, listing } = wanted(&shared, &session, &uri)?;
     let store = shared.service.store().clone();
-    let page = blocking(move || match wanted {
-        Wanted::Listing(query) => store.tickets(&query),
-        Wanted::Contact { phone, email } => {
-            let numbers = store.tickets_of_contact(phone.as_deref(), email.as_deref())?;
-            found(&store, numbers)
-        }
-        Wanted::External(id) => found(&store, store.ticket_by_external_id(&id)?.into_iter().collect()),
-    })
-    .await??;
+    let page = blocking(move || match search {
+        Some(search) => store.search(&search, &listing),
+        None => store.tickets(&listing),
+    });
+    let page = page.await??;
     let seen = page.items.iter().filter(|ticket| session.sees(ticket));
     let items: Vec<_> = seen.map(|ticket| session.view(ticket)).collect();
     Ok(ok(&json!({ "items": items, "next_cursor": page.next_cursor })))
 }
 
-fn found(store: &crate::storage::Store, numbers: Vec<TicketNumber>) -> Result<TicketPage, Fault> {
-    let tickets: Result<Vec<_>, Fault> = numbers.into_iter().map(|number| store.ticket(number)).collect();
-    Ok(TicketPage { items: tickets?.into_iter().flatten().collect(), next_cursor: None })
-}
-
-fn wanted(session: &Session, uri: &Uri) -> Result<Wanted, Refused> {
+fn wanted(shared: &Shared, session: &Session, uri: &Uri) -> Result<Wanted, Refused> {
     let mut query = Query::of(uri);
-    let phone = query.parsed("phone", words::phone);
-    let email = query.parsed("email", words::email);
+    let phone = query.sought("phone", words::phone);
+    let email = query.sought("email", words::email);
     let short = |text: &str| (text.chars().count() <= limits::EXTERNAL_ID_CHARS).then(|| text.to_owned());
-    let external = query.parsed("external_id", |text| short(text).ok_or("longer than an external id"));
-    let searches = phone.is_some() || email.is_some() || external.is_some();
+    let external_id = query.sought("external_id", |text| short(text).ok_or("longer than an external id"));
+    let searches = phone.is_some() || email.is_some() || external_id.is_some();
     let phase = |name: &str| Phase::parse(name).ok_or("not a phase");
     let mut listing = TicketQuery {
         phase: query.parsed("phase", phase),
         region: query.parsed("region", RegionId::parse),
+        within: None,
         customer: query.parsed("customer", CustomerId::parse),
         expert: query.parsed("expert", ExpertId::parse),
         opened_after: query.parsed("opened_after", Timestamp::parse),
@@ -212,39 +204,39 @@ fn wanted(session: &Session, uri: &Uri) -> Result<Wanted, Refused> {
         limit: query.limit(),
     };
     query.finish()?;
-    if searches {
-        return match session.role() {
-            Role::Clerk | Role::Portal => Ok(match external {
-                Some(id) => Wanted::External(id),
-                None => Wanted::Contact { phone, email },
-            }),
-            _ => Err(forbidden("only clerks and the portal search by contact or external id")),
-        };
+    if searches && !matches!(session.role(), Role::Clerk | Role::Portal) {
+        return Err(forbidden("only clerks and the portal search by contact or external id"));
     }
-    bound(&mut listing, session)?;
-    Ok(Wanted::Listing(listing))
+    bound(&mut listing, session, searches)?;
+    let phone = phone.map(|phone| shared.service.desk().forms_of(&phone));
+    let search = searches.then_some(TicketSearch { phone, email, external_id });
+    Ok(Wanted { search, listing })
 }
 
-/// Customers and experts list their own; a token for some regions lists those.
-fn bound(listing: &mut TicketQuery, session: &Session) -> Result<(), Refused> {
+/// Customers and experts list their own; a token for some regions lists those. Who asks for somebody
+/// else's gets an empty list.
+fn bound(listing: &mut TicketQuery, session: &Session, searches: bool) -> Result<(), Refused> {
     let subject = session.claims.subject.as_str();
-    match session.role() {
+    let others = match session.role() {
         Role::Customer => {
             let own = CustomerId::parse(subject).map_err(|_| forbidden("this token names no customer"))?;
-            listing.customer = Some(own);
+            listing.customer.replace(own.clone()).is_some_and(|asked| asked != own)
         }
         Role::Expert => {
             let own = ExpertId::parse(subject).map_err(|_| forbidden("this token names no expert"))?;
-            listing.expert = Some(own);
+            listing.expert.replace(own.clone()).is_some_and(|asked| asked != own)
         }
-        Role::Portal if listing.customer.is_none() => {
+        Role::Portal if listing.customer.is_none() && !searches => {
             let detail = "the portal lists one customer's tickets at a time".to_owned();
             return Err(vec![FieldProblem { pointer: "?customer".into(), code: "missing", detail }].into());
         }
-        _ => {}
-    }
-    if let ([only], None) = (session.claims.regions.as_slice(), &listing.region) {
-        listing.region = Some(only.clone());
+        Role::System | Role::Clerk | Role::Dispatcher | Role::Manager | Role::Admin | Role::Portal => {
+            listing.within = session.regions();
+            false
+        }
+    };
+    if others {
+        listing.within = Some(BTreeSet::new());
     }
     Ok(())
 }

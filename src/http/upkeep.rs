@@ -10,10 +10,10 @@ use crate::{
     domain::ids::TicketNumber,
     routing::first_overlap,
     settings::limits,
-    storage::{AuditOptions, audit::LATE_S},
+    storage::{AuditOptions, audit::LATE_S, backup::foreign},
 };
 use axum::{extract::State, http::StatusCode};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Prove the promises over the data
 #[utoipa::path(
@@ -94,11 +94,6 @@ pub(super) fn backup_body<'j>(body: &'j Json<'j>) -> Result<PathBuf, Vec<FieldPr
         });
         f.required("dir", dir)
     })
-}
-
-fn foreign(dir: &Path) -> bool {
-    let empty = std::fs::read_dir(dir).map_or(true, |mut entries| entries.next().is_none());
-    !empty && !dir.join("backup.json").exists()
 }
 
 fn busy() -> Problem {

@@ -164,6 +164,12 @@ impl Desk {
         self.house.as_ref().map(|house| house.language)
     }
 
+    /// A number in all forms in which it may have been written down.
+    #[must_use]
+    pub fn forms_of(&self, phone: &str) -> Vec<String> {
+        self.house.as_ref().map_or_else(|| vec![phone.to_owned()], |house| phone::forms(phone, &house.country_code))
+    }
+
     /// The visit that a tracking link follows; None: it is none of ours, or has expired.
     #[must_use]
     pub fn tracked(&self, link: &str, now: Timestamp) -> Option<(TicketNumber, VisitNo)> {

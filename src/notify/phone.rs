@@ -21,6 +21,22 @@ pub(super) fn international(number: &str, country_code: &str) -> String {
     format!("+{country_code}{}", digits.trim_start_matches('0'))
 }
 
+/// All forms of a number that [`international`] takes for the same one, as digits: with and without the
+/// country's code.
+#[must_use]
+pub(super) fn forms(number: &str, country_code: &str) -> Vec<String> {
+    let mut forms = vec![number.chars().filter(char::is_ascii_digit).collect::<String>()];
+    if let Some(whole) = international(number, country_code).strip_prefix('+') {
+        forms.extend([whole.to_owned(), format!("00{whole}")]);
+        if let Some(national) = whole.strip_prefix(country_code) {
+            forms.extend([national.to_owned(), format!("0{national}")]);
+        }
+    }
+    forms.sort();
+    forms.dedup();
+    forms
+}
+
 /// What somebody who answered a text wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wish {
@@ -68,6 +84,22 @@ mod tests {
         }
         assert_eq!(international("0301234567", "49"), "+49301234567");
         assert_eq!(international("911", "1"), "911");
+    }
+
+    #[test]
+    fn whichever_form_is_searched_the_one_that_was_written_down_is_among_them() {
+        let digits = |given: &str| given.chars().filter(char::is_ascii_digit).collect::<String>();
+        for (code, same) in [
+            ("1", &["617 555 0100", "+1 617 555 0100", "001 617 555 0100", "1 617 555 0100"][..]),
+            ("49", &["030 1234567", "+49 30 1234567", "0049 30 1234567"]),
+            ("1", &["+49 30 1234567", "0049 30 1234567"]),
+        ] {
+            for searched in same {
+                let forms = forms(searched, code);
+                assert!(same.iter().all(|given| forms.contains(&digits(given))), "{searched}: {forms:?}");
+            }
+        }
+        assert_eq!(forms("911", "1"), ["911"]);
     }
 
     #[test]

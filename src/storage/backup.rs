@@ -1,15 +1,18 @@
 //! Backup of a live store, restore, verify.
 //!
 //! A backup is a folder: `backup.json` (written last: without it there is no backup),
-//! `cells/<cell>/journal/` at one consistent sequence, and `keys/` apart, without which no name in
+//! `cells/<cell>/journal/` at one consistent sequence or past it, and `keys/` apart, without which no name in
 //! the rest can be read. Snapshots are not in it: they are rebuilt. A restore begins a new
 //! incarnation: numbers skip ahead, feed positions from before are void, and whoever was erased
 //! stays erased, by the backup's list and by the one found in the data directory.
+//!
+//! Must hold: a backup that is brought up to date is one at every moment. Keys and journal only ever
+//! grow, so the earlier `backup.json` stays true of them until the new one takes its place.
 
 use super::{
     DataLock, Fault, KeyFile, KeyOptions, Store,
     files::{create_whole, fault, io_fault, sync_dir},
-    journal::{Head, Journal, JournalOptions, RedbJournal, Verified, verify as verify_journal},
+    journal::{Head, Journal, JournalOptions, RedbJournal, Verified, verify as verify_journal, verify_past},
 };
 use crate::domain::ids::Seq;
 use serde::{Deserialize, Serialize};
@@ -53,16 +56,15 @@ impl Store {
         let (archive, options) = core.archive.as_ref().ok_or_else(no_files)?;
         let keys = target.join("keys");
         fs::create_dir_all(&keys).map_err(|error| io_fault(&keys, "make the folder", &error))?;
-        remove(&target.join(MANIFEST))?;
+        // Before the journal too: should this be cut short, the people in what was copied have their keys.
+        self.copy_keys(&keys)?;
         let head = archive.copy_to(&journal_dir(target, &options.cell), progress)?;
         // After the journal, so that the keys of all its people are there; the list of erased
         // people last, so that it names everybody whose key is missing.
         for name in PLAIN_FILES {
             copy_if_there(&options.data.join(name), &target.join(name))?;
         }
-        for name in SECRET_FILES.into_iter().chain(["keys", "erased"]) {
-            copy_if_there(&options.data.join(name), &keys.join(name))?;
-        }
+        self.copy_keys(&keys)?;
         let manifest = Manifest {
             format: FORMAT,
             cell: options.cell.clone(),
@@ -75,6 +77,12 @@ impl Store {
         Ok(manifest)
     }
 
+    fn copy_keys(&self, to: &Path) -> Result<(), Fault> {
+        let Some((_, options)) = &self.core().archive else { return Ok(()) };
+        let names = SECRET_FILES.into_iter().chain(["keys", "erased"]);
+        names.into_iter().try_for_each(|name| replace_if_there(&options.data.join(name), &to.join(name)))
+    }
+
     /// Walks the chain up to the present head. The first damage is the fault.
     pub fn verify(&self, progress: Progress<'_>) -> Result<Verified, Fault> {
         Ok(verify_journal(&*self.core().reader, progress)?)
@@ -82,18 +90,12 @@ impl Store {
 }
 
 /// Verifies a backup, or the data directory of a stopped server: every frame and hash, and that
-/// the chain ends where the backup says.
+/// the chain comes to where the backup says.
 pub fn verify(dir: &Path, cell: &str, progress: Progress<'_>) -> Result<Verified, Fault> {
     let manifest = if dir.join(MANIFEST).exists() { Some(read_manifest(dir)?) } else { None };
     let _lock = if manifest.is_none() { Some(DataLock::take(dir)?) } else { None };
     let cell = manifest.as_ref().map_or(cell, |manifest| &manifest.cell);
-    let verified = verify_dir(&journal_dir(dir, cell), progress)?;
-    match manifest {
-        Some(manifest) if !ends_as(&manifest, verified.head) => {
-            Err(fault(dir, "the journal does not end where the backup says: a file was changed or left out"))
-        }
-        _ => Ok(verified),
-    }
+    verify_dir(&journal_dir(dir, cell), manifest.as_ref(), progress)
 }
 
 /// Makes a data directory of a backup. Refused where there is a journal already: move `cells` and
@@ -112,15 +114,19 @@ pub fn restore(backup: &Path, data: &Path, progress: Progress<'_>) -> Result<Man
     restore_keys(backup, data)?;
     let target = journal_dir(data, &manifest.cell);
     copy_folder(&journal_dir(backup, &manifest.cell), &target)?;
-    let verified = verify_dir(&target, progress)?;
-    if !ends_as(&manifest, verified.head) {
-        return Err(fault(backup, "the journal does not end where the backup says: a file was changed or left out"));
-    }
+    let head = verify_dir(&target, Some(&manifest), progress)?.head;
     for name in PLAIN_FILES {
         copy_if_there(&backup.join(name), &data.join(name))?;
     }
     remove(&marker)?;
-    Ok(manifest)
+    Ok(Manifest { last_seq: head.next_seq - 1, hash: hex(&head.hash), ..manifest })
+}
+
+/// Whether a folder holds something that is no backup: nobody's files are mixed with one.
+#[must_use]
+pub fn foreign(dir: &Path) -> bool {
+    let empty = fs::read_dir(dir).map_or(true, |mut entries| entries.next().is_none());
+    !empty && !dir.join(MANIFEST).exists()
 }
 
 /// Refuses a data directory whose restore was cut short.
@@ -170,18 +176,25 @@ fn read_manifest(dir: &Path) -> Result<Manifest, Fault> {
     Ok(manifest)
 }
 
-fn ends_as(manifest: &Manifest, head: Head) -> bool {
+fn is_at(manifest: &Manifest, head: Head) -> bool {
     head.next_seq == manifest.last_seq + 1 && hex(&head.hash) == manifest.hash
 }
 
-fn verify_dir(dir: &Path, progress: Progress<'_>) -> Result<Verified, Fault> {
+/// `manifest`: what the chain must have come through. It may go on after that: the backup was being brought up to
+/// date when it was cut short.
+fn verify_dir(dir: &Path, manifest: Option<&Manifest>, progress: Progress<'_>) -> Result<Verified, Fault> {
     if !dir.exists() {
         return Err(fault(dir, "there is no journal here"));
     }
     let options = JournalOptions { segment_bytes: u64::MAX, relaxed: false, cache_bytes: CACHE_BYTES };
     let mut journal = RedbJournal::open(dir, options)?;
-    let verified = verify_journal(&*journal.reader(), progress)?;
+    let mut through = manifest.is_none_or(|manifest| manifest.last_seq == 0);
+    let mut passed = |head| through |= manifest.is_some_and(|manifest| is_at(manifest, head));
+    let verified = verify_past(&*journal.reader(), progress, &mut passed)?;
     journal.close()?;
+    if !through {
+        return Err(fault(dir, "the journal does not come to where the backup says: a file was changed or left out"));
+    }
     Ok(verified)
 }
 
@@ -194,6 +207,10 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), Fault> {
     fs::create_dir_all(to).map_err(failed)?;
     for entry in fs::read_dir(from).map_err(|error| io_fault(from, "read the backup", &error))? {
         let entry = entry.map_err(failed)?;
+        if entry.path().is_dir() {
+            // Where a backup that was cut short made its newest segment.
+            continue;
+        }
         copy_if_there(&entry.path(), &to.join(entry.file_name()))?;
     }
     sync_dir(to).map_err(failed)
@@ -205,6 +222,16 @@ fn copy_if_there(from: &Path, to: &Path) -> Result<(), Fault> {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !from.exists() => Ok(()),
         other => other.map_err(|error| io_fault(to, "copy a file", &error)),
     }
+}
+
+/// The same, over a file that stays whole until the new one is.
+fn replace_if_there(from: &Path, to: &Path) -> Result<(), Fault> {
+    let aside = to.with_extension("new");
+    copy_if_there(from, &aside)?;
+    if !aside.exists() {
+        return Ok(());
+    }
+    fs::rename(&aside, to).map_err(|error| io_fault(to, "copy a file", &error))
 }
 
 fn remove(path: &Path) -> Result<(), Fault> {

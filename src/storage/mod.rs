@@ -34,6 +34,7 @@ mod replay_check;
 mod row;
 mod sabotage;
 pub mod seal;
+mod search;
 mod snapshot;
 mod store;
 #[cfg(test)]
@@ -48,4 +49,5 @@ pub use lock::DataLock;
 pub use outbox::{OutboxPage, OutboxQuery, is_outbox_cursor};
 pub use query::is_cursor;
 pub use seal::{SealCtx, Sealer};
+pub use search::TicketSearch;
 pub use store::{ContactHasher, Durability, Store, StoreOptions, TicketPage, TicketQuery};

@@ -25,6 +25,8 @@ pub struct OutboxQuery {
     /// None: all.
     pub status: Option<DeliveryStatus>,
     pub region: Option<RegionId>,
+    /// Regions that whoever asks may see; None: all.
+    pub within: Option<BTreeSet<RegionId>>,
     /// Continue after this one (from the last page).
     pub cursor: Option<String>,
     pub limit: usize,
@@ -89,6 +91,7 @@ impl Core {
         let listing = TicketQuery {
             dead: true,
             region: query.region.clone(),
+            within: query.within.clone(),
             cursor: seen.map(|seen| cursor(seen.before_its_ticket())),
             // The ticket that the last page ended in may have nothing left.
             limit: limit + 2,
@@ -129,10 +132,12 @@ impl Core {
     }
 
     fn regions_of(&self, query: &OutboxQuery) -> Vec<RegionId> {
-        match &query.region {
+        let regions = match &query.region {
             Some(region) => vec![region.clone()],
             None => self.hot.regions().into_iter().map(|region| region.id.clone()).collect(),
-        }
+        };
+        let seen = |region: &RegionId| query.within.as_ref().is_none_or(|within| within.contains(region));
+        regions.into_iter().filter(seen).collect()
     }
 }
 

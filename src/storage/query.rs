@@ -22,7 +22,7 @@ use std::{
 };
 
 /// Tickets in one page at most.
-const MAX_LIMIT: usize = 500;
+pub(super) const MAX_LIMIT: usize = 500;
 /// Positions read from one file at once: some are dropped when their rows do not match.
 const CHUNK: usize = 128;
 
@@ -60,7 +60,7 @@ impl Core {
         let lists = lists(query);
         let files = self.snapshots.regions().into_iter();
         files
-            .filter(|(region, _)| query.region.as_ref().is_none_or(|wanted| wanted == region))
+            .filter(|(region, _)| query.takes_region(region))
             .map(|(_, file)| Stream::open(file, lists.clone(), before, query))
             .collect()
     }
@@ -85,7 +85,7 @@ impl Core {
     }
 }
 
-/// Deadlines and contacts.
+/// Deadlines, and what is forgotten.
 impl Core {
     pub(super) fn for_each_timer(
         &self,
@@ -112,36 +112,6 @@ impl Core {
             ticket.timers().into_iter().for_each(|timer| visit(ticket.number, timer));
         }
         Ok(())
-    }
-
-    pub(super) fn tickets_of_contact(
-        &self,
-        phone: Option<&str>,
-        email: Option<&str>,
-    ) -> Result<Vec<TicketNumber>, Fault> {
-        let hashes: BTreeSet<[u8; 16]> = keys::contact_hashes(phone, email, &self.sealer).collect();
-        let has = |ticket: &Ticket| {
-            let contact = ticket.personal.known().map(|personal| &personal.contact);
-            let theirs = contact.into_iter().flat_map(|contact| {
-                keys::contact_hashes(contact.phone.as_deref(), contact.email.as_deref(), &self.sealer)
-            });
-            theirs.into_iter().any(|hash| hashes.contains(&hash))
-        };
-        let live = self.overlay.collect(|_| true);
-        let mut found = BTreeSet::new();
-        for (_, file) in self.snapshots.regions() {
-            for hash in &hashes {
-                found.extend(file.of_contact(hash)?);
-            }
-        }
-        for ticket in live {
-            if has(&ticket) {
-                found.insert(ticket.number)
-            } else {
-                found.remove(&ticket.number)
-            };
-        }
-        Ok(found.into_iter().collect())
     }
 
     /// Takes an erased person's words out of memory: what is sealed now opens as nothing.
@@ -225,9 +195,16 @@ fn lists(query: &TicketQuery) -> Vec<List> {
     query.phase.map_or_else(|| Phase::ALL.to_vec(), |phase| vec![phase]).into_iter().map(List::Phase).collect()
 }
 
-fn matches(query: &TicketQuery, ticket: &Ticket) -> bool {
+impl TicketQuery {
+    pub(super) fn takes_region(&self, region: &RegionId) -> bool {
+        self.region.as_ref().is_none_or(|wanted| wanted == region)
+            && self.within.as_ref().is_none_or(|within| within.contains(region))
+    }
+}
+
+pub(super) fn matches(query: &TicketQuery, ticket: &Ticket) -> bool {
     query.phase.is_none_or(|phase| ticket.phase == phase)
-        && query.region.as_ref().is_none_or(|region| ticket.region == *region)
+        && query.takes_region(&ticket.region)
         && query.customer.as_ref().is_none_or(|customer| ticket.customer.as_ref() == Some(customer))
         && query.expert.as_ref().is_none_or(|expert| keys::experts(ticket).any(|one| one == expert))
         && query.opened_after.is_none_or(|after| ticket.opened_at > after)
@@ -252,7 +229,7 @@ pub fn is_cursor(text: &str) -> bool {
     parse_cursor(text).is_ok()
 }
 
-fn parse_cursor(text: &str) -> Result<Position, Fault> {
+pub(super) fn parse_cursor(text: &str) -> Result<Position, Fault> {
     let bytes = unhex(text).filter(|bytes| bytes.len() == 16);
     bytes.and_then(|bytes| Position::from_key(&bytes)).ok_or_else(no_cursor)
 }

@@ -14,6 +14,7 @@ use super::{
     outbox::{OutboxPage, OutboxQuery},
     overlay::write,
     recovery::{self, Recovered},
+    search::TicketSearch,
     snapshot::rounds::{Message, QUEUE},
     writer::{Answer, Order, Request, Writer},
 };
@@ -31,6 +32,7 @@ use crate::domain::{
 use crate::telemetry::Telemetry;
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
@@ -79,6 +81,9 @@ pub enum Durability {
 pub struct TicketQuery {
     pub phase: Option<Phase>,
     pub region: Option<RegionId>,
+    /// Regions that whoever asks may see; None: all. Part of the query, not a sieve behind it: a page and its
+    /// cursor must not depend on tickets that are not shown.
+    pub within: Option<BTreeSet<RegionId>>,
     pub customer: Option<CustomerId>,
     pub expert: Option<ExpertId>,
     pub opened_after: Option<Timestamp>,
@@ -243,6 +248,11 @@ impl Store {
         self.core().tickets(query)
     }
 
+    /// A page of what a search finds, newest first, within what `query` narrows it to.
+    pub fn search(&self, search: &TicketSearch, query: &TicketQuery) -> Result<TicketPage, Fault> {
+        self.core().search(search, query)
+    }
+
     /// A page of deliveries, those of the newest tickets first.
     pub fn outbox(&self, query: &OutboxQuery) -> Result<OutboxPage, Fault> {
         self.core().outbox(query)
@@ -254,11 +264,7 @@ impl Store {
     }
 
     pub fn ticket_by_external_id(&self, id: &str) -> Result<Option<TicketNumber>, Fault> {
-        let claim = self.core().claim(&ClaimKey::external(id))?;
-        Ok(claim.and_then(|claim| match claim.outcome {
-            Outcome::Version { thing: Thing::Ticket(number), .. } => Some(number),
-            Outcome::Version { .. } | Outcome::Body { .. } => None,
-        }))
+        Ok(named_ticket(self.core().claim(&ClaimKey::external(id))?.as_deref()))
     }
 
     // Recovery: what a region's actors start from.
@@ -433,6 +439,14 @@ impl Store {
 
     pub(super) fn core(&self) -> &Arc<Core> {
         &self.0.core
+    }
+}
+
+/// The ticket that a claim stands for.
+pub(super) fn named_ticket(claim: Option<&Claim>) -> Option<TicketNumber> {
+    match claim?.outcome {
+        Outcome::Version { thing: Thing::Ticket(number), .. } => Some(number),
+        Outcome::Version { .. } | Outcome::Body { .. } => None,
     }
 }
 

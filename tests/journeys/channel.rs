@@ -84,6 +84,39 @@ fn a_delivery_is_repeated_until_its_receipt_and_comes_again_after_a_reconnect_un
 }
 
 #[test]
+fn a_visit_that_was_taken_away_is_told_after_a_reconnect_and_a_restart_until_its_receipt() {
+    let mut house = House::staffed();
+    let number = house.open(WEST);
+    house.until(&number, "assigning");
+    let mut phone = Phone::connect(&house, "west-1");
+    let offer = phone.delivery("offer", &number);
+    phone.say(&json!({ "type": "receipt", "id": offer["id"] }));
+    assert_eq!(phone.order("c-1", "accept", &number, None, &json!({}))["ok"], true);
+    let gone = json!({ "reason": "sold it" });
+    house.post(&house.token(Role::Clerk), &format!("/v1/tickets/{number}/cancel"), &gone).is(200);
+    let withdrawn = phone.delivery("withdrawn", &number);
+    drop(phone);
+    let mut phone = Phone::connect(&house, "west-1");
+    assert_eq!(phone.delivery("withdrawn", &number)["id"], withdrawn["id"], "no receipt came");
+    drop(phone);
+    house.restart();
+    let mut phone = Phone::connect(&house, "west-1");
+    assert_eq!(phone.delivery("withdrawn", &number)["id"], withdrawn["id"], "and none came before the restart");
+    let received = count(&house, &number, "delivery.received");
+    phone.say(&json!({ "type": "receipt", "id": withdrawn["id"] }));
+    house.until_shown(&format!("/v1/tickets/{number}/timeline"), |told| {
+        let entries = told.body["items"].as_array().unwrap().iter();
+        entries.filter(|entry| entry["kind"] == "delivery.received").count() > received
+    });
+    drop(phone);
+    let mut phone = Phone::connect(&house, "west-1");
+    phone.say(&json!({ "type": "nonsense" }));
+    // What is owed comes before any answer.
+    let before = phone.until(|m| m["type"] == "problem" || m["kind"] == "withdrawn");
+    assert_eq!(before["type"], "problem", "{before}");
+}
+
+#[test]
 fn a_phone_that_was_away_for_an_hour_has_each_command_merged_or_refused_with_why_and_none_twice() {
     // An hour in six seconds.
     let house = House::staffed_hurried(600.0);

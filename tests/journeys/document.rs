@@ -143,6 +143,7 @@ fn every_answer_of_a_day_is_as_the_document_says() {
         (Role::Manager, "/readyz".into()),
         (Role::Manager, "/metrics".into()),
         (Role::Manager, "/docs".into()),
+        (Role::Manager, format!("/v1/surveys/{}", day.house.app().core.tokens.survey_link(number.parse().unwrap()))),
     ] {
         day.get(role, &path);
     }
@@ -198,6 +199,8 @@ fn administered(day: &Witness) {
     day.get(Role::Clerk, "/v1/experts/west-1/absences");
     day.get(Role::Clerk, "/v1/experts/west-1");
     day.ask(Role::Clerk, "DELETE", &format!("/v1/experts/west-1/absences/{absence}"), &Value::Null).is(204);
+    day.ask(Role::Clerk, "DELETE", "/v1/experts/west-1/absences?id=4711", &Value::Null).is(404);
+    day.get(Role::Clerk, "/v1/skills?limit=1");
     let here = json!({ "lat": EAST[0], "lon": EAST[1], "accuracy_m": 12, "at": day.house.time(0) });
     day.ask(Role::Expert, "POST", "/v1/experts/west-1/position", &here).is(204);
     let examples = &day.document["components"]["schemas"];

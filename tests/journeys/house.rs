@@ -127,6 +127,13 @@ impl House {
         answer(self.call(method, path, headers, body))
     }
 
+    /// The whole answer, as it came.
+    pub(crate) fn text(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> String {
+        let mut text = String::new();
+        self.call(method, path, headers, body).read_to_string(&mut text).unwrap();
+        text
+    }
+
     /// Asks without waiting for the answer.
     pub(crate) fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> TcpStream {
         let mut stream = TcpStream::connect(self.app().address).unwrap();

@@ -1,7 +1,13 @@
 //! What can be found out afterwards: causes and traces, objectives, incidents, the archive of some hours.
 
 use crate::house::House;
-use callout::domain::{ids::Thing, ticket::Role};
+use callout::{
+    domain::{
+        ids::{RegionId, Thing},
+        ticket::Role,
+    },
+    telemetry::{Incident, incidents::Kind},
+};
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use std::{
@@ -43,12 +49,18 @@ fn what_follows_from_a_call_names_its_trace_and_the_event_it_follows_from() {
             assert_eq!(recorded.envelope.trace_id.as_ref(), Some(&trace), "{}", recorded.fact.kind());
         }
         assert!(followed > 0);
+        let path = format!("/v1/tickets/{number}/timeline");
+        let told = house.get(&clerk, &path).is(200);
+        let decided = told.body["items"].as_array().unwrap().iter().find(|entry| entry["kind"] == "ticket.decided");
+        assert!(decided.unwrap()["cause"].as_u64() >= told.body["items"][0]["seq"].as_u64(), "{}", told.body);
+        let owners = house.get(&house.token(Role::Portal), &path).is(200);
+        assert!(!owners.body.to_string().contains("\"cause\""), "staff only: {}", owners.body);
     }
 }
 
 /// The archive of the last day, unpacked: names and texts.
-fn archive(house: &House, query: &str) -> Vec<(String, String)> {
-    let admin = format!("Bearer {}", house.token(Role::Admin));
+fn archive(house: &House, admin: &str, query: &str) -> Vec<(String, String)> {
+    let admin = format!("Bearer {admin}");
     let mut stream = house.call("GET", &format!("/v1/incidents/archive{query}"), &[("authorization", &admin)], b"");
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();
@@ -92,7 +104,7 @@ fn an_archive_tells_what_happened_and_nobody_is_recognised_in_it() {
     let note = json!({ "text": "Ottokar Quendel called from +1 617 555 0199" });
     house.post(&house.token(Role::Clerk), &format!("/v1/tickets/{number}/notes"), &note).is(200);
     for query in [String::new(), format!("?ticket={number}"), "?region=west".to_owned()] {
-        let files = archive(&house, &query);
+        let files = archive(&house, &house.token(Role::Admin), &query);
         let text = |name: &str| {
             let found: String =
                 files.iter().filter(|(path, _)| path.starts_with(name)).map(|(_, text)| text.as_str()).collect();
@@ -132,6 +144,35 @@ fn an_archive_tells_what_happened_and_nobody_is_recognised_in_it() {
             }
         }
     }
+}
+
+#[test]
+fn under_a_token_for_some_regions_incidents_and_archives_know_nothing_of_the_others() {
+    let house = House::staffed();
+    let [west, east] = [house.open([42.03, -71.13]), house.open([42.03, -70.97])];
+    for (number, expert) in [(&west, "west-1"), (&east, "east-1")] {
+        house.until(number, "assigning");
+        let incidents = &house.app().core.service.store().telemetry().incidents;
+        // As the supervisors note them: without a region.
+        incidents.note(Incident::new(Kind::Restart).ticket(number).cause("test"));
+        incidents.note(Incident::new(Kind::Restart).expert(expert).cause("test"));
+    }
+    let token = |role| house.token_of(role, "bound", vec![RegionId::parse("west").unwrap()]);
+    let told = house.get(&token(Role::Manager), "/v1/incidents").is(200).body.to_string();
+    let of_west = |text: &str| text.contains(&west) && text.contains("west-1");
+    assert!(of_west(&told) && !told.contains(&east) && !told.contains("east-1"), "{told}");
+    house.get(&token(Role::Manager), &format!("/v1/incidents?ticket={west}")).is(200);
+    house.get(&token(Role::Manager), &format!("/v1/incidents?ticket={east}")).is(404);
+    house.get(&token(Role::Admin), &format!("/v1/incidents/archive?ticket={east}")).is(404);
+    house.get(&token(Role::Admin), "/v1/incidents/archive?region=east").is(404);
+    let files = archive(&house, &token(Role::Admin), "");
+    assert!(of_west(&files.iter().map(|(_, text)| text.as_str()).collect::<String>()));
+    for (path, text) in files.iter().filter(|(path, _)| path != "metrics.txt") {
+        assert!(!text.contains(&east) && !text.contains("east"), "{path} knows of the other region: {text}");
+    }
+    assert!(files.iter().all(|(path, _)| !path.starts_with("logs/")), "its lines cannot be told apart by region");
+    let whole = archive(&house, &house.token(Role::Admin), "");
+    assert!(whole.iter().any(|(path, text)| path.starts_with("events/") && text.contains(&east)));
 }
 
 #[test]

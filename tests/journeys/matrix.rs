@@ -36,6 +36,7 @@ const GRID: &str = "
     .KE..... POST   /v1/tickets/{number}/no_access
     .K.DMA.. POST   /v1/tickets/{number}/notes
     ...D.... POST   /v1/tickets/{number}/resume
+    CKEDMAP- GET    /v1/surveys/{token}
     CKEDMAP- POST   /v1/surveys/{token}
     CKEDMAP- GET    /v1/track/{token}
     ...D.A.. GET    /v1/outbox

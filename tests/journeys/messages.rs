@@ -352,3 +352,42 @@ fn a_mailbox_without_gateways_holds_what_people_would_have_got_and_an_erased_tic
     let gone = house.app().core.service.desk().forget(&[number.parse().unwrap()]).unwrap();
     assert!(gone >= 1 && !text().contains("+16175550142"));
 }
+
+#[test]
+fn the_link_to_the_survey_opens_a_page_in_the_customers_language_and_its_form_closes_the_ticket() {
+    let house = House::staffed();
+    let contact = json!({ "name": "Customer 1", "phone": "617 555 0100", "language": "es" });
+    let body = json!({ "title": "No picture", "channel": "web", "skills": ["tv"], "contact": contact,
+        "place": { "lat": WEST[0], "lon": WEST[1] } });
+    let number = house.post(&house.token(Role::Clerk), "/v1/tickets", &body).is(201).text("/number").to_owned();
+    let link = format!("/v1/surveys/{}", house.app().core.tokens.survey_link(number.parse().unwrap()));
+    let page = || house.text("GET", &link, &[], b"");
+    assert!(!page().contains("<form"), "there is nothing to ask yet");
+    house.until(&number, "assigning");
+    let expert = house.token_of(Role::Expert, "west-1", Vec::new());
+    let done = json!({ "resolution": "fixed", "notes": "new cable" });
+    for (name, body) in [("accept", json!({})), ("depart", json!({})), ("arrive", json!({})), ("complete", done)] {
+        house.post(&expert, &format!("/v1/tickets/{number}/{name}"), &body).is(200);
+    }
+    let asks = page();
+    assert!(asks.starts_with("HTTP/1.1 200") && asks.contains("<html lang=\"es\">"), "{asks}");
+    assert!(asks.contains("content-security-policy: default-src 'none'; ") && asks.contains("form-action 'self'"));
+    assert!(asks.contains("<form method=\"post\">") && asks.contains("name=\"rating\" value=\"5\" required"), "{asks}");
+    assert!(!asks.contains("://") && !asks.contains("<script") && !asks.contains("Customer 1"), "{asks}");
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    house.ask("POST", &link, &form, b"rating=6&comment=").is(422);
+    house.ask("POST", &link, &form, b"comment=friendly").is(422);
+    let taken = house.ask("POST", &link, &form, b"rating=4&comment=muy+amable%0D%0Ay+r%C3%A1pido").is(303);
+    assert_eq!(taken.header("location"), Some(link.as_str()));
+    house.until(&number, "closed");
+    house.ask("POST", &link, &form, b"rating=1").is(303);
+    let thanks = page();
+    assert!(thanks.contains("Gracias") && !thanks.contains("<form"), "{thanks}");
+    let timeline = house.get(&house.token(Role::Clerk), &format!("/v1/tickets/{number}/timeline")).is(200);
+    let said: Vec<_> =
+        timeline.body["items"].as_array().unwrap().iter().filter(|e| e["kind"] == "ticket.surveyed").collect();
+    assert_eq!(said.len(), 1, "the second form changed nothing");
+    assert_eq!(said[0]["data"], json!({ "rating": 4, "comment": "muy amable\ny r\u{e1}pido" }));
+    house.ask("GET", "/v1/surveys/forged", &[], b"").is(404);
+    house.ask("POST", &link, &[("content-type", "text/plain")], b"rating=4").is(415);
+}

@@ -87,6 +87,7 @@ impl Framer {
             who: &envelope.who,
             request_id: envelope.request_id.as_deref(),
             trace_id: envelope.trace_id.as_deref(),
+            cause: envelope.cause,
         };
         let region = region_of(&after).unwrap_or(&recorded.region).clone();
         let position = Position { data: self.data, seq: recorded.seq };

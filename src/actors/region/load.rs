@@ -40,7 +40,10 @@ pub(in crate::actors) fn read(tree: &Tree, id: &RegionId) -> Result<Loaded, crat
     let region = tree.store.region(id).ok_or_else(missing)?;
     let now = tree.clock.now();
     let mut queue = Queue::default();
-    tree.store.for_each_open(id, &mut |ticket| queue.take(&ticket, now))?;
+    tree.store.for_each_open(id, &mut |ticket| {
+        tree.owed.note(&ticket);
+        queue.take(&ticket, now);
+    })?;
     let with_route = |expert: Arc<Expert>| tree.store.route(&expert.id).map(|route| (expert, route));
     let experts = tree.store.experts(Some(id)).into_iter().filter_map(with_route).collect();
     Ok(Loaded { region, queue, experts })

@@ -31,6 +31,8 @@ const ALONE: [&str; 13] = [
 
 /// Their answers hold a token, or end one: nothing is kept under a key.
 const UNKEYED: [&str; 4] = ["/v1/login", "/v1/logout", "/v1/me/password", "/v1/tokens"];
+/// What people are searched by.
+const SOUGHT: [&str; 3] = ["phone", "email", "external_id"];
 
 /// Answered without taking a place: nothing but a bug refuses them.
 const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
@@ -69,8 +71,9 @@ fn parameters(operation: &mut Operation, row: &Row) {
         Some(Value::Array(given)) => given,
         _ => Vec::new(),
     };
-    // A form that sends its empty fields asks for nothing by them.
-    for parameter in given.iter_mut().filter(|parameter| parameter["in"] == "query") {
+    // A form that sends its empty fields asks for nothing by them; only a search needs something to look for.
+    let sought = |parameter: &Value| SOUGHT.iter().any(|name| parameter["name"] == *name);
+    for parameter in given.iter_mut().filter(|parameter| parameter["in"] == "query" && !sought(parameter)) {
         parameter["allowEmptyValue"] = true.into();
     }
     let named = |given: &[Value], name: &str| given.iter().any(|p| p["in"] == "path" && p["name"] == name);

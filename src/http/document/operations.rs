@@ -26,9 +26,9 @@ use utoipa::OpenApi;
                        bound to some regions.",
     ),
     paths(
-        tickets::open, tickets::list, tickets::show, history::timeline, history::decisions, surveys::answer,
+        tickets::open, tickets::list, tickets::show, history::timeline, history::decisions, surveys::show, surveys::answer,
         experts::list, experts::add, experts::show, experts::edit, experts::retire, experts::route,
-        experts::absences, experts::add_absence, experts::remove_absence, experts::position,
+        experts::absences, experts::add_absence, experts::remove_absence, experts::remove_named_absence, experts::position,
         regions::list, regions::add, regions::show, regions::edit, regions::unpark, regions::optimise, board::show,
         feed::websocket, feed::sse, channel::open,
         catalogue::skills, catalogue::write_skills, catalogue::rules, catalogue::write_rules, catalogue::calendars, catalogue::write_calendars,

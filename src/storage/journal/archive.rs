@@ -2,7 +2,8 @@
 //!
 //! Closed segments are copied as they are, the newest one record by record. Must hold: the copy
 //! opens as a journal that ends at the head that was asked for; a copy cut short is finished by
-//! the next one, which copies only what is new.
+//! the next one, which copies only what is new. An earlier copy in the same folder stays one at every
+//! moment: each file is made aside and renamed over the one that it goes on from.
 
 use super::{
     Head, JournalError, JournalReader,
@@ -23,6 +24,8 @@ use std::{
 /// Page cache while copying, bytes.
 const CACHE_BYTES: usize = 4 << 20;
 const STEP_BYTES: usize = 4 << 20;
+/// Where the newest segment is made.
+const ASIDE: &str = "newest.new";
 
 /// A handle for copying the journal from any thread. Cheap to clone.
 #[derive(Clone)]
@@ -44,8 +47,8 @@ impl Archive {
                 copy_file(&self.0.dir, target, one.first_seq).map_err(failed)?;
             }
         }
-        remove_others(target, &closed).map_err(failed)?;
         self.copy_newest(target, active_first, &closed, head, progress)?;
+        remove_others(target, active_first, &closed).map_err(failed)?;
         sync_dir(target).map_err(failed)?;
         Ok(head)
     }
@@ -60,7 +63,9 @@ impl Archive {
     ) -> Result<(), JournalError> {
         let medium = Medium::new(CACHE_BYTES);
         let failed = |error| write_error(&medium, &error);
-        let copy = Segment::create(target, first_seq, closed, &medium).map_err(failed)?;
+        let aside = target.join(ASIDE);
+        empty(&aside).map_err(|error| failed(error.into()))?;
+        let copy = Segment::create(&aside, first_seq, closed, &medium).map_err(failed)?;
         let reader = RedbReader(Arc::clone(&self.0));
         let mut at = Head { next_seq: first_seq, hash: closed.last().map_or(frame::GENESIS, |last| last.hash) };
         while at.next_seq < head.next_seq {
@@ -80,7 +85,19 @@ impl Archive {
             progress(at.next_seq, head.next_seq);
         }
         copy.pause().map_err(failed)?;
-        if at == head { Ok(()) } else { Err(unreadable(target, "the copy does not end at the journal's head")) }
+        if at != head {
+            return Err(unreadable(target, "the copy does not end at the journal's head"));
+        }
+        let placed = fs::rename(segment::path_of(&aside, first_seq), segment::path_of(target, first_seq));
+        placed.and_then(|()| fs::remove_dir_all(&aside)).map_err(|error| failed(error.into()))
+    }
+}
+
+/// A folder with nothing in it.
+fn empty(dir: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => fs::create_dir(dir),
     }
 }
 
@@ -92,10 +109,10 @@ fn copy_file(dir: &Path, target: &Path, first_seq: Seq) -> io::Result<()> {
     fs::rename(aside, path)
 }
 
-/// An earlier copy's newest segment is in the way: it has grown since, or was closed.
-fn remove_others(target: &Path, closed: &[Predecessor]) -> io::Result<()> {
+/// Whatever else lies there belongs to no journal that this one goes on from.
+fn remove_others(target: &Path, newest: Seq, closed: &[Predecessor]) -> io::Result<()> {
     for name in segment::list(target)? {
-        if closed.binary_search_by_key(&name, |one| one.first_seq).is_err() {
+        if name != newest && closed.binary_search_by_key(&name, |one| one.first_seq).is_err() {
             fs::remove_file(segment::path_of(target, name))?;
         }
     }

@@ -25,7 +25,7 @@ use crate::domain::ids::Seq;
 pub use self::{
     archive::Archive,
     redb::{JournalOptions, RedbJournal},
-    verify::{Verified, verify},
+    verify::{Verified, verify, verify_past},
 };
 
 /// A record to append. `bytes` is the encoded batch; the journal adds frame and chain.

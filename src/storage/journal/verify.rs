@@ -20,6 +20,15 @@ pub struct Verified {
 /// Walks the journal up to its head at the time of the call and recomputes every hash. `progress`
 /// gets the next sequence and the head's, now and then. The first damage is the error.
 pub fn verify(reader: &dyn JournalReader, progress: &mut dyn FnMut(Seq, Seq)) -> Result<Verified, JournalError> {
+    verify_past(reader, progress, &mut |_| {})
+}
+
+/// The same; `passed` gets each head on the way.
+pub fn verify_past(
+    reader: &dyn JournalReader,
+    progress: &mut dyn FnMut(Seq, Seq),
+    passed: &mut dyn FnMut(Head),
+) -> Result<Verified, JournalError> {
     let end = reader.head()?;
     let mut walk = Verified { records: 0, events: 0, body_bytes: 0, head: Head { next_seq: 1, hash: frame::GENESIS } };
     let mut buffer = Vec::new();
@@ -31,6 +40,7 @@ pub fn verify(reader: &dyn JournalReader, progress: &mut dyn FnMut(Seq, Seq)) ->
         let fresh = step.iter().skip_while(|record| record.first_seq < seq);
         for record in fresh.take_while(|record| record.first_seq < end.next_seq) {
             add(&mut walk, record, &mut buffer)?;
+            passed(walk.head);
             last = Some(record.first_seq);
         }
         if walk.head.next_seq == seq {

@@ -96,6 +96,41 @@ fn a_second_backup_into_the_same_folder_brings_it_up_to_date() {
 }
 
 #[test]
+fn a_backup_that_is_brought_up_to_date_is_one_at_every_moment() {
+    let (bed, numbers) = filled();
+    let backup = backed_up(&bed);
+    let manifest = backup.path().join("backup.json");
+    let earlier = fs::read(&manifest).unwrap();
+    (0..150).for_each(|minute| drop(bed.open("north", 1_000 + minute)));
+    // Cut short at the first file.
+    let in_the_way = backup.path().join("keys/keys.new");
+    fs::create_dir_all(&in_the_way).unwrap();
+    bed.store().backup(backup.path(), &mut quiet()).unwrap_err();
+    assert_eq!(fs::read(&manifest).unwrap(), earlier, "the earlier backup is still named");
+    verify(backup.path(), "main", &mut quiet()).unwrap();
+    fs::remove_dir(&in_the_way).unwrap();
+    // Cut short before the new manifest, then before the newest segment.
+    let whole = bed.store().backup(backup.path(), &mut quiet()).unwrap().last_seq;
+    fs::write(&manifest, &earlier).unwrap();
+    let journal = backup.path().join("cells/main/journal");
+    let newest = fs::read_dir(&journal).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
+    let restored = || {
+        verify(backup.path(), "main", &mut quiet()).unwrap();
+        let data = tempfile::tempdir().unwrap();
+        let restored = restore(backup.path(), data.path(), &mut quiet()).unwrap();
+        let store = reopen(data.path());
+        assert_eq!(store.head().0, restored.last_seq);
+        for number in &numbers {
+            assert_eq!(store.ticket(*number).unwrap().unwrap(), bed.ticket(*number));
+        }
+        restored.last_seq
+    };
+    assert_eq!(restored(), whole);
+    fs::remove_file(&newest).unwrap();
+    assert!(restored() < whole);
+}
+
+#[test]
 fn a_restore_never_overwrites_and_one_cut_short_is_run_again() {
     let (bed, numbers) = filled();
     let backup = backed_up(&bed);

@@ -66,6 +66,10 @@ fn every_filter_finds_exactly_what_matches() {
         }
         check(TicketQuery { phase: Some(Phase::Cancelled), ..limit(0) }, &|t| t.phase == Phase::Cancelled);
         check(TicketQuery { region: Some(region("south")), ..limit(0) }, &|t| t.region == region("south"));
+        let within = Some([region("south")].into());
+        check(TicketQuery { within: within.clone(), ..limit(0) }, &|t| t.region == region("south"));
+        let elsewhere = TicketQuery { within, region: Some(region("north")), ..limit(4) };
+        assert_eq!(pages(&bed, &elsewhere, |_| panic!("a cursor to nothing")), []);
         let after = T0.plus_s(600);
         check(TicketQuery { opened_after: Some(after), ..limit(0) }, &|t| t.opened_at > after);
     }
