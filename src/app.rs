@@ -48,6 +48,7 @@ impl App {
             tokens: core.tokens.clone(),
             zips: core.zips.clone(),
             objectives: core.objectives.clone(),
+            access_log: core.access_log.clone(),
             data: core.data.clone(),
         };
         let (stop, stopped) = watch::channel(false);

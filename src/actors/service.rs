@@ -122,6 +122,7 @@ impl Service {
             outbox_supervisor: OnceLock::new(),
             stopping: AtomicBool::new(false),
             posting: Arc::new(Semaphore::new(POSTING)),
+            erasing: tokio::sync::Mutex::default(),
             faults: Faults::default(),
             store,
         });

@@ -93,6 +93,10 @@ pub(super) const TABLE: &[Row] = &[
     row(Method::GET, "/v1/objectives", STAFF),
     row(Method::GET, "/v1/incidents", STAFF),
     row(Method::GET, "/v1/incidents/archive", ADMIN),
+    row(Method::GET, "/v1/access", ADMIN),
+    row(Method::GET, "/v1/access/proof", ADMIN),
+    row(Method::POST, "/v1/customers/export", ADMIN),
+    row(Method::POST, "/v1/customers/erase", ADMIN),
     row(Method::POST, "/v1/audits", ADMIN),
     row(Method::POST, "/v1/backups", ADMIN),
 ];

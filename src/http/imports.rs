@@ -12,7 +12,7 @@ use crate::{
     api::{Problem, answers, schema},
     domain::ticket::Role,
     import::{Renames, Source},
-    load::{Kind, LoadError, LoadOptions, Loader, Settled},
+    load::{Kind, LoadError, LoadOptions, Loader, Settled, UPLOAD},
     settings::limits,
 };
 use axum::{
@@ -135,7 +135,7 @@ struct Upload {
 impl Upload {
     async fn receive(data: &FilePath, id: &str, body: Body) -> Result<Self, Refused> {
         // The id may be the caller's: only its hash goes into a path.
-        let name = format!("import-{}.tmp", &blake3::hash(id.as_bytes()).to_hex()[..16]);
+        let name = format!("{UPLOAD}{}.tmp", &blake3::hash(id.as_bytes()).to_hex()[..16]);
         let mut upload = Self { path: data.join(name), fingerprint: 0 };
         upload.fingerprint = upload.write(body).await?;
         Ok(upload)
@@ -146,7 +146,11 @@ impl Upload {
             tracing::error!(%error, "an upload could not be written");
             Problem { retry_after_s: Some(10), ..Problem::new(503, "fault", "the file could not be kept") }.into()
         };
-        let mut file = BufWriter::new(File::create(&self.path).await.map_err(failed)?);
+        let mut options = File::options();
+        options.create(true).write(true).truncate(true);
+        #[cfg(unix)]
+        options.mode(0o600);
+        let mut file = BufWriter::new(options.open(&self.path).await.map_err(failed)?);
         let (mut length, mut hasher) = (0, blake3::Hasher::new());
         loop {
             let frame = tokio::time::timeout(limits::IMPORT_PAUSE, body.frame()).await;

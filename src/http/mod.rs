@@ -6,11 +6,13 @@
 //! call what stands in one table (`access.rs`); a route without a row there is closed.
 
 mod access;
+mod accesses;
 mod answer;
 mod board;
 mod body;
 mod catalogue;
 mod channel;
+mod customers;
 mod document;
 mod edge;
 mod experts;
@@ -26,6 +28,7 @@ mod ops;
 mod orders;
 mod outbox;
 mod query;
+mod recorded;
 mod regions;
 mod routes;
 mod serve;
@@ -40,6 +43,7 @@ mod upkeep;
 pub use serve::{Door, serve};
 
 use crate::{
+    access_log::AccessLog,
     actors::{Clock, Service},
     load::Zips,
     objectives::Objectives,
@@ -56,6 +60,7 @@ pub struct DoorOptions {
     /// ZIP centroids, replaced by an import.
     pub zips: Zips,
     pub objectives: Arc<Objectives>,
+    pub access_log: Arc<AccessLog>,
     /// The data directory, for the files that are no journal.
     pub data: PathBuf,
 }
@@ -66,6 +71,7 @@ struct Shared {
     tokens: Arc<Tokens>,
     zips: Zips,
     objectives: Arc<Objectives>,
+    access_log: Arc<AccessLog>,
     data: PathBuf,
     /// Real time, for tokens: the tree's clock may run faster.
     clock: Clock,

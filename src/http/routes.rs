@@ -2,8 +2,8 @@
 //! holds the two lists against each other.
 
 use super::{
-    Context, board, catalogue, channel, document, experts, feed, history, imports, insight, notify, ops, orders,
-    outbox, regions, surveys, tickets, track, upkeep,
+    Context, accesses, board, catalogue, channel, customers, document, experts, feed, history, imports, insight,
+    notify, ops, orders, outbox, regions, surveys, tickets, track, upkeep,
 };
 use axum::{
     Router,
@@ -57,6 +57,10 @@ pub(super) fn routes() -> Vec<(Cow<'static, str>, MethodRouter<Context>)> {
         ("/v1/objectives", get(insight::objectives)),
         ("/v1/incidents", get(insight::incidents)),
         ("/v1/incidents/archive", get(insight::archive)),
+        ("/v1/access", get(accesses::list)),
+        ("/v1/access/proof", get(accesses::proof)),
+        ("/v1/customers/export", post(customers::export)),
+        ("/v1/customers/erase", post(customers::erase)),
         ("/v1/audits", post(upkeep::audit)),
         ("/v1/backups", post(upkeep::backup)),
     ];

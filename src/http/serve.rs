@@ -39,13 +39,14 @@ impl Door {
 /// Serves until `stop` turns true (or its sender is gone); then takes no more connections, finishes the
 /// calls under way within [`limits::STOP`] and returns.
 pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<bool>) {
-    let DoorOptions { service, tokens, zips, objectives, data } = options;
+    let DoorOptions { service, tokens, zips, objectives, access_log, data } = options;
     let Telemetry { metrics: meters, spans, .. } = service.store().telemetry().clone();
     let shared = Arc::new(Shared {
         service,
         tokens,
         zips,
         objectives,
+        access_log,
         data,
         clock: Clock::machine(Timestamp::ZERO),
         permits: Semaphore::new(limits::CALLS),

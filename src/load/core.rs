@@ -3,7 +3,8 @@
 
 use super::Zips;
 use crate::{
-    actors::{Clock, Failure, Service, ServiceOptions},
+    access_log::AccessLog,
+    actors::{Clock, Failure, Service, ServiceOptions, finish_erasure},
     domain::{decision::Policy, time::Timestamp},
     import::ImportError,
     notify::{Desk, DeskError},
@@ -21,6 +22,9 @@ use tokio::runtime::Runtime;
 
 /// Regions read back at the same time when the process starts.
 const READERS: usize = 4;
+
+/// What files of imports under way are called; what follows is the import's own.
+pub const UPLOAD: &str = "import-";
 
 /// Why it did not start.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +48,7 @@ pub struct Core {
     pub zips: Zips,
     pub tokens: Arc<Tokens>,
     pub objectives: Arc<Objectives>,
+    pub access_log: Arc<AccessLog>,
     pub data: PathBuf,
     runtime: Runtime,
 }
@@ -61,6 +66,10 @@ impl Core {
         let zips = Zips::open(&data)?;
         let find = zips.clone();
         let desk = Desk::open(settings, tokens.clone(), store.contact_hasher())?;
+        finish_erasure(&store, &desk)?;
+        remove_uploads(&data)?;
+        let keep_days = settings.access_log.keep_days;
+        let access_log = AccessLog::open(&data, keep_days, &store.contact_hasher(), telemetry.metrics.clone())?;
         let options = ServiceOptions {
             clock: clock(last_event(&store)?),
             seed: random_seed(),
@@ -76,7 +85,7 @@ impl Core {
             .enable_all()
             .build()?;
         let service = runtime.block_on(Service::start(store, options))?;
-        Ok(Self { service, zips, tokens, objectives, data, runtime })
+        Ok(Self { service, zips, tokens, objectives, access_log: Arc::new(access_log), data, runtime })
     }
 
     #[must_use]
@@ -87,7 +96,20 @@ impl Core {
     /// Finishes what is admitted, flushes, closes.
     pub fn stop(self) {
         self.runtime.block_on(self.service.stop());
+        self.access_log.close();
     }
+}
+
+/// Files of imports that a crash cut short: they hold what people were to be entered with.
+fn remove_uploads(data: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(data)? {
+        let path = entry?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if name.starts_with(UPLOAD) {
+            std::fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// How the settings have the store opened.

@@ -11,7 +11,7 @@ mod core;
 mod roster;
 mod zips;
 
-pub use core::{Core, StartError, has_data, store_options};
+pub use core::{Core, StartError, UPLOAD, has_data, store_options};
 pub use roster::RosterDiff;
 pub use zips::Zips;
 

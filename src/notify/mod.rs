@@ -186,6 +186,18 @@ impl Desk {
         self.mailbox.as_ref().map_or(Ok(0), |mailbox| mailbox.forget(tickets))
     }
 
+    /// What lies in the mailbox for these tickets. Blocks.
+    pub fn messages(&self, tickets: &[TicketNumber]) -> io::Result<Vec<serde_json::Value>> {
+        self.mailbox.as_ref().map_or_else(|| Ok(Vec::new()), |mailbox| mailbox.of(tickets))
+    }
+
+    /// Whether this number asked for no more texts.
+    #[must_use]
+    pub fn opted_out(&self, phone: &str) -> bool {
+        let out = |house: &House| house.optouts.has(&phone::international(phone, &house.country_code));
+        self.house.as_ref().is_some_and(out)
+    }
+
     /// Where a delivery goes. `expert`: whom it is for; `shut`: channels whose gateway is left alone now.
     #[must_use]
     pub fn way(

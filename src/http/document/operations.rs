@@ -4,7 +4,8 @@
 use crate::{
     api::{messages, orders, problem::ProblemSchema, schema},
     http::{
-        board, catalogue, channel, document, experts, feed, history, imports, ops, regions, surveys, tickets, upkeep,
+        accesses, board, catalogue, channel, customers, document, experts, feed, history, imports, ops, regions,
+        surveys, tickets, upkeep,
     },
 };
 use utoipa::OpenApi;
@@ -32,6 +33,7 @@ use utoipa::OpenApi;
         feed::websocket, feed::sse, channel::open,
         catalogue::skills, catalogue::write_skills, catalogue::rules, catalogue::write_rules, catalogue::calendars, catalogue::write_calendars,
         imports::import, upkeep::audit, upkeep::backup,
+        accesses::list, accesses::proof, customers::export, customers::erase,
         ops::health, ops::ready, ops::metrics, document::openapi, document::page, document::file,
     ),
     components(schemas(
