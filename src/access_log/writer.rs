@@ -65,8 +65,10 @@ impl Writer {
         let newest = days(&folder)?.pop();
         let torn = newest.as_deref().map(mend).transpose()?.unwrap_or(0);
         let last = newest.as_deref().map(last_line).transpose()?.flatten();
-        // A last line that cannot be read is for `verify` to tell; the record goes on from what was noted.
-        let (n, hash) = last.as_deref().and_then(said).or_else(|| head(&folder)).unwrap_or((0, NOTHING));
+        // Goes on from what was noted where the file ends before it: that something is missing stays to be seen.
+        let ends = last.as_deref().and_then(said);
+        let noted = head(&folder).filter(|(n, _)| ends.is_none_or(|(last, _)| *n >= last));
+        let (n, hash) = noted.or(ends).unwrap_or((0, NOTHING));
         let (open, loose) = (None, false);
         let mut writer = Self { folder, key, keep_days, missed, metrics, n, hash, open, loose, synced_ms: 0 };
         writer.write(vec![Line { torn, ..Line::notice("opened", now_ms()) }])?;

@@ -19,6 +19,7 @@ pub(super) enum AccessCommand {
   callout access list --who alice --from 2026-11-01T00:00:00Z --json")]
     List(ListArgs),
     /// Prove that no line was changed, put in or taken out
+    #[command(after_help = "Example:\n  callout access verify --server http://127.0.0.1:8080 --token TOKEN")]
     Verify(VerifyArgs),
 }
 
