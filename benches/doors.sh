@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The doors' speed table: the live feed, the experts' channels, a board and a list (protocol: benches/README.md).
-#   DOORS_SECONDS=60 DOORS_SUBSCRIBERS=2000 DOORS_EXPERTS=1000 DOORS_TICKETS=1000000 BENCH_DIR=/tmp benches/doors.sh [feed] [experts] [board] [list]
+#   DOORS_SECONDS=60 DOORS_SUBSCRIBERS=2000 DOORS_EXPERTS=1000 DOORS_TICKETS=1000000 BENCH_DIR=/tmp benches/doors.sh [feed] [experts] [board] [list] [overload]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -8,7 +8,7 @@ seconds=${DOORS_SECONDS:-60}
 subscribers=${DOORS_SUBSCRIBERS:-2000}
 experts=${DOORS_EXPERTS:-1000}
 tickets=${DOORS_TICKETS:-1000000}
-rows=${*:-feed experts board list}
+rows=${*:-feed experts board list overload}
 folder=$(mktemp -d -p "${BENCH_DIR:-/tmp}")
 server=
 callout=${CALLOUT_BINARY:-target/release/callout}
@@ -121,6 +121,27 @@ list() {
         row "list: $("${pin[@]}" "$callout" bench get --server "$url" --token "$clerk" --path "/v1/tickets?phase=new&region=strip-1$n&limit=50" --seconds 10 --json)"
     done
     stop
+}
+
+# Open loop: the rate rises until no more is accepted (the peak), then twice that is asked for. Each step has a fresh server.
+overload() {
+    local rate report accepted peak=0 n
+    flood() {
+        town 26 0
+        start
+        report=$("${pin[@]}" "$callout" bench overload --server "$url" --token "$(token clerk)" --rate "$1" --seconds 15 --json)
+        stop
+        accepted=$(field "$report" accepted_per_s)
+    }
+    for rate in ${DOORS_RATES:-10000 14000 18000 20000 22000 24000 26000 28000 30000}; do
+        flood "$rate"
+        row "overload: $rate/s asked: $report"
+        peak=$(awk "BEGIN { print ($accepted > $peak ? $accepted : $peak) }")
+    done
+    for n in 1 2 3; do
+        flood "$(awk "BEGIN { printf \"%d\", 2 * $peak }")"
+        row "overload: twice the peak of $peak/s: $(awk "BEGIN { printf \"%.2f\", $accepted / $peak }") of it accepted: $report"
+    done
 }
 
 for name in $rows; do "$name"; done

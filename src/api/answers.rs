@@ -3,6 +3,8 @@
 
 use super::{
     expert::{AbsenceView, ExpertView},
+    insight::Incident,
+    outbox::DeliveryView,
     region::RegionView,
     region_settings::{TravelSchema, WeightsSchema},
     schema,
@@ -30,8 +32,8 @@ macro_rules! pages {
 pages! {
     /// Tickets, the newest first.
     TicketList of TicketView<'static>;
-    /// What happened to a ticket, the oldest first.
-    Timeline of TimelineEntry;
+    /// Messages, the newest first.
+    DeliveryList of DeliveryView<'static>;
     /// Each decision of the router about a ticket.
     DecisionList of Decision;
     /// Experts by id.
@@ -40,6 +42,19 @@ pages! {
     AbsenceList of AbsenceView;
     /// Regions by id.
     RegionList of RegionView<'static>;
+}
+
+/// What happened to a ticket, the oldest first.
+#[derive(ToSchema)]
+pub struct Timeline {
+    pub items: Vec<TimelineEntry>,
+    /// Always null: the story is whole.
+    #[schema(required = true)]
+    pub next_cursor: Option<String>,
+    /// The crashes, restarts and stops that touched it; staff only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<Incident>)]
+    pub incidents: Option<Vec<Incident>>,
 }
 
 /// Every skill that has a name, that an expert has or a rule asks for.

@@ -30,7 +30,7 @@ const KINDS: [(&str, WindowKind); 2] = [("promise", WindowKind::Promise), ("wish
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewTicket, examples(json!({
-    "customer_id": "c-2041", "contact": { "name": "Customer 2041", "phone": "+1 617 555 0100", "email": "c@example.org" },
+    "customer_id": "c-2041", "contact": { "name": "Customer 2041", "phone": "+1 617 555 0100", "email": "c@example.org", "language": "en" },
     "product": "tv-55", "skills": ["tv:2"], "title": "No picture",
     "description": "The screen stays black; the sound is there.", "place": { "lat": 42.05, "lon": -71.15 },
     "address": { "line1": "Maple Street 12", "city": "Boston", "state": "MA", "zip": "02108" },
@@ -80,6 +80,9 @@ pub struct ContactBody {
     pub phone: Option<String>,
     #[schema(value_type = Option<schema::Email>)]
     pub email: Option<String>,
+    /// What they are written to in; the region's when absent.
+    #[schema(value_type = Option<schema::Language>)]
+    pub language: Option<String>,
 }
 
 /// Where somebody lives.

@@ -1,6 +1,6 @@
 //! A delivery as the contract shows it to staff: what it is, to whom, how it fares. No address and no text.
 
-use super::show::Shown;
+use super::{schema, show::Shown, timeline::TimelineEntry};
 use crate::domain::{
     ids::{DeliveryNo, ExpertId, RegionId, TicketNumber},
     ticket::{Audience, Channel, Delivery, Ticket},
@@ -8,6 +8,7 @@ use crate::domain::{
 };
 use serde::Serialize;
 use std::fmt;
+use utoipa::ToSchema;
 
 /// `0A1-000142-N.7`: the ticket's number and the delivery's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,26 +31,41 @@ impl fmt::Display for DeliveryId {
     }
 }
 
-#[derive(Serialize)]
+/// A message to a customer or an expert, and how it fares.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Delivery)]
 pub struct DeliveryView<'a> {
+    #[schema(value_type = schema::DeliveryId)]
     id: Shown<DeliveryId>,
+    #[schema(value_type = schema::TicketNumber)]
     ticket: Shown<TicketNumber>,
+    #[schema(value_type = schema::RegionId)]
     region: Shown<&'a RegionId>,
+    /// What it says, such as `offer`, `assigned` or `survey`.
     kind: &'static str,
     /// `customer` or `expert`.
     to: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::ExpertId)]
     expert: Option<Shown<&'a ExpertId>>,
     visit: u16,
+    /// On its way: `queued`, `pushed`, `texted`. Given up: `dead`. Over: `sent`, `received`, `dropped`, `moot`.
     status: &'static str,
+    #[schema(value_type = schema::Time)]
     queued_at: Shown<Timestamp>,
     /// When it is tried (again); absent when it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Time)]
     next_at: Option<Shown<Timestamp>>,
     attempts: u8,
     /// Channels on which it never will arrive.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     failed: Vec<&'static str>,
+    /// All that happened to it, where one is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<TimelineEntry>)]
+    history: Option<Vec<TimelineEntry>>,
 }
 
 impl<'a> DeliveryView<'a> {
@@ -81,7 +97,13 @@ impl<'a> DeliveryView<'a> {
             next_at: due.then_some(Shown(delivery.next_at)),
             attempts: delivery.attempts,
             failed: ways.filter(|channel| delivery.failed.has(*channel)).map(Channel::name).collect(),
+            history: None,
         }
+    }
+
+    #[must_use]
+    pub fn with_history(self, history: Vec<TimelineEntry>) -> Self {
+        Self { history: Some(history), ..self }
     }
 }
 

@@ -39,6 +39,15 @@ pub struct SettingsSchema {
     pub calendar: Option<String>,
     /// How long a message is tried before it is given up.
     pub delivery_ttl_s: u32,
+    /// Null: customers are written to at any hour.
+    #[schema(required = true, value_type = Option<schema::QuietHours>)]
+    pub quiet_hours: Option<String>,
+    /// What customers are written to in when they did not say; null: the installation's.
+    #[schema(required = true, value_type = Option<schema::Language>)]
+    pub language: Option<String>,
+    /// Customers are told of a delay longer than this; null: a quarter of an hour.
+    #[schema(required = true)]
+    pub delay_told_s: Option<u32>,
 }
 
 /// How far and how fast: the great circle times a detour, at one speed.
@@ -119,6 +128,12 @@ pub struct SettingsEdit {
     pub calendar: Option<String>,
     #[schema(required = false)]
     pub delivery_ttl_s: u32,
+    #[schema(required = false, value_type = Option<schema::QuietHours>)]
+    pub quiet_hours: Option<String>,
+    #[schema(required = false, value_type = Option<schema::Language>)]
+    pub language: Option<String>,
+    #[schema(required = false)]
+    pub delay_told_s: Option<u32>,
 }
 
 /// How far and how fast.

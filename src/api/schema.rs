@@ -102,6 +102,8 @@ leaves! {
     VisitOutcome = words(["completed", "cannot_fix", "no_access"]);
     /// Whether an expert still works here.
     ExpertStatus = words(["active", "retired"]);
+    /// How a message stands that is on its way or was given up.
+    DeliveryStatus = words(ticket::DeliveryStatus::ALL.map(ticket::DeliveryStatus::name));
     /// Why an expert is away.
     AbsenceKind = words(["sick", "leave"]);
     /// A skill, and its level after a colon: `tv` is level 1, `tv:2` level 2; 3 is the highest. Names become
@@ -158,6 +160,11 @@ leaves! {
     Seq = whole(0, i64::MAX).examples([json!(4711)]);
     /// Visits that an expert may hold at once.
     VisitsAhead = whole(1, 50).examples([json!(3)]);
+    /// What somebody is written to in: `en` or `es`, perhaps with a country behind it.
+    Language = text(2, 35).pattern(Some("^([eE][nN]|[eE][sS])([-_][A-Za-z0-9]{1,8})*$")).examples([json!("es")]);
+    /// Local time in which customers are left in peace, perhaps over midnight; equal ends mean never.
+    QuietHours = text(11, 11).pattern(Some("^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$"))
+        .examples([json!("21:00-08:00")]);
     /// 1 (bad) to 5 (very good).
     Rating = whole(1, 5);
     /// A place in the live feed: opaque; keep it and give it back.

@@ -144,9 +144,8 @@ struct ContactView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String)]
     email: Option<&'a str>,
-    /// `en` or `es`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Language)]
     language: Option<&'static str>,
 }
 

@@ -12,6 +12,7 @@ mod get;
 mod histogram;
 mod intake;
 mod live;
+mod overload;
 mod tickets;
 mod wire;
 
@@ -20,6 +21,7 @@ pub use feed::{FeedOptions, FeedReport, feed};
 pub use get::{GetOptions, GetReport, get};
 pub use histogram::Histogram;
 pub use intake::{IntakeOptions, IntakeReport, intake};
+pub use overload::{OverloadOptions, OverloadReport, overload};
 pub use tickets::{Bounds, TicketMaker};
 
 use std::{io, path::PathBuf, time::Instant};

@@ -1,7 +1,10 @@
 //! `callout bench`: the load generator of `bench/` with its figures as the contract has them.
 
 use super::output::{Done, Trouble, print_json};
-use crate::bench::{BenchError, ExpertsOptions, FeedOptions, GetOptions, IntakeOptions, experts, feed, get, intake};
+use crate::bench::{
+    BenchError, ExpertsOptions, FeedOptions, GetOptions, IntakeOptions, OverloadOptions, experts, feed, get, intake,
+    overload,
+};
 use clap::{Args, Subcommand};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -11,6 +14,10 @@ pub(super) enum BenchCommand {
     #[command(after_help = "Example:
   taskset -c 1 callout bench intake --server http://127.0.0.1:8080 --token TOKEN --clients 64 --seconds 30 --json")]
     Intake(IntakeArgs),
+    /// Enters tickets at a steady rate, whether or not the server keeps up
+    #[command(after_help = "Example:
+  taskset -c 1 callout bench overload --server http://127.0.0.1:8080 --token TOKEN --rate 40000 --seconds 20 --json")]
+    Overload(OverloadArgs),
     /// Listens to the live feed with many subscribers
     #[command(after_help = "Example:
   callout bench feed --server http://127.0.0.1:8080 --token DISPATCHER --clerk CLERK --subscribers 2000 --rate 50 --seconds 60")]
@@ -98,9 +105,31 @@ pub(super) struct IntakeArgs {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct OverloadArgs {
+    #[arg(long, value_name = "URL", env = "CALLOUT_SERVER")]
+    server: String,
+    /// A token of a clerk or of the portal
+    #[arg(long, value_name = "TOKEN", env = "CALLOUT_TOKEN", hide_env_values = true)]
+    token: String,
+    /// Tickets a second
+    #[arg(long, default_value_t = 10_000)]
+    rate: u32,
+    /// Requests that can be under way at once
+    #[arg(long, default_value_t = 6_000, value_parser = clap::value_parser!(u32).range(1..))]
+    connections: u32,
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    #[arg(long)]
+    json: bool,
+}
+
 pub(super) fn run(command: &BenchCommand) -> Done {
     match command {
         BenchCommand::Intake(args) => run_intake(args),
+        BenchCommand::Overload(args) => run_overload(args),
         BenchCommand::Feed(args) => run_feed(args),
         BenchCommand::Experts(args) => run_experts(args),
         BenchCommand::Get(args) => run_get(args),
@@ -120,6 +149,32 @@ fn run_intake(args: &IntakeArgs) -> Done {
     let words = format!(
         "{} acknowledged, {:.0}/s, median {:.2} ms, p99 {:.2} ms, {} errors",
         report.acked, report.per_s, report.p50_ms, report.p99_ms, report.errors
+    );
+    show(args.json, &report, &words)
+}
+
+fn run_overload(args: &OverloadArgs) -> Done {
+    let options = OverloadOptions {
+        server: args.server.clone(),
+        token: args.token.clone(),
+        rate: args.rate,
+        connections: args.connections,
+        duration: Duration::from_secs(args.seconds),
+        seed: args.seed,
+    };
+    let report = overload(&options).map_err(|error| trouble(&error))?;
+    let words = format!(
+        "{:.0}/s offered, {:.0}/s accepted (median {:.1} ms, p99 {:.1} ms), {} refused (p99 {:.1} ms), {} other answers, \
+         {} without an answer, slowest {:.0} ms",
+        report.offered_per_s,
+        report.accepted_per_s,
+        report.accepted_p50_ms,
+        report.accepted_p99_ms,
+        report.refused,
+        report.refused_p99_ms,
+        report.other,
+        report.unanswered,
+        report.slowest_ms
     );
     show(args.json, &report, &words)
 }

@@ -20,6 +20,7 @@ pub(super) enum OutboxCommand {
     )]
     List(ListArgs),
     /// One message with its story: each attempt, what the gateway said
+    #[command(after_help = "Example:\n  callout outbox show 0A1-000142-N.3")]
     Show(ShowArgs),
     /// Try one anew that was given up
     #[command(after_help = "Example:\n  callout outbox resend 0A1-000142-N.3")]

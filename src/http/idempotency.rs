@@ -141,6 +141,16 @@ pub(super) async fn earlier(shared: &Context, session: &Session, caller: &Caller
 /// key and answers a repeat with what it answered then. An answer too large to be kept is not: its
 /// call makes nothing twice by itself (imports, audits).
 pub(super) async fn once(shared: &Context, caller: &Caller, work: impl AsyncFnOnce() -> Told) -> Reply {
+    once_without(shared, caller, work, str::to_owned).await
+}
+
+/// The same where an answer may repeat what people said: `kept` takes that out of what is journalled.
+pub(super) async fn once_without(
+    shared: &Context,
+    caller: &Caller,
+    work: impl AsyncFnOnce() -> Told,
+    kept: impl FnOnce(&str) -> String,
+) -> Reply {
     let _turn = shared.running.turn(caller).await;
     if let Some((key, fingerprint)) = caller.idempotency {
         let (store, now) = (shared.service.store().clone(), shared.service.clock().now());
@@ -153,8 +163,8 @@ pub(super) async fn once(shared: &Context, caller: &Caller, work: impl AsyncFnOn
         }
     }
     let (status, json) = work().await?;
-    if json.len() <= limits::KEPT_ANSWER_BYTES {
-        keep(shared, caller, Outcome::Body { status: status.as_u16(), json: json.clone() }).await?;
+    if caller.idempotency.is_some() && json.len() <= limits::KEPT_ANSWER_BYTES {
+        keep(shared, caller, Outcome::Body { status: status.as_u16(), json: kept(&json) }).await?;
     }
     Ok(told(status, json))
 }

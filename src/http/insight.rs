@@ -9,7 +9,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    api::Problem,
+    api::{Problem, insight as told, schema},
     domain::{
         ids::{RegionId, TicketNumber},
         time::{DAY_S, HOUR_S, Timestamp},
@@ -32,6 +32,7 @@ use std::{
     task::{Context as Waker, Poll},
 };
 use tokio::sync::mpsc;
+use utoipa::IntoParams;
 
 /// Incidents in one answer: a storm of crashes tells nothing new after these.
 const INCIDENTS: usize = 5_000;
@@ -39,6 +40,18 @@ const INCIDENTS: usize = 5_000;
 const PIECES: usize = 16;
 const PIECE: usize = 64 * 1_024;
 
+/// What was promised, and how it stands
+///
+/// Availability of intake, lost tickets, stalls and incidents: today, 7 and 30 days.
+#[utoipa::path(
+    get,
+    path = "/v1/objectives",
+    tag = "Finding out",
+    operation_id = "getObjectives",
+    responses(
+        (status = 200, description = "The present state.", body = told::Objectives),
+    ),
+)]
 pub(super) async fn objectives(State(shared): State<Context>, uri: Uri) -> Reply {
     Query::of(&uri).finish()?;
     Ok(ok(&blocking(move || shared.objectives.report(&sample(&shared))).await?))
@@ -49,7 +62,20 @@ fn sample(shared: &Shared) -> Sample {
     Sample { ready: service.readiness().ready, oldest_unassigned_s: service.oldest_unassigned() }
 }
 
-/// `?from=&to=&region=&ticket=`: newest last; by default the last day.
+/// Crashes, restarts, overload, starts and stops
+///
+/// By default those of the last day; of a ticket, those of its life.
+#[utoipa::path(
+    get,
+    path = "/v1/incidents",
+    tag = "Finding out",
+    operation_id = "listIncidents",
+    params(Hours),
+    responses(
+        (status = 200, description = "What happened.", body = told::IncidentList),
+        (status = 404, description = "`not_found`: a region that the caller may not see."),
+    ),
+)]
 pub(super) async fn incidents(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
     let scope = scope(&shared, &session, &uri)?;
     let found = blocking(move || {
@@ -65,6 +91,22 @@ pub(super) async fn incidents(State(shared): State<Context>, session: Session, u
     let seen: Vec<Incident> = found.await?.into_iter().filter(|incident| sees(&session, incident)).collect();
     let (items, left_out) = newest(&seen);
     Ok(ok(&json!({ "items": items, "left_out": left_out, "next_cursor": null })))
+}
+
+/// Which hours, and what in them.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "says what `scope` reads")]
+struct Hours {
+    #[param(value_type = Option<schema::Time>)]
+    from: Option<String>,
+    /// Now when absent.
+    #[param(value_type = Option<schema::Time>)]
+    to: Option<String>,
+    #[param(value_type = Option<schema::RegionId>)]
+    region: Option<String>,
+    #[param(value_type = Option<schema::TicketNumber>)]
+    ticket: Option<String>,
 }
 
 /// The newest, oldest of them first, and how many came before them.
@@ -114,7 +156,21 @@ fn scope(shared: &Shared, session: &Session, uri: &Uri) -> Result<Scope, Refused
     Ok(Scope { from, to, region, ticket })
 }
 
-/// Everything about some hours as one `.tar.gz`, made while it is sent: nothing of it lies on this disk.
+/// Everything about some hours, in one archive
+///
+/// Events, decisions, restarts, metrics, logs and settings as `.tar.gz`, for whoever looks into it; it names nobody. Made
+/// while it is sent: nothing of it lies on the server's disk, and one that breaks off was not finished.
+#[utoipa::path(
+    get,
+    path = "/v1/incidents/archive",
+    tag = "Finding out",
+    operation_id = "getIncidentArchive",
+    params(Hours),
+    responses(
+        (status = 200, description = "The archive.", body = Vec<u8>, content_type = "application/gzip"),
+        (status = 404, description = "`not_found`: a region that the caller may not see."),
+    ),
+)]
 pub(super) async fn archive(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
     let scope = scope(&shared, &session, &uri)?;
     let Ok(permit) = shared.imports_owned() else {

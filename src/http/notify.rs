@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     actors::{Failure, Report},
-    api::{Problem, outbox::DeliveryId},
+    api::{Problem, insight, outbox::DeliveryId, schema},
     settings::limits,
 };
 use axum::{
@@ -18,9 +18,28 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
+use utoipa::IntoParams;
 
 type Fields = Vec<(String, String)>;
 
+/// What became of an SMS
+///
+/// For the gateway alone: signed with its account's token (`X-Twilio-Signature`).
+#[utoipa::path(
+    post,
+    path = "/v1/notify/status",
+    tag = "Messages",
+    operation_id = "gatewayStatus",
+    params(Callback),
+    request_body(content = insight::GatewayStatus, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 204, description = "Noted."),
+        (status = 400, description = "`malformed_form`"),
+        (status = 403, description = "`forged`: not signed by the gateway of this server."),
+        (status = 404, description = "`not_found`: no such message."),
+        (status = 415, description = "`unsupported_media_type`: this is no form."),
+    ),
+)]
 pub(super) async fn status(State(shared): State<Context>, request: Request) -> Reply {
     let (parts, body) = request.into_parts();
     let fields = genuine(&shared, &parts.uri, &parts.headers, body).await?;
@@ -41,6 +60,23 @@ pub(super) async fn status(State(shared): State<Context>, request: Request) -> R
     }
 }
 
+/// What somebody answered to an SMS
+///
+/// For the gateway alone, signed like its other calls. STOP (or ALTO) ends all messages to that number, START begins
+/// them again.
+#[utoipa::path(
+    post,
+    path = "/v1/notify/inbound",
+    tag = "Messages",
+    operation_id = "gatewayInbound",
+    request_body(content = insight::GatewayInbound, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "Noted; nothing to answer.", body = String, content_type = "text/xml"),
+        (status = 400, description = "`malformed_form`"),
+        (status = 403, description = "`forged`: not signed by the gateway of this server."),
+        (status = 415, description = "`unsupported_media_type`: this is no form."),
+    ),
+)]
 pub(super) async fn inbound(State(shared): State<Context>, request: Request) -> Reply {
     let (parts, body) = request.into_parts();
     let fields = genuine(&shared, &parts.uri, &parts.headers, body).await?;
@@ -55,6 +91,16 @@ pub(super) async fn inbound(State(shared): State<Context>, request: Request) -> 
     let mut response = Response::new(Body::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>"));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
     Ok(response)
+}
+
+/// Which message a callback is about.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "says what `status` reads")]
+struct Callback {
+    /// As the callback's address had it when the message was handed over.
+    #[param(value_type = schema::DeliveryId)]
+    delivery: String,
 }
 
 /// The fields of a call that is the gateway's own; 403 for everybody else.

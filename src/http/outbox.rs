@@ -7,13 +7,15 @@ use super::{
     body::Input,
     failure::refuse,
     idempotency::as_it_was,
-    query::Query,
+    query::{Paging, Query},
     session::Session,
 };
 use crate::{
     actors::Failure,
     api::{
+        answers,
         outbox::{DeliveryId, DeliveryView},
+        schema,
         timeline::{Stamp, TimelineEntry},
     },
     domain::{
@@ -30,7 +32,21 @@ use axum::{
 };
 use serde_json::json;
 use std::sync::Arc;
+use utoipa::IntoParams;
 
+/// Messages under way or given up
+///
+/// What was sent, received or became moot is found by its id alone.
+#[utoipa::path(
+    get,
+    path = "/v1/outbox",
+    tag = "Messages",
+    operation_id = "listDeliveries",
+    params(OutboxFilter, Paging),
+    responses(
+        (status = 200, description = "A page of them.", body = answers::DeliveryList),
+    ),
+)]
 pub(super) async fn list(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
     let mut query = Query::of(&uri);
     let status = |name: &str| DeliveryStatus::parse(name).ok_or("queued, pushed, texted or dead");
@@ -53,11 +69,33 @@ pub(super) async fn list(State(shared): State<Context>, session: Session, uri: U
     Ok(ok(&json!({ "items": views.collect::<Vec<_>>(), "next_cursor": page.next_cursor })))
 }
 
+/// What a list of messages may be narrowed to.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "says what `list` reads")]
+struct OutboxFilter {
+    #[param(value_type = Option<schema::DeliveryStatus>)]
+    status: Option<String>,
+    #[param(value_type = Option<schema::RegionId>)]
+    region: Option<String>,
+}
+
 fn delivery(ticket: &Ticket, no: DeliveryNo) -> Option<&Delivery> {
     ticket.deliveries.iter().find(|delivery| delivery.no == no)
 }
 
+/// One message
+///
 /// With its whole story, also when it is done.
+#[utoipa::path(
+    get,
+    path = "/v1/outbox/{id}",
+    tag = "Messages",
+    operation_id = "getDelivery",
+    responses(
+        (status = 200, description = "How it fares.", body = DeliveryView),
+    ),
+)]
 pub(super) async fn show(State(shared): State<Context>, session: Session, Path(id): Path<String>) -> Reply {
     let (id, ticket) = known(&shared, &session, &id).await?;
     let store = shared.service.store().clone();
@@ -68,11 +106,22 @@ pub(super) async fn show(State(shared): State<Context>, session: Session, Path(i
         Some(delivery) => DeliveryView::new(&ticket, delivery),
         None => DeliveryView::with_status(&ticket, &story.delivery, story.end),
     };
-    let mut shown = serde_json::to_value(view).unwrap_or_default();
-    shown["history"] = serde_json::to_value(story.entries).unwrap_or_default();
-    Ok(ok(&shown))
+    Ok(ok(&view.with_history(story.entries)))
 }
 
+/// Try a message again
+///
+/// One that was given up, or waits for its next try, goes out at once, on all channels.
+#[utoipa::path(
+    post,
+    path = "/v1/outbox/{id}/resend",
+    tag = "Messages",
+    operation_id = "resendDelivery",
+    responses(
+        (status = 200, description = "It is on its way.", body = DeliveryView, headers(("idempotency-replayed" = String, description = "`true`: this was answered before, by the same key."))),
+        (status = 409, description = "`delivery_done`: it arrived, or is about nothing any more."),
+    ),
+)]
 pub(super) async fn resend(State(shared): State<Context>, Path(id): Path<String>, input: Input) -> Reply {
     let (id, _) = known(&shared, &input.session, &id).await?;
     let _turn = shared.running.turn(&input.caller).await;

@@ -4,6 +4,7 @@
 
 use super::{Context, Reply, answer::not_found, answer::ok, blocking};
 use crate::{
+    api::insight,
     domain::{fix::Fix, language::Language, ticket::Ticket},
     notify::Following,
 };
@@ -18,6 +19,22 @@ use serde_json::json;
 /// A position older than this says nothing, seconds.
 const FRESH_S: i64 = 300;
 
+/// Follow a visit
+///
+/// One visit by the link that its customer was sent, until it is over or the link expires: JSON, or a small page for a
+/// browser that asks for HTML.
+#[utoipa::path(
+    get,
+    path = "/v1/track/{token}",
+    tag = "Messages",
+    operation_id = "trackVisit",
+    responses(
+        (status = 200, description = "How it stands.", content(
+            (insight::Tracked = "application/json"),
+            (String = "text/html"),
+        )),
+    ),
+)]
 pub(super) async fn show(State(shared): State<Context>, Path(token): Path<String>, headers: HeaderMap) -> Reply {
     let gone = || not_found("this visit");
     let (service, now) = (&shared.service, shared.service.clock().now());

@@ -80,7 +80,7 @@ async fn run(options: &IntakeOptions) -> Result<IntakeReport, BenchError> {
 }
 
 /// Where tickets may lie; the server's regions, as far as this token may see them.
-async fn regions(target: &Target, server: &str) -> Result<Vec<Bounds>, BenchError> {
+pub(super) async fn regions(target: &Target, server: &str) -> Result<Vec<Bounds>, BenchError> {
     let mut connection = target.connection();
     let unreachable = |source| BenchError::Unreachable { server: server.to_owned(), source };
     let answer = connection.get("/v1/regions?limit=200").await.map_err(unreachable)?;
@@ -93,7 +93,7 @@ fn open_acks(path: &PathBuf) -> Result<BufWriter<File>, BenchError> {
 
 /// Tells the keys of this run from those of every other: a seed used twice must not replay answers.
 #[allow(clippy::disallowed_methods, reason = "keys must differ between runs, whatever the seed")]
-fn run_id() -> u128 {
+pub(super) fn run_id() -> u128 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     (since.as_nanos() << 32) | u128::from(std::process::id())
 }

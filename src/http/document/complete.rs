@@ -97,6 +97,7 @@ fn path_schema(path: &str, name: &str) -> Option<Value> {
         "number" => of("TicketNumber"),
         "id" if path.starts_with("/v1/experts/") => of("ExpertId"),
         "id" if path.starts_with("/v1/regions/") => of("RegionId"),
+        "id" if path.starts_with("/v1/outbox/") => of("DeliveryId"),
         "absence" => Some(json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX })),
         "token" => Some(json!({ "type": "string", "minLength": 1, "description": "As the link has it." })),
         "kind" => Some(json!({ "type": "string", "enum": ["regions", "experts", "tickets", "places"] })),

@@ -4,8 +4,8 @@
 use crate::{
     api::{messages, orders, problem::ProblemSchema, schema},
     http::{
-        accesses, board, catalogue, channel, customers, document, experts, feed, history, imports, ops, regions,
-        surveys, tickets, upkeep,
+        accesses, board, catalogue, channel, customers, document, experts, feed, history, imports, insight, notify, ops,
+        outbox, regions, surveys, tickets, track, upkeep,
     },
 };
 use utoipa::OpenApi;
@@ -32,12 +32,14 @@ use utoipa::OpenApi;
         regions::list, regions::add, regions::show, regions::edit, regions::unpark, regions::optimise, board::show,
         feed::websocket, feed::sse, channel::open,
         catalogue::skills, catalogue::write_skills, catalogue::rules, catalogue::write_rules, catalogue::calendars, catalogue::write_calendars,
+        track::show, outbox::list, outbox::show, outbox::resend, notify::status, notify::inbound,
+        insight::objectives, insight::incidents, insight::archive,
         imports::import, upkeep::audit, upkeep::backup,
         accesses::list, accesses::proof, customers::export, customers::erase,
         ops::health, ops::ready, ops::metrics, document::openapi, document::page, document::file,
     ),
     components(schemas(
-        schema::Limit, schema::Cursor, ProblemSchema, messages::FeedMessage, messages::AppMessage, messages::ServerMessage,
+        schema::Limit, schema::Cursor, schema::DeliveryStatus, ProblemSchema, messages::FeedMessage, messages::AppMessage, messages::ServerMessage,
         orders::ExpertCommand, orders::Decline, orders::Complete, orders::CannotFix, orders::NoAccess, orders::Assign,
         orders::Unassign, orders::Hold, orders::NoFields, orders::Reschedule, orders::WithReason, orders::NoteBody,
     )),
@@ -47,6 +49,8 @@ use utoipa::OpenApi;
         (name = "Experts", description = "The roster: profiles, routes, absences, positions."),
         (name = "Regions", description = "Outlines, settings, the board."),
         (name = "Live", description = "What happens, as it happens."),
+        (name = "Messages", description = "What customers and experts are told, and whether it arrived."),
+        (name = "Finding out", description = "What was promised and how it stands; what went wrong, and why."),
         (name = "Catalogue", description = "Skills, rules from products to skills, calendars."),
         (name = "Administration", description = "Imports, audits, backups."),
         (name = "Operations", description = "For probes, monitoring and this document."),
