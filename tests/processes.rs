@@ -6,6 +6,8 @@
 
 mod common;
 
+#[path = "processes/erasure.rs"]
+mod erasure;
 #[path = "processes/feed.rs"]
 mod feed;
 #[path = "processes/insight.rs"]

@@ -52,14 +52,15 @@ impl Held {
     }
 }
 
+/// How else a number may have been typed, itself included: with its country and without.
+pub type Alike<'a> = &'a dyn Fn(&str) -> Vec<String>;
+
 /// All tickets of whom `named` names: theirs by id, and those without an id that have a phone or an e-mail
 /// address in common with them. Empty: nobody is known by that.
-pub fn find(store: &Store, named: &Named) -> Result<Result<Held, Several>, Fault> {
+pub fn find(store: &Store, named: &Named, alike: Alike<'_>) -> Result<Result<Held, Several>, Fault> {
     let mut seeds = BTreeSet::new();
     seeds.extend(named.ticket);
-    if named.phone.is_some() || named.email.is_some() {
-        seeds.extend(store.tickets_of_contact(named.phone.as_deref(), named.email.as_deref())?);
-    }
+    seeds.extend(of_contact(store, named.phone.as_deref(), named.email.as_deref(), alike)?);
     let mut held = Held::default();
     for number in seeds {
         held.tickets.extend(store.ticket(number)?.map(|ticket| (number, ticket)));
@@ -73,8 +74,24 @@ pub fn find(store: &Store, named: &Named) -> Result<Result<Held, Several>, Fault
     if let Some(customer) = &held.customer {
         held.tickets.extend(of_customer(store, customer)?);
     }
-    follow_contacts(store, &mut held)?;
+    follow_contacts(store, &mut held, alike)?;
     Ok(Ok(held))
+}
+
+fn of_contact(
+    store: &Store,
+    phone: Option<&str>,
+    email: Option<&str>,
+    alike: Alike<'_>,
+) -> Result<BTreeSet<TicketNumber>, Fault> {
+    let mut found = BTreeSet::new();
+    for phone in phone.map(alike).unwrap_or_default() {
+        found.extend(store.tickets_of_contact(Some(&phone), None)?);
+    }
+    if email.is_some() {
+        found.extend(store.tickets_of_contact(None, email)?);
+    }
+    Ok(found)
 }
 
 fn of_customer(store: &Store, customer: &CustomerId) -> Result<Vec<(TicketNumber, Arc<Ticket>)>, Fault> {
@@ -91,17 +108,14 @@ fn of_customer(store: &Store, customer: &CustomerId) -> Result<Vec<(TicketNumber
 }
 
 /// Takes in what has a phone or an e-mail address in common with what is held, until there is no more.
-fn follow_contacts(store: &Store, held: &mut Held) -> Result<(), Fault> {
+fn follow_contacts(store: &Store, held: &mut Held, alike: Alike<'_>) -> Result<(), Fault> {
     let (mut phones, mut emails) = (BTreeSet::new(), BTreeSet::new());
     let mut fresh: Vec<Arc<Ticket>> = held.tickets.values().cloned().collect();
     while let Some(ticket) = fresh.pop() {
         let Some(personal) = ticket.personal.known() else { continue };
         let phone = personal.contact.phone.clone().filter(|phone| phones.insert(phone.clone()));
         let email = personal.contact.email.clone().filter(|email| emails.insert(email.clone()));
-        if phone.is_none() && email.is_none() {
-            continue;
-        }
-        for number in store.tickets_of_contact(phone.as_deref(), email.as_deref())? {
+        for number in of_contact(store, phone.as_deref(), email.as_deref(), alike)? {
             let Some(found) = store.ticket(number)?.filter(|_| !held.tickets.contains_key(&number)) else { continue };
             if found.customer.is_some() && found.customer != held.customer {
                 held.shared.insert(number);

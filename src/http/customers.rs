@@ -103,9 +103,10 @@ fn sealed_key(shared: &Shared, input: &Input) -> Caller {
 /// Whom is meant, if the caller may see all of it.
 async fn held(shared: &Context, session: &Session, named: &NamedCustomer) -> Result<Held, Refused> {
     let NamedCustomer { customer, ticket, phone, email } = named.clone();
-    let store = shared.service.store().clone();
+    let (store, desk) = (shared.service.store().clone(), shared.service.desk().clone());
     let named = Named { customer, ticket, phone, email };
-    let held = blocking(move || find(&store, &named)).await??.map_err(several)?;
+    let found = blocking(move || find(&store, &named, &|phone| desk.alike(phone)));
+    let held = found.await??.map_err(several)?;
     if held.tickets.is_empty() {
         return Err(not_found("a customer so named"));
     }

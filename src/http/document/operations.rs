@@ -4,8 +4,8 @@
 use crate::{
     api::{messages, orders, problem::ProblemSchema, schema},
     http::{
-        accesses, board, catalogue, channel, customers, document, experts, feed, history, imports, insight, notify, ops,
-        outbox, regions, surveys, tickets, track, upkeep,
+        accesses, board, catalogue, channel, customers, document, experts, feed, history, imports, insight, notify,
+        ops, outbox, regions, surveys, tickets, track, upkeep,
     },
 };
 use utoipa::OpenApi;
