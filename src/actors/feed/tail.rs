@@ -70,7 +70,12 @@ impl Tail {
     }
 
     fn read(&mut self, framer: &mut Framer, quiet: bool) -> Result<News, Fault> {
+        let (head, _) = self.store.head();
         let events = if quiet { Vec::new() } else { self.store.read(self.next, limits::FEED_PAGE)? };
+        // A batch that only took a key has a number and no event: nothing to tell, and nothing to wait for.
+        if events.is_empty() {
+            self.next = self.next.max(head + 1);
+        }
         let frames = events.iter().map(|event| framer.frame(event).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
         self.next = frames.last().map_or(self.next, |frame| frame.seq + 1);
         Ok(News { frames: frames.into(), up_to: self.next - 1, beat: quiet })
