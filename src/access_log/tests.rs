@@ -54,6 +54,8 @@ fn edit(data: &Path, change: impl Fn(Vec<String>) -> Vec<String>) {
     fs::write(&path, text).unwrap();
 }
 
+type Change = Box<dyn Fn(Vec<String>) -> Vec<String>>;
+
 /// A record of five readings, closed in order.
 fn filled(data: &Path) {
     let log = open(data);
@@ -91,7 +93,6 @@ fn a_reading_is_found_by_who_and_what_the_newest_first_and_page_by_page() {
 #[test]
 fn a_line_that_is_changed_taken_out_or_put_in_is_found() {
     let whole = |data: &Path| open(data).verify().unwrap();
-    type Change = Box<dyn Fn(Vec<String>) -> Vec<String>>;
     let changes: Vec<(&str, Change)> = vec![
         (
             "changed",

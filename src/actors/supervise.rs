@@ -137,7 +137,7 @@ where
                 (self.0)(cell.get_id(), end);
             }
             SupervisionEvent::ActorFailed(cell, error) => {
-                (self.0)(cell.get_id(), End::Crashed(cause(&error.to_string())))
+                (self.0)(cell.get_id(), End::Crashed(cause(&error.to_string())));
             }
             SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
         }

@@ -23,7 +23,7 @@ pub struct Beside {
 }
 
 /// The whole of it. Tickets of an erased customer say so.
-pub fn export(store: &Store, held: &Held, beside: Beside, at: Timestamp) -> Result<Value, Fault> {
+pub fn export(store: &Store, held: &Held, beside: &Beside, at: Timestamp) -> Result<Value, Fault> {
     let tickets: Result<Vec<Value>, Fault> = held.tickets.values().map(|ticket| told(store, ticket)).collect();
     let numbers = |numbers: &mut dyn Iterator<Item = String>| numbers.collect::<Vec<_>>();
     Ok(json!({

@@ -51,7 +51,7 @@ pub(super) async fn export(State(shared): State<Context>, input: Input) -> Reply
     let now = shared.service.clock().now();
     let document = blocking(move || {
         let beside = beside(&shared, &held)?;
-        exported(shared.service.store(), &held, beside, now).map_err(Failure::from)
+        exported(shared.service.store(), &held, &beside, now).map_err(Failure::from)
     });
     Ok(shown.with(ok(&document.await??)))
 }
@@ -110,9 +110,10 @@ async fn held(shared: &Context, session: &Session, named: &NamedCustomer) -> Res
     if held.tickets.is_empty() {
         return Err(not_found("a customer so named"));
     }
-    match held.tickets.values().all(|ticket| session.sees(ticket)) {
-        true => Ok(held),
-        false => Err(forbidden("some of their tickets lie in a region that this token is not for")),
+    if held.tickets.values().all(|ticket| session.sees(ticket)) {
+        Ok(held)
+    } else {
+        Err(forbidden("some of their tickets lie in a region that this token is not for"))
     }
 }
 

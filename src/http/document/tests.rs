@@ -200,8 +200,8 @@ fn readers() -> BTreeMap<(&'static str, String), Reader> {
         (("PUT", "/v1/skills".to_owned()), reader(catalogue::skills_body)),
         (("PUT", "/v1/calendars".to_owned()), reader(catalogue::calendars_body)),
         (("POST", "/v1/audits".to_owned()), reader(upkeep::audit_body)),
-        (("POST", "/v1/customers/export".to_owned()), reader(|json| customer::named_body(json))),
-        (("POST", "/v1/customers/erase".to_owned()), reader(|json| customer::erasure_body(json))),
+        (("POST", "/v1/customers/export".to_owned()), reader(customer::named_body)),
+        (("POST", "/v1/customers/erase".to_owned()), reader(customer::erasure_body)),
         (("POST", "/v1/backups".to_owned()), reader(upkeep::backup_body)),
     ]);
     for name in commands::NAMES {
