@@ -68,7 +68,7 @@ fn only_an_administrator_of_all_regions_gives_out_or_erases_and_a_repeat_is_answ
     let send = |body: &Value| house.send("POST", &admin, "/v1/customers/erase", &[("idempotency-key", "k")], body);
     let first = send(&whom).is(200);
     let again = send(&whom).is(200);
-    assert_eq!((again.header("idempotency-replayed"), again.body), (Some("true"), first.body));
+    assert_eq!((again.header("idempotency-replayed"), &again.body), (Some("true"), &first.body));
     assert_eq!(send(&json!({ "ticket": number })).is(422).code(), "idempotency_key_reused");
 }
 
