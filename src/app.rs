@@ -52,6 +52,7 @@ impl App {
             accounts: core.accounts.clone(),
             zips: core.zips.clone(),
             objectives: core.objectives.clone(),
+            access_log: core.access_log.clone(),
             data: core.data.clone(),
             identity: identity.map(Arc::new),
             settings: settings.server.clone(),

@@ -6,6 +6,8 @@ mod common;
 
 #[path = "journeys/channel.rs"]
 mod channel;
+#[path = "journeys/customers.rs"]
+mod customers;
 #[path = "journeys/document.rs"]
 mod document;
 #[path = "journeys/edge.rs"]

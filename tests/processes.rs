@@ -10,6 +10,8 @@ mod common;
 mod cli;
 #[path = "processes/crowd.rs"]
 mod crowd;
+#[path = "processes/erasure.rs"]
+mod erasure;
 #[path = "processes/feed.rs"]
 mod feed;
 #[path = "processes/insight.rs"]

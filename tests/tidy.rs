@@ -40,6 +40,8 @@ const LAYERS: [&[&str]; 7] = [
         "bench",
         "objectives",
         "dossier",
+        "access_log",
+        "customers",
     ],
     &["actors"],
     &["load", "sim"],

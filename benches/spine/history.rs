@@ -123,7 +123,7 @@ impl Story {
         let done = start.plus_s(1_700);
         let closes_at = done.plus_s(3 * DAY_S);
         let resolution = "repaired".to_owned();
-        self.then(TicketEvent::Completed { at: done, notes, resolution, closes_at, parts: Vec::new() });
+        self.then(TicketEvent::Completed { at: done, notes, resolution, closes_at, parts: Vec::new(), typed: None });
         self.then(TicketEvent::Closed { by_timer: true, at: closes_at });
         assert!(self.ticket.deliveries.is_empty(), "a closed ticket owes nobody news");
         self

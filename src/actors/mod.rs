@@ -18,6 +18,7 @@ mod clock;
 mod deadlines;
 mod device;
 mod episodes;
+mod erasure;
 mod expert;
 mod failure;
 mod faults;
@@ -47,6 +48,7 @@ mod tree;
 pub use caller::Caller;
 pub use clock::Clock;
 pub use device::{Device, Push};
+pub use erasure::finish as finish_erasure;
 pub use failure::Failure;
 #[cfg(feature = "faults")]
 pub use faults::{Faults, Freeze, Kind};

@@ -57,6 +57,10 @@ async fn attempt(tree: &Tree, job: &Job) -> (Result<Sent, SendError>, Verdict) {
     let Some(gateway) = tree.options.desk.gateway(job.channel) else {
         return (Err(SendError::passing("no_gateway")), Verdict::Unasked);
     };
+    // They may have been erased while it waited for its turn.
+    if !tree.store.remembers(job.ticket.person()) {
+        return (Err(SendError::permanent("erased")), Verdict::Unasked);
+    }
     let message = match compose(tree, job) {
         Ok(message) => message,
         Err(error) => return (Err(error), Verdict::Unasked),

@@ -12,8 +12,7 @@ use super::{
     owed::Owed,
     pace::Pace,
     positions::{self, Positions},
-    pulse::Pulses,
-    pulse::monotonic_us,
+    pulse::{Pulses, monotonic_us},
     region, regions,
     reply::{Answer, Reply},
     roster, sentinel,
@@ -124,6 +123,7 @@ impl Service {
             outbox_supervisor: OnceLock::new(),
             stopping: AtomicBool::new(false),
             posting: Arc::new(Semaphore::new(POSTING)),
+            erasing: tokio::sync::Mutex::default(),
             faults: Faults::default(),
             store,
         });

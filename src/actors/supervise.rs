@@ -2,6 +2,7 @@
 //! exceeds it is contained (P10) by whoever the supervisor tells.
 
 use super::pulse::monotonic_ms;
+use crate::telemetry::mask::cause;
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use std::{
     collections::{HashMap, VecDeque},
@@ -103,7 +104,7 @@ impl<K: Clone + Eq + std::hash::Hash> Children<K> {
 /// A child's end, as its supervisor sees it.
 pub(super) enum End {
     Stopped,
-    /// With the panic's text.
+    /// With the panic's text, as far as it may be told.
     Crashed(String),
 }
 
@@ -135,7 +136,9 @@ where
                 let end = if killed { End::Crashed("it did not answer in time".into()) } else { End::Stopped };
                 (self.0)(cell.get_id(), end);
             }
-            SupervisionEvent::ActorFailed(cell, error) => (self.0)(cell.get_id(), End::Crashed(error.to_string())),
+            SupervisionEvent::ActorFailed(cell, error) => {
+                (self.0)(cell.get_id(), End::Crashed(cause(&error.to_string())));
+            }
             SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
         }
         Ok(())

@@ -34,6 +34,8 @@ pub(super) enum Msg {
         caller: Arc<Caller>,
         reply: Reply<Result<Opened, Failure>>,
     },
+    /// Its person was erased: what it remembers may hold their words.
+    Forget(Reply<()>),
     /// Nobody needed it for a while: end, and be started again when needed.
     Passivate,
 }
@@ -65,6 +67,10 @@ impl Handler for TicketActor {
                 reply.begin();
                 let answer = self.execute(command, &caller).await;
                 reply.done(answer);
+            }
+            Msg::Forget(reply) => {
+                self.forget();
+                reply.done(());
             }
             Msg::Passivate => {
                 self.tree.tickets.forget(&self.number, me.cell().get_id());

@@ -66,6 +66,8 @@ pub(super) struct Tree {
     pub(super) stopping: AtomicBool,
     /// Messages on their way to gateways; a stop waits for them.
     pub(super) posting: Arc<Semaphore>,
+    /// One erasure at a time: they share the list of who is being erased.
+    pub(super) erasing: tokio::sync::Mutex<()>,
     pub(super) faults: Faults,
 }
 

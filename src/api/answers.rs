@@ -287,3 +287,85 @@ pub struct Backup {
     pub hash: String,
     pub incarnation: u64,
 }
+
+/// The access record, the newest line first.
+#[derive(ToSchema)]
+pub struct AccessList {
+    pub items: Vec<AccessLine>,
+    /// Give it back as `cursor` for the next page; null on the last one.
+    #[schema(required = true)]
+    pub next_cursor: Option<String>,
+}
+
+/// A call, or a notice of the record about itself. What does not apply is left out.
+#[derive(ToSchema)]
+pub struct AccessLine {
+    /// Counts all lines, from 1.
+    pub n: u64,
+    /// To the millisecond.
+    pub at: String,
+    /// `day`, `opened`, `missed`, `dropped`: what the record says about itself.
+    #[schema(required = false, nullable = false)]
+    pub note: Option<String>,
+    /// How many calls are not in the record here.
+    #[schema(required = false, nullable = false)]
+    pub missed: Option<u64>,
+    /// The last line that was dropped by age.
+    #[schema(required = false, nullable = false)]
+    pub through: Option<u64>,
+    /// Bytes of a line that a crash tore.
+    #[schema(required = false, nullable = false)]
+    pub torn: Option<u64>,
+    /// A role; `link`: whoever had a link; `none`: no token that holds.
+    #[schema(required = false, nullable = false)]
+    pub role: Option<String>,
+    #[schema(required = false, nullable = false)]
+    pub subject: Option<String>,
+    /// The token's id, as `callout token list` has it.
+    #[schema(required = false, nullable = false)]
+    pub token: Option<String>,
+    #[schema(required = false, nullable = false)]
+    pub method: Option<String>,
+    #[schema(required = false, nullable = false)]
+    pub route: Option<String>,
+    #[schema(required = false, nullable = false)]
+    pub status: Option<u16>,
+    #[schema(required = false, nullable = false)]
+    pub ticket: Option<String>,
+    /// What a search found.
+    #[schema(required = false, nullable = false)]
+    pub tickets: Option<Vec<String>>,
+    #[schema(required = false, nullable = false)]
+    pub expert: Option<String>,
+    #[schema(required = false, nullable = false)]
+    pub regions: Option<Vec<String>>,
+    #[schema(required = false, nullable = false)]
+    pub customer: Option<String>,
+    /// What was searched by, such as `phone`; never for what.
+    #[schema(required = false, nullable = false)]
+    pub by: Option<String>,
+    #[schema(required = false, nullable = false)]
+    pub request: Option<String>,
+}
+
+/// Whether the access record is as it was written.
+#[derive(ToSchema)]
+pub struct AccessProof {
+    pub ok: bool,
+    pub days: u64,
+    pub lines: u64,
+    /// Calls that the record itself says it does not hold.
+    pub missed: u64,
+    /// The last line's number, and its hash: note it elsewhere, and a later look finds whether it is still there.
+    pub last: u64,
+    pub hash: String,
+    pub broken: Vec<AccessFault>,
+}
+
+/// A place where it is not.
+#[derive(ToSchema)]
+pub struct AccessFault {
+    pub file: String,
+    pub line: u64,
+    pub what: String,
+}

@@ -5,6 +5,7 @@ pub mod answers;
 pub mod catalogue;
 pub mod channel;
 pub mod commands;
+pub mod customer;
 pub mod decision;
 pub mod expert;
 pub mod feed;

@@ -9,7 +9,7 @@ use super::{
 use crate::domain::{
     fact::Fact,
     ids::Seq,
-    person::Private,
+    person::{Private, Typed},
     ticket::{Sla, TicketEvent, Who},
     time::Timestamp,
 };
@@ -90,6 +90,19 @@ fn shown(text: &Private<String>) -> Value {
     private(text).into()
 }
 
+/// In clear in old events, sealed since.
+fn resolution_of<'a>(clear: &'a str, typed: Option<&'a Private<Typed>>) -> &'a str {
+    match typed.map(Private::known) {
+        None => clear,
+        Some(None) => ERASED,
+        Some(Some(typed)) => typed.resolution.as_deref().unwrap_or_default(),
+    }
+}
+
+fn parts_of<'a>(clear: &'a [String], typed: Option<&'a Private<Typed>>) -> &'a [String] {
+    typed.map_or(clear, |typed| typed.known().map(|typed| typed.parts.as_slice()).unwrap_or_default())
+}
+
 fn sla(sla: &Sla) -> Value {
     json!({ "respond_by": Shown(sla.respond.due), "resolve_by": Shown(sla.resolve.due) })
 }
@@ -127,13 +140,13 @@ pub(super) fn told_to_staff(event: &TicketEvent) -> Value {
             json!({ "expert": Shown(expert), "reason": shown(reason), "at": Shown(at) })
         }
         TicketEvent::Departed { at } | TicketEvent::Arrived { at } => json!({ "at": Shown(at) }),
-        TicketEvent::Completed { at, notes, resolution, closes_at, parts } => json!({
-            "at": Shown(at), "resolution": resolution, "notes": shown(notes), "parts": parts,
-            "closes_at": Shown(closes_at),
+        TicketEvent::Completed { at, notes, resolution, closes_at, parts, typed } => json!({
+            "at": Shown(at), "resolution": resolution_of(resolution, typed.as_ref()), "notes": shown(notes),
+            "parts": parts_of(parts, typed.as_ref()), "closes_at": Shown(closes_at),
         }),
-        TicketEvent::VisitFailed { at, outcome, reason, need_skills, parts } => json!({
+        TicketEvent::VisitFailed { at, outcome, reason, need_skills, parts, typed } => json!({
             "at": Shown(at), "outcome": outcome_name(*outcome), "reason": shown(reason),
-            "need_skills": ShownAll(need_skills), "parts": parts,
+            "need_skills": ShownAll(need_skills), "parts": parts_of(parts, typed.as_ref()),
         }),
         TicketEvent::Held { reason, until, at } => {
             json!({ "reason": shown(reason), "until": until.map(Shown), "at": Shown(at) })

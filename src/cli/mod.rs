@@ -4,11 +4,13 @@
 //! A command works on a running server (`--server`, `--token`) or on the data of a stopped one
 //! (`--data`), which it then opens with a door on the loopback: one path, the same rules and reports.
 
+mod access;
 mod audit;
 mod backup;
 mod bench;
 pub mod board;
 mod client;
+mod customer;
 mod customers;
 mod decide;
 pub mod demo;
@@ -84,6 +86,12 @@ enum Command {
     /// Messages: list, show, resend
     #[command(subcommand)]
     Outbox(outbox::OutboxCommand),
+    /// A customer's data: export, erase
+    #[command(subcommand)]
+    Customer(customer::CustomerCommand),
+    /// The access record: list, verify
+    #[command(subcommand)]
+    Access(access::AccessCommand),
     /// Tokens: issue, list, revoke
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -144,6 +152,8 @@ pub fn run() -> ExitCode {
         Command::Region(command) => region::run(&command, &settings),
         Command::Ticket(command) => ticket::run(&command, &settings),
         Command::Outbox(command) => outbox::run(&command, &settings),
+        Command::Customer(command) => customer::run(&command, &settings),
+        Command::Access(command) => access::run(&command, &settings),
         Command::Token(command) => token::run(&command, &settings),
         Command::User(command) => user::run(&command, &settings),
         Command::Login(args) => login::run(&args),

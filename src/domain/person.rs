@@ -121,6 +121,16 @@ impl Contact {
     }
 }
 
+/// What an expert types at the end of a visit besides notes: short words, but anything may stand in them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Typed {
+    #[n(0)]
+    pub resolution: Option<String>,
+    /// Used, or needed for the next visit.
+    #[n(1)]
+    pub parts: Vec<String>,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Address {
     #[n(0)]

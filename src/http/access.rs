@@ -107,6 +107,10 @@ pub(super) const TABLE: &[Row] = &[
     row(Method::GET, "/v1/tokens", ADMIN),
     row(Method::POST, "/v1/tokens", ADMIN),
     row(Method::DELETE, "/v1/tokens/{id}", ADMIN),
+    row(Method::GET, "/v1/access", ADMIN),
+    row(Method::GET, "/v1/access/proof", ADMIN),
+    row(Method::POST, "/v1/customers/export", ADMIN),
+    row(Method::POST, "/v1/customers/erase", ADMIN),
     row(Method::POST, "/v1/audits", ADMIN),
     row(Method::POST, "/v1/backups", ADMIN),
 ];

@@ -9,7 +9,7 @@ use super::{
     dress::Wishes,
     failure::outcome_unknown,
     peer::Peer,
-    session,
+    recorded, session,
 };
 use crate::{
     api::Problem,
@@ -63,7 +63,9 @@ impl RequestIds {
     /// The caller's own id when it is fit to be one, else a new one.
     fn of(&self, headers: &HeaderMap) -> Arc<str> {
         let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
-        let fit = |id: &&str| (1..=limits::KEY_BYTES).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
+        // It is journalled in the clear: no place for an address.
+        let fine = |b: u8| b.is_ascii_graphic() && b != b'@';
+        let fit = |id: &&str| (1..=limits::KEY_BYTES).contains(&id.len()) && id.bytes().all(fine);
         match given.filter(fit) {
             Some(id) => id.into(),
             None => self.fresh(),
@@ -116,17 +118,21 @@ where
         count(shared, StatusCode::SERVICE_UNAVAILABLE, intake);
         return overloaded();
     }
-    let mut span = None;
+    let (mut span, mut call) = (None, recorded::Call::begin(&request));
     let answer = async {
         match turned_away(shared, &mut request, id, probe) {
-            Err(response) => Ok(response),
+            Err(response) => {
+                call.turned_away(shared, request.headers());
+                Ok(response)
+            }
             Ok(begun) => {
                 span = begun;
+                call.admitted(&request);
                 router.call(request).await
             }
         }
     };
-    let response = match tokio::time::timeout(deadline, contained(answer)).await {
+    let mut response = match tokio::time::timeout(deadline, contained(answer)).await {
         Ok(Some(Ok(response))) => response,
         Ok(Some(Err(never))) => match never {},
         Ok(None) => {
@@ -139,6 +145,7 @@ where
         Err(_) => refused(outcome_unknown()),
     };
     drop(permit);
+    call.end(&shared, &mut response, &id);
     if let Some(span) = span {
         finish_span(span, response.status());
     }

@@ -146,6 +146,16 @@ pub(super) async fn earlier(shared: &Context, session: &Session, caller: &Caller
 /// key and answers a repeat with what it answered then. Of an answer too large for the journal (imports,
 /// audits) the counts are kept, and as many rows as fit.
 pub(super) async fn once(shared: &Context, caller: &Caller, work: impl AsyncFnOnce() -> Told) -> Reply {
+    once_without(shared, caller, work, str::to_owned).await
+}
+
+/// The same where an answer may repeat what people said: `kept` takes that out of what is journalled.
+pub(super) async fn once_without(
+    shared: &Context,
+    caller: &Caller,
+    work: impl AsyncFnOnce() -> Told,
+    kept: impl FnOnce(&str) -> String,
+) -> Reply {
     let _turn = shared.running.turn(caller).await;
     if let Some((key, fingerprint)) = caller.idempotency {
         let (store, now) = (shared.service.store().clone(), shared.service.clock().now());
@@ -161,7 +171,9 @@ pub(super) async fn once(shared: &Context, caller: &Caller, work: impl AsyncFnOn
         Ok(done) => done,
         Err(refused) => return Err(refused_for_good(shared, caller, refused).await),
     };
-    keep(shared, caller, Outcome::Body { status: status.as_u16(), json: shortened(&json) }).await?;
+    if caller.idempotency.is_some() {
+        keep(shared, caller, Outcome::Body { status: status.as_u16(), json: shortened(&kept(&json)) }).await?;
+    }
     Ok(told(status, json))
 }
 

@@ -4,7 +4,7 @@
 use super::{
     Context, Reply,
     answer::{Refused, forbidden, not_found},
-    idempotency::{once, tell},
+    idempotency::{once_without, tell},
     query::Query,
     session::{Session, fingerprint_of},
 };
@@ -12,7 +12,7 @@ use crate::{
     api::{Problem, answers, schema},
     domain::ticket::Role,
     import::{Renames, Source},
-    load::{Kind, LoadError, LoadOptions, Loader, Settled},
+    load::{Kind, LoadError, LoadOptions, Loader, Settled, UPLOAD},
     settings::limits,
 };
 use axum::{
@@ -21,6 +21,7 @@ use axum::{
     http::{StatusCode, Uri, uri::PathAndQuery},
 };
 use http_body_util::BodyExt;
+use serde_json::Value;
 use std::{
     path::{Path as FilePath, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
@@ -66,7 +67,7 @@ pub(super) async fn import(
     let mut caller = session.caller();
     let path = parts.uri.path_and_query().map_or(parts.uri.path(), PathAndQuery::as_str);
     caller.idempotency = session.claim(&parts.method, path, &parts.headers, file.fingerprint)?;
-    once(&shared, &caller, async || {
+    let work = async || {
         let source = super::blocking({
             let path = file.path.clone();
             move || Source::file(&path)
@@ -80,8 +81,20 @@ pub(super) async fn import(
         };
         let loaded = loader.load(kind, source, options).await.map_err(|error| unreadable(&error))?;
         Ok(tell(StatusCode::OK, &loaded))
-    })
-    .await
+    };
+    once_without(&shared, &caller, work, without_words).await
+}
+
+/// A report as it is journalled: rows that were refused quote what somebody wrote, a roster's changes are names.
+fn without_words(report: &str) -> String {
+    let mut report: Value = serde_json::from_str(report).unwrap_or_default();
+    for problem in report["problems"].as_array_mut().into_iter().flatten() {
+        problem["detail"] = "not kept".into();
+    }
+    if let Value::Object(members) = &mut report {
+        members.shift_remove("roster");
+    }
+    report.to_string()
 }
 
 /// How a file is read.
@@ -129,21 +142,6 @@ fn unreadable(error: &LoadError) -> Refused {
     .into()
 }
 
-/// What the names of received files begin with.
-const UPLOAD: &str = "import-";
-
-/// Removes what a process left behind that was killed in the middle of an import. To be called before the door
-/// opens, by whoever holds the data.
-pub(super) fn sweep(data: &FilePath) {
-    for entry in std::fs::read_dir(data).into_iter().flatten().flatten() {
-        let (name, path) = (entry.file_name(), entry.path());
-        let ours = name.to_string_lossy().starts_with(UPLOAD) && path.extension().is_some_and(|end| end == "tmp");
-        if ours && let Err(error) = std::fs::remove_file(&path) {
-            tracing::warn!(%error, "an upload that was left behind could not be removed");
-        }
-    }
-}
-
 /// The received file; gone when dropped.
 struct Upload {
     path: PathBuf,
@@ -165,7 +163,11 @@ impl Upload {
             tracing::error!(%error, "an upload could not be written");
             Problem { retry_after_s: Some(10), ..Problem::new(503, "fault", "the file could not be kept") }.into()
         };
-        let mut file = BufWriter::new(File::create(&self.path).await.map_err(failed)?);
+        let mut options = File::options();
+        options.create(true).write(true).truncate(true);
+        #[cfg(unix)]
+        options.mode(0o600);
+        let mut file = BufWriter::new(options.open(&self.path).await.map_err(failed)?);
         let (mut length, mut hasher) = (0, blake3::Hasher::new());
         loop {
             let frame = tokio::time::timeout(limits::IMPORT_PAUSE, body.frame()).await;

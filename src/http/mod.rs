@@ -6,11 +6,13 @@
 //! call what stands in one table (`access.rs`); a route without a row there is closed.
 
 mod access;
+mod accesses;
 mod answer;
 mod board;
 mod body;
 mod catalogue;
 mod channel;
+mod customers;
 mod document;
 mod dress;
 mod edge;
@@ -32,6 +34,7 @@ mod peer;
 mod people;
 mod query;
 mod rates;
+mod recorded;
 mod regions;
 mod routes;
 mod serve;
@@ -48,6 +51,7 @@ mod users;
 pub use serve::{Door, serve};
 
 use crate::{
+    access_log::AccessLog,
     accounts::Accounts,
     actors::{Clock, Service},
     load::Zips,
@@ -68,6 +72,7 @@ pub struct DoorOptions {
     /// ZIP centroids, replaced by an import.
     pub zips: Zips,
     pub objectives: Arc<Objectives>,
+    pub access_log: Arc<AccessLog>,
     /// The data directory, for the files that are no journal.
     pub data: PathBuf,
     /// What the door shows who connects by TLS; None: plain HTTP.
@@ -82,6 +87,7 @@ struct Shared {
     people: people::People,
     zips: Zips,
     objectives: Arc<Objectives>,
+    access_log: Arc<AccessLog>,
     data: PathBuf,
     /// Real time, for tokens: the tree's clock may run faster.
     clock: Clock,

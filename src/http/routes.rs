@@ -2,8 +2,8 @@
 //! holds the two lists against each other.
 
 use super::{
-    Context, board, catalogue, channel, document, experts, feed, history, imports, insight, login, notify, ops, orders,
-    outbox, regions, surveys, tickets, tokens, track, upkeep, users,
+    Context, accesses, board, catalogue, channel, customers, document, experts, feed, history, imports, insight, login,
+    notify, ops, orders, outbox, regions, surveys, tickets, tokens, track, upkeep, users,
 };
 use axum::{
     Router,
@@ -68,6 +68,10 @@ pub(super) fn routes() -> Vec<(Cow<'static, str>, MethodRouter<Context>)> {
         ("/v1/users/{name}", get(users::show).patch(users::edit).delete(users::disable)),
         ("/v1/tokens", get(tokens::list).post(tokens::issue)),
         ("/v1/tokens/{id}", delete(tokens::revoke)),
+        ("/v1/access", get(accesses::list)),
+        ("/v1/access/proof", get(accesses::proof)),
+        ("/v1/customers/export", post(customers::export)),
+        ("/v1/customers/erase", post(customers::erase)),
         ("/v1/audits", post(upkeep::audit)),
         ("/v1/backups", post(upkeep::backup)),
     ];

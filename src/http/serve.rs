@@ -8,7 +8,6 @@ use super::{
     dress::Wardrobe,
     edge::{RequestIds, edge},
     idempotency::Running,
-    imports,
     line::Line,
     live::Live,
     people::People,
@@ -56,7 +55,6 @@ impl Door {
 /// Serves until `stop` turns true (or its sender is gone); then takes no more connections, finishes the
 /// calls under way within [`limits::STOP`] and returns.
 pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<bool>) {
-    imports::sweep(&options.data);
     let places = limits::connections(raise_open_files());
     if places < limits::CONNECTIONS {
         tracing::warn!(places, "fewer connections than could be: too few files may be open");
@@ -113,7 +111,7 @@ struct Entrance {
 
 impl Entrance {
     fn new(options: DoorOptions, places: usize, stop: watch::Receiver<bool>) -> Self {
-        let DoorOptions { service, tokens, accounts, zips, objectives, data, identity, settings } = options;
+        let DoorOptions { service, tokens, accounts, zips, objectives, access_log, data, identity, settings } = options;
         let Telemetry { metrics: meters, spans, .. } = service.store().telemetry().clone();
         let shared = Arc::new(Shared {
             service,
@@ -121,6 +119,7 @@ impl Entrance {
             people: People::new(accounts),
             zips,
             objectives,
+            access_log,
             data,
             clock: Clock::machine(Timestamp::ZERO),
             permits: Semaphore::new(limits::CALLS),

@@ -61,6 +61,12 @@ pub(super) fn admit(
     }))
 }
 
+/// Whose token a call carries, whatever it may do.
+pub(super) fn claims_of(shared: &Shared, headers: &HeaderMap) -> Option<Arc<Claims>> {
+    let token = bearer(headers).or_else(|| offered(headers))?;
+    shared.tokens.verify(token, shared.clock.now()).ok()
+}
+
 fn unauthorized(why: &str) -> Refused {
     Problem::new(401, "unauthorized", why).into()
 }

@@ -3,10 +3,11 @@
 use super::{
     Shared, access, dress, edge,
     idempotency::Running,
-    live, people, rates,
+    live, people, rates, recorded,
     routes::{router, routes},
 };
 use crate::{
+    access_log::Wanted,
     actors::Clock,
     domain::{ids::RegionId, ticket::Role, time::Timestamp},
     load::Core,
@@ -45,6 +46,7 @@ impl Bench {
             people: people::People::new(core.accounts.clone()),
             zips: core.zips.clone(),
             objectives: Arc::new(Objectives::open(&core.data, core.service.store().telemetry())),
+            access_log: core.access_log.clone(),
             data: core.data.clone(),
             clock: Clock::machine(Timestamp::ZERO),
             permits: Semaphore::new(limits::CALLS),
@@ -236,4 +238,55 @@ fn a_wrong_method_names_the_right_ones_and_a_wrong_path_is_a_problem() {
     assert_eq!(nothing.headers()[header::CONTENT_TYPE], "application/problem+json");
     let crooked = bench.ask(&Method::GET, "/v1/tickets/%ff", None);
     assert_eq!(crooked.headers()[header::CONTENT_TYPE], "application/problem+json");
+}
+
+#[test]
+fn every_call_leaves_a_line_in_the_access_record_or_says_why_not() {
+    let bench = Bench::new();
+    let core = bench.core.as_ref().unwrap();
+    for row in access::TABLE.iter().filter(|row| !recorded::quiet(row)) {
+        let path = row.path.replace("{number}", "0A1-000142-N").replace("{kind}", "tickets");
+        let path = path.replace("{id}", "x-1").replace("{token}", "x").replace("{absence}", "1");
+        let role = row.roles.first().copied();
+        let subject = role.map(|role| format!("{} of {} {}", role.name(), row.method, row.path));
+        let token = role.map(|role| {
+            let grant = Grant { role, subject: subject.clone(), regions: Vec::new(), ttl_s: 60 };
+            core.tokens.sign_unlisted(grant, bench.shared.clock.now())
+        });
+        let status = bench.ask(&row.method, &path, token.as_deref()).status();
+        let newest = core.access_log.list(&Wanted { limit: 1, ..Wanted::default() }).unwrap();
+        let line = &newest.items[0];
+        let told = format!("{} {}: {line}", row.method, row.path);
+        assert_eq!(
+            (line["route"].as_str(), line["method"].as_str()),
+            (Some(row.path), Some(row.method.as_str())),
+            "{told}"
+        );
+        assert_eq!(line["status"].as_u64(), Some(status.as_u16().into()), "{told}");
+        assert_eq!(line["role"].as_str(), Some(role.map_or("link", Role::name)), "{told}");
+        assert_eq!(line["subject"].as_str(), subject.as_deref(), "{told}");
+    }
+}
+
+#[test]
+fn a_refused_call_leaves_a_line_and_words_of_a_search_do_not() {
+    let bench = Bench::new();
+    let core = bench.core.as_ref().unwrap();
+    let grant = |role| Grant { role, subject: Some("s".into()), regions: Vec::new(), ttl_s: 60 };
+    let clerk = core.tokens.sign_unlisted(grant(Role::Clerk), bench.shared.clock.now());
+    let ask = |method, path: &str, token: Option<&str>| {
+        let status = bench.ask(&method, path, token).status().as_u16();
+        let newest = core.access_log.list(&Wanted { limit: 1, ..Wanted::default() }).unwrap();
+        (status, newest.items[0].clone())
+    };
+    let (status, line) = ask(Method::GET, "/v1/tickets?phone=%2B16175550142&email=jo%40mail.example.org", Some(&clerk));
+    assert_eq!((status, line["by"].as_str()), (200, Some("email")), "{line}");
+    assert!(!line.to_string().contains("555") && !line.to_string().contains("jo"), "{line}");
+    let (status, line) = ask(Method::GET, "/v1/access", Some(&clerk));
+    assert_eq!((status, line["role"].as_str(), line["status"].as_u64()), (403, Some("clerk"), Some(403)), "{line}");
+    let (status, line) = ask(Method::GET, "/v1/regions", Some("callout_forged.token"));
+    assert_eq!((status, line["role"].as_str()), (401, Some("none")), "a quiet route, refused: {line}");
+    let (status, line) = ask(Method::GET, "/v1/experts/mildred-of-elm-street", Some(&clerk));
+    assert_eq!(status, 404);
+    assert!(!line.to_string().contains("mildred"), "what does not exist is a caller's word: {line}");
 }

@@ -7,6 +7,7 @@ use super::{
     body::Input,
     idempotency::{or_replay, show_ticket},
     query::{Paging, Query},
+    recorded::Shown,
     session::Session,
 };
 use crate::{
@@ -171,6 +172,7 @@ struct Wanted {
 )]
 pub(super) async fn list(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
     let Wanted { search, listing } = wanted(&shared, &session, &uri)?;
+    let searched = search.is_some();
     let store = shared.service.store().clone();
     let page = blocking(move || match search {
         Some(search) => store.search(&search, &listing),
@@ -178,8 +180,12 @@ pub(super) async fn list(State(shared): State<Context>, session: Session, uri: U
     });
     let page = page.await??;
     let seen = page.items.iter().filter(|ticket| session.sees(ticket));
-    let items: Vec<_> = seen.map(|ticket| session.view(ticket)).collect();
-    Ok(ok(&json!({ "items": items, "next_cursor": page.next_cursor })))
+    let seen: Vec<_> = seen.collect();
+    let items: Vec<_> = seen.iter().map(|ticket| session.view(ticket)).collect();
+    let answer = ok(&json!({ "items": items, "next_cursor": page.next_cursor }));
+    // A search is about whom it found, a list about what it was narrowed to.
+    let tickets = if searched { seen.iter().map(|ticket| ticket.number).collect() } else { Vec::new() };
+    Ok(Shown { tickets, customer: None }.with(answer))
 }
 
 fn wanted(shared: &Shared, session: &Session, uri: &Uri) -> Result<Wanted, Refused> {

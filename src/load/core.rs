@@ -3,8 +3,9 @@
 
 use super::Zips;
 use crate::{
+    access_log::AccessLog,
     accounts::{Accounts, OpenError},
-    actors::{Clock, Failure, Service, ServiceOptions},
+    actors::{Clock, Failure, Service, ServiceOptions, finish_erasure},
     domain::{decision::Policy, time::Timestamp},
     import::ImportError,
     notify::{Desk, DeskError},
@@ -23,6 +24,9 @@ use tokio::runtime::Runtime;
 
 /// Regions read back at the same time when the process starts.
 const READERS: usize = 4;
+
+/// What files of imports under way are called; what follows is the import's own.
+pub const UPLOAD: &str = "import-";
 
 /// Why it did not start.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +55,7 @@ pub struct Core {
     pub tokens: Arc<Tokens>,
     pub accounts: Arc<Accounts>,
     pub objectives: Arc<Objectives>,
+    pub access_log: Arc<AccessLog>,
     pub data: PathBuf,
     runtime: Runtime,
 }
@@ -71,6 +76,10 @@ impl Core {
         let zips = Zips::open(&data)?;
         let find = zips.clone();
         let desk = Desk::open(settings, tokens.clone(), store.contact_hasher())?;
+        finish_erasure(&store, &desk)?;
+        remove_uploads(&data)?;
+        let keep_days = settings.access_log.keep_days;
+        let access_log = AccessLog::open(&data, keep_days, &store.contact_hasher(), telemetry.metrics.clone())?;
         let options = ServiceOptions {
             clock: clock(last_event(&store)?),
             seed: random_seed(),
@@ -86,7 +95,8 @@ impl Core {
             .enable_all()
             .build()?;
         let service = runtime.block_on(Service::start(store, options))?;
-        Ok(Self { service, zips, tokens, accounts, objectives, data, runtime })
+        let access_log = Arc::new(access_log);
+        Ok(Self { service, zips, tokens, accounts, objectives, access_log, data, runtime })
     }
 
     #[must_use]
@@ -97,7 +107,20 @@ impl Core {
     /// Finishes what is admitted, flushes, closes.
     pub fn stop(self) {
         self.runtime.block_on(self.service.stop());
+        self.access_log.close();
     }
+}
+
+/// Files of imports that a crash cut short: they hold what people were to be entered with.
+fn remove_uploads(data: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(data)? {
+        let path = entry?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if name.starts_with(UPLOAD) {
+            std::fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// How the settings have the store opened.

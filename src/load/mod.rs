@@ -12,7 +12,7 @@ mod descriptors;
 mod roster;
 mod zips;
 
-pub use core::{Core, StartError, has_data, store_options};
+pub use core::{Core, StartError, UPLOAD, has_data, store_options};
 pub use descriptors::{open_files, raise_open_files};
 pub use roster::RosterDiff;
 pub use zips::Zips;

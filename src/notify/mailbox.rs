@@ -27,21 +27,25 @@ pub struct Mailbox {
 }
 
 enum Job {
-    Line { day: String, line: String, done: oneshot::Sender<io::Result<()>> },
+    Line { day: String, ticket: String, line: String, done: oneshot::Sender<io::Result<()>> },
     Forget { tickets: BTreeSet<String>, done: Sender<io::Result<usize>> },
+    Of { tickets: BTreeSet<String>, done: Sender<io::Result<Vec<serde_json::Value>>> },
 }
 
 struct Thread {
     folder: PathBuf,
     keep_days: usize,
     open: Option<(String, File)>,
+    /// Tickets of people who were erased: a message that was on its way then is not put in any more.
+    forgotten: BTreeSet<String>,
 }
 
 impl Mailbox {
     /// `folder` is made when the first message comes.
     pub fn open(folder: PathBuf, keep_days: u16) -> io::Result<Self> {
         let (jobs, waiting) = bounded(QUEUE);
-        let mut thread = Thread { folder: folder.clone(), keep_days: keep_days.into(), open: None };
+        let mut thread =
+            Thread { folder: folder.clone(), keep_days: keep_days.into(), open: None, forgotten: BTreeSet::new() };
         std::thread::Builder::new().name("mailbox".into()).spawn(move || thread.run(&waiting))?;
         Ok(Self { jobs, folder })
     }
@@ -58,6 +62,14 @@ impl Mailbox {
         self.jobs.send(Job::Forget { tickets, done }).map_err(|_| gone())?;
         told.recv_timeout(PATIENCE * 6).map_err(|_| gone())?
     }
+
+    /// All messages of these tickets, the oldest first. Blocks.
+    pub fn of(&self, tickets: &[TicketNumber]) -> io::Result<Vec<serde_json::Value>> {
+        let (done, told) = bounded(1);
+        let tickets = tickets.iter().map(ToString::to_string).collect();
+        self.jobs.send(Job::Of { tickets, done }).map_err(|_| gone())?;
+        told.recv_timeout(PATIENCE * 6).map_err(|_| gone())?
+    }
 }
 
 fn gone() -> io::Error {
@@ -68,7 +80,7 @@ impl Gateway for Mailbox {
     fn send<'a>(&'a self, message: &'a Message) -> Sending<'a> {
         let day = message.at.to_string().chars().take(10).collect();
         let (done, told) = oneshot::channel();
-        let job = Job::Line { day, line: line(message), done };
+        let job = Job::Line { day, ticket: message.ticket.to_string(), line: line(message), done };
         let queued = self.jobs.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => SendError::passing("mailbox_full"),
             TrySendError::Disconnected(_) => SendError::passing("mailbox_gone"),
@@ -103,8 +115,8 @@ impl Thread {
     fn run(&mut self, jobs: &Receiver<Job>) {
         while let Ok(job) = jobs.recv() {
             match job {
-                Job::Line { day, line, done } => {
-                    let written = self.write(day, &line);
+                Job::Line { day, ticket, line, done } => {
+                    let written = if self.forgotten.contains(&ticket) { Ok(()) } else { self.write(day, &line) };
                     if written.is_err() {
                         self.open = None;
                     }
@@ -113,7 +125,9 @@ impl Thread {
                 Job::Forget { tickets, done } => {
                     self.open = None;
                     let _ = done.send(forget(&self.folder, &tickets));
+                    self.forgotten.extend(tickets);
                 }
+                Job::Of { tickets, done } => drop(done.send(of(&self.folder, &tickets))),
             }
         }
     }
@@ -160,18 +174,26 @@ fn append_to(path: &Path) -> io::Result<File> {
 }
 
 fn days(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    files(folder, "jsonl")
+}
+
+fn files(folder: &Path, extension: &str) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other?,
     };
     let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-    Ok(paths.filter(|path| path.extension().is_some_and(|extension| extension == "jsonl")).collect())
+    Ok(paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect())
 }
 
 /// Writes each day anew without the lines of these tickets; one that cannot be read goes too, since
 /// nobody can tell whose it is.
 fn forget(folder: &Path, tickets: &BTreeSet<String>) -> io::Result<usize> {
     let mut gone = 0;
+    for draft in files(folder, "draft")? {
+        // Left by a crash: what was to be kept then may be to be forgotten now.
+        fs::remove_file(draft)?;
+    }
     for day in days(folder)? {
         let text = String::from_utf8_lossy(&fs::read(&day)?).into_owned();
         let kept: String = text.split_inclusive('\n').filter(|line| !is_of(line, tickets)).collect();
@@ -191,6 +213,18 @@ fn forget(folder: &Path, tickets: &BTreeSet<String>) -> io::Result<usize> {
         fs::rename(&draft, &day)?;
     }
     Ok(gone)
+}
+
+fn of(folder: &Path, tickets: &BTreeSet<String>) -> io::Result<Vec<serde_json::Value>> {
+    let mut days = days(folder)?;
+    days.sort();
+    let mut found = Vec::new();
+    for day in days {
+        let text = fs::read_to_string(&day)?;
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        found.extend(lines.filter(|line| line["ticket"].as_str().is_some_and(|ticket| tickets.contains(ticket))));
+    }
+    Ok(found)
 }
 
 fn is_of(line: &str, tickets: &BTreeSet<String>) -> bool {

@@ -192,6 +192,28 @@ impl Desk {
         self.mailbox.as_ref().map_or(Ok(0), |mailbox| mailbox.forget(tickets))
     }
 
+    /// What lies in the mailbox for these tickets. Blocks.
+    pub fn messages(&self, tickets: &[TicketNumber]) -> io::Result<Vec<serde_json::Value>> {
+        self.mailbox.as_ref().map_or_else(|| Ok(Vec::new()), |mailbox| mailbox.of(tickets))
+    }
+
+    /// A number as it may have been typed: with its country, and without when it is ours.
+    #[must_use]
+    pub fn alike(&self, phone: &str) -> Vec<String> {
+        let Some(house) = &self.house else { return vec![phone.to_owned()] };
+        let whole = phone::international(phone, &house.country_code);
+        let short = whole.strip_prefix('+').and_then(|digits| digits.strip_prefix(house.country_code.as_str()));
+        let short = short.map(str::to_owned);
+        short.into_iter().chain([whole]).collect()
+    }
+
+    /// Whether this number asked for no more texts.
+    #[must_use]
+    pub fn opted_out(&self, phone: &str) -> bool {
+        let out = |house: &House| house.optouts.has(&phone::international(phone, &house.country_code));
+        self.house.as_ref().is_some_and(out)
+    }
+
     /// Where a delivery goes. `expert`: whom it is for; `shut`: channels whose gateway is left alone now.
     #[must_use]
     pub fn way(

@@ -107,6 +107,18 @@ pub const SESSION_MESSAGE_BYTES: usize = 64 * 1024;
 /// Rows of an import on their way to the journal at once: fills a group commit, starves nobody.
 pub const IMPORT_IN_FLIGHT: usize = 256;
 
+/// Calls that may wait for the access record: two seconds of as many readings as two cores answer.
+pub const ACCESS_QUEUE: usize = 65_536;
+/// Calls without a token that get into the access record in a second: enough to see an attack, too few to fill
+/// the disk with it.
+pub const ACCESS_STRANGERS_PER_S: u64 = 50;
+/// How often the access record is fsynced at most, milliseconds: what a power cut may cost of it.
+pub const ACCESS_SYNC_MS: i64 = 1_000;
+/// Tickets that a search's line of the access record names.
+pub const ACCESS_TICKETS: usize = 100;
+/// Lines of the access record in one customer's export, the newest.
+pub const EXPORT_ACCESSES: usize = 10_000;
+
 /// How long the service may take over a call before its outcome is called unknown; a group commit
 /// takes 10 ms, a restarted actor 3 s.
 pub const PATIENCE: Duration = Duration::from_secs(5);

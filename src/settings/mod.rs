@@ -24,6 +24,7 @@ pub struct Settings {
     pub storage: StorageSettings,
     pub dispatch: DispatchSettings,
     pub notify: NotifySettings,
+    pub access_log: AccessLogSettings,
     pub log: LogSettings,
     pub telemetry: TelemetrySettings,
     /// All of it as text, secrets masked; flags of a command are not in it.
@@ -55,6 +56,13 @@ pub enum PolicyName {
     Nearest,
     Insertion,
     Full,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessLogSettings {
+    /// Days that are kept.
+    pub keep_days: u16,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -221,6 +229,7 @@ fn check(table: toml::Table, name: &str) -> Result<Settings, SettingsError> {
     };
     between("storage.cache_mb", settings.storage.cache_mb, 8, 1_000_000)?;
     between("storage.segment_mb", usize::try_from(settings.storage.segment_mb).unwrap_or(usize::MAX), 1, 65_536)?;
+    between("access_log.keep_days", settings.access_log.keep_days.into(), 1, 3_650)?;
     between("log.file_mb", usize::try_from(settings.log.file_mb).unwrap_or(usize::MAX), 1, 4_096)?;
     between("log.files", settings.log.files, 0, 100)?;
     if settings.telemetry.otlp_endpoint.as_ref().is_some_and(|url| !url.starts_with("http")) {

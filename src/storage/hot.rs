@@ -16,7 +16,7 @@ use crate::domain::{
     route::Route,
 };
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, RwLock},
 };
 
@@ -160,26 +160,26 @@ impl Hot {
         write(&self.0).codes.entry(code).or_insert(region);
     }
 
-    /// Tells anew all states in which something of an erased person may stand in the clear.
-    pub(super) fn refresh(&self, person: PersonId, sealer: &Sealer) -> Result<(), Fault> {
+    /// Tells anew all states in which something of erased people may stand in the clear.
+    pub(super) fn refresh(&self, people: &BTreeSet<PersonId>, sealer: &Sealer) -> Result<(), Fault> {
         let mut maps = write(&self.0);
         let mut experts = Vec::new();
-        for held in maps.experts.values().filter(|held| held.state.person() == person) {
+        for held in maps.experts.values().filter(|held| people.contains(&held.state.person())) {
             experts.push((Arc::new(reseal(&*held.state, sealer)?), held.last_seq));
         }
         for (expert, last_seq) in experts {
             maps.put_expert(&expert, last_seq);
         }
-        for held in maps.routes.values_mut().filter(|held| names(&held.state, person)) {
+        for held in maps.routes.values_mut().filter(|held| names(&held.state, people)) {
             held.state = Arc::new(reseal(&*held.state, sealer)?);
         }
         Ok(())
     }
 }
 
-fn names(route: &Route, person: PersonId) -> bool {
+fn names(route: &Route, people: &BTreeSet<PersonId>) -> bool {
     let anchor = route.anchor.iter().map(|anchor| &anchor.place);
-    route.stops.iter().map(|stop| &stop.place).chain(anchor).any(|place| place.person == person)
+    route.stops.iter().map(|stop| &stop.place).chain(anchor).any(|place| people.contains(&place.person))
 }
 
 impl Maps {

@@ -18,6 +18,7 @@ use crossbeam_channel::{Receiver, Sender};
 use disk::{Disk, Header};
 use rand::{TryRng, rngs::SysRng};
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, PoisonError, RwLock},
     thread::JoinHandle,
@@ -175,15 +176,22 @@ impl KeyFile {
 
     /// Forgets a person's key for good; answers when that is on disk. Repeating it is fine.
     pub fn erase(&self, person: PersonId) -> Result<(), Fault> {
-        let slot = person.0 as usize;
-        if slot == 0 {
+        self.erase_all(&[person])
+    }
+
+    /// The same for many, with no more fsyncs than for one.
+    pub fn erase_all(&self, people: &[PersonId]) -> Result<(), Fault> {
+        let slots: BTreeSet<u32> = people.iter().map(|person| person.0).filter(|slot| *slot != 0).collect();
+        if slots.is_empty() {
             return Ok(());
         }
         let mut disk = lock(&self.0.inner.disk);
-        disk.erase(person.0)?;
+        disk.erase(&slots)?;
         let mut blocks = self.0.inner.blocks.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(block) = blocks.get_mut(slot / BLOCK) {
-            block[slot % BLOCK] = [0; 32];
+        for slot in slots.into_iter().map(|slot| slot as usize) {
+            if let Some(block) = blocks.get_mut(slot / BLOCK) {
+                block[slot % BLOCK] = [0; 32];
+            }
         }
         Ok(())
     }

@@ -4,7 +4,6 @@
 use super::{
     Fault, TicketPage, TicketQuery,
     core::Core,
-    row::reseal,
     sabotage::{Sabotage, on},
     snapshot::{
         RegionFile,
@@ -12,7 +11,7 @@ use super::{
     },
 };
 use crate::domain::{
-    ids::{PersonId, RegionId, TicketNumber},
+    ids::{RegionId, TicketNumber},
     ticket::{Phase, Ticket, Timer, TimerKind},
 };
 use std::{
@@ -85,7 +84,7 @@ impl Core {
     }
 }
 
-/// Deadlines, and what is forgotten.
+/// Deadlines.
 impl Core {
     pub(super) fn for_each_timer(
         &self,
@@ -112,18 +111,6 @@ impl Core {
             ticket.timers().into_iter().for_each(|timer| visit(ticket.number, timer));
         }
         Ok(())
-    }
-
-    /// Takes an erased person's words out of memory: what is sealed now opens as nothing.
-    pub(super) fn forget(&self, person: PersonId) -> Result<(), Fault> {
-        for ticket in self.overlay.collect(|ticket| ticket.person() == person) {
-            self.overlay.refresh(ticket.number, |ticket| reseal(ticket, &self.sealer));
-        }
-        self.hot.refresh(person, &self.sealer)
-    }
-
-    pub(super) fn forget_contacts(&self, person: PersonId) -> Result<(), Fault> {
-        self.snapshots.regions().into_iter().try_for_each(|(_, file)| file.forget_contacts(person))
     }
 }
 

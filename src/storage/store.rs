@@ -402,14 +402,6 @@ impl Store {
         Arc::new(self.core().sealer.hasher())
     }
 
-    /// Forgets a person's key for good: overwritten and fsynced.
-    pub fn erase(&self, person: PersonId) -> Result<(), Fault> {
-        self.core().sealer.keys().erase(person)?;
-        self.core().forget(person)?;
-        self.flush()?;
-        self.core().forget_contacts(person)
-    }
-
     /// Waits until the snapshots have durably applied all that is committed now.
     pub fn flush(&self) -> Result<(), Fault> {
         let (reply, done) = bounded(1);

@@ -5,7 +5,7 @@
 //! ids and masked causes only; the files are bounded in size and age. What ends the process is written
 //! at once, on the thread that ends it.
 
-use super::{Metrics, mask::masked};
+use super::{Metrics, mask};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -153,7 +153,7 @@ impl Incident {
 
     #[must_use]
     pub fn cause(self, cause: &str) -> Self {
-        let line = masked(cause.lines().next().unwrap_or_default());
+        let line = mask::cause(cause);
         Self { cause: Some(line.chars().take(CAUSE_CHARS).collect()), ..self }
     }
 

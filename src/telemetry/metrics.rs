@@ -120,6 +120,7 @@ metrics! {
     acks_unrecorded: Counter = Counter::default(), "callout_acks_unrecorded_total", "Acknowledged tickets that did not fit into the list kept beside the journal";
     acks_checked: Counter = Counter::default(), "callout_acks_checked_total", "Acknowledged tickets looked up in the journal in the background";
     tickets_missing: Counter = Counter::default(), "callout_tickets_missing_total", "Acknowledged tickets that the journal does not hold";
+    access_missed: Counter = Counter::default(), "callout_access_lines_missed_total", "Calls that did not get into the access record";
     incidents_dropped: Counter = Counter::default(), "callout_incident_lines_dropped_total", "Lines for the incident record that did not fit into its queue";
     started_seconds: Gauge = Gauge::default(), "callout_start_time_seconds", "When the process started, seconds since 1970";
 }

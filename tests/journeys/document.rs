@@ -220,6 +220,14 @@ fn administered(day: &Witness) {
     day.ask(Role::Dispatcher, "POST", "/v1/regions/west/unpark", &Value::Null).is(204);
     day.ask(Role::Admin, "DELETE", "/v1/experts/east-1", &Value::Null).is(200);
     day.ask(Role::Admin, "POST", "/v1/audits", &json!({ "replay": true })).is(200);
+    let whom = json!({ "customer_id": "customer", "dry_run": true });
+    day.ask(Role::Admin, "POST", "/v1/customers/erase", &whom).is(200);
+    day.ask(Role::Admin, "POST", "/v1/customers/erase", &json!({ "customer_id": "customer" })).is(409);
+    day.ask(Role::Admin, "POST", "/v1/customers/export", &json!({ "customer_id": "customer" })).is(200);
+    day.ask(Role::Admin, "POST", "/v1/customers/export", &json!({ "customer_id": "nobody" })).is(404);
+    day.ask(Role::Admin, "POST", "/v1/customers/export", &json!({})).is(422);
+    day.get(Role::Admin, "/v1/access?limit=500");
+    day.get(Role::Admin, "/v1/access/proof");
     people(day);
     day.ask(Role::Admin, "PUT", "/v1/skills", &examples["SkillNames"]["examples"][0]).is(200);
     day.ask(Role::Dispatcher, "POST", "/v1/regions/west/optimise", &Value::Null).is(202);

@@ -86,6 +86,10 @@ const GRID: &str = "
     .....A.. GET    /v1/tokens
     .....A.. POST   /v1/tokens
     .....A.. DELETE /v1/tokens/{id}
+    .....A.. GET    /v1/access
+    .....A.. GET    /v1/access/proof
+    .....A.. POST   /v1/customers/export
+    .....A.. POST   /v1/customers/erase
     .....A.. POST   /v1/audits
     .....A.. POST   /v1/backups
 ";

@@ -28,6 +28,13 @@ pub(super) struct Join {
     pub(super) ended: watch::Sender<Option<End>>,
 }
 
+/// Somebody was erased: the frames kept may hold their words. Who joins reads the journal instead.
+pub(super) struct Forget;
+
+impl Message for Forget {
+    type Result = ();
+}
+
 impl Message for News {
     type Result = ();
 }
@@ -105,6 +112,15 @@ impl Handler<News> for Fan {
                 Err(SendError::Closed(_)) => false,
             }
         });
+    }
+}
+
+impl Handler<Forget> for Fan {
+    type Result = ();
+
+    fn handle(&mut self, _: Forget, _: &mut Self::Context) {
+        self.kept.clear();
+        self.begins = self.up_to + 1;
     }
 }
 

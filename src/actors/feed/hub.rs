@@ -13,14 +13,14 @@ use std::{
     },
     thread,
 };
-use tokio::sync::watch;
+use tokio::sync::{self, oneshot};
 
 pub(super) struct Hub {
     /// Whose addresses the tail has: they end with it.
     fans: Vec<(ArbiterHandle, WeakAddr<Fan>)>,
     turn: AtomicUsize,
-    /// Dropped with the hub: the tail ends.
-    _alive: watch::Sender<()>,
+    /// Asks the tail to forget. Dropped with the hub: the tail ends.
+    tail: sync::mpsc::Sender<oneshot::Sender<()>>,
 }
 
 impl Hub {
@@ -31,10 +31,19 @@ impl Hub {
         let start = |arbiter| Fan::start_in_arbiter(arbiter, move |_| Fan::new(next));
         let fans: Vec<Addr<Fan>> = arbiters.iter().map(start).collect();
         let known = arbiters.iter().cloned().zip(fans.iter().map(Addr::downgrade)).collect();
-        let (alive, hub) = watch::channel(());
+        let (asks, hub) = sync::mpsc::channel(1);
         let tail = Tail { store: tree.store.clone(), core: tree.core.clone(), fans, hub, next };
         thread::Builder::new().name("feed".into()).spawn(move || tail.run())?;
-        Ok(Self { fans: known, turn: AtomicUsize::new(0), _alive: alive })
+        Ok(Self { fans: known, turn: AtomicUsize::new(0), tail: asks })
+    }
+
+    /// Makes everybody forget what was read before; returns when they have.
+    pub(super) async fn forget(&self) {
+        let (done, told) = oneshot::channel();
+        if self.tail.send(done).await.is_ok() {
+            // A tail that ends instead takes its memory along.
+            let _ = told.await;
+        }
     }
 
     /// False: a part of it is gone, and whoever comes gets a new one.

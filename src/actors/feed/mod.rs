@@ -116,6 +116,14 @@ impl Feed {
     }
 }
 
+/// Takes out of memory what was read before somebody was erased. Subscribers notice nothing.
+pub(super) async fn forget(tree: &Tree) {
+    let hub = tree.feed.0.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+    if let Some(hub) = hub {
+        hub.forget().await;
+    }
+}
+
 /// The position at the journal's end.
 pub(super) fn position(tree: &Tree) -> Position {
     Position { data: tree.store.identity(), seq: tree.store.head().0 }

@@ -2,7 +2,7 @@
 //! the fans. It is the only live source of the feed, so that there is one order of events.
 
 use super::{
-    fan::{Fan, News},
+    fan::{Fan, Forget, News},
     frame::Framer,
 };
 use crate::{
@@ -12,15 +12,18 @@ use crate::{
 };
 use actix::Addr;
 use std::sync::Arc;
-use tokio::{runtime::Handle, sync::watch};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
 
 pub(super) struct Tail {
     pub(super) store: Store,
     /// Where its waits run.
     pub(super) core: Handle,
     pub(super) fans: Vec<Addr<Fan>>,
-    /// Its sender goes with the hub.
-    pub(super) hub: watch::Receiver<()>,
+    /// Asks it to forget what it remembers, and says when that is done. Its sender goes with the hub.
+    pub(super) hub: mpsc::Receiver<oneshot::Sender<()>>,
     /// What to read next.
     pub(super) next: Seq,
 }
@@ -42,9 +45,15 @@ impl Tail {
         let mut head = self.store.watch();
         loop {
             let quiet = tokio::select! {
-                gone = self.hub.changed() => match gone {
-                    Ok(()) => continue,
-                    Err(_) => return Ok(()),
+                asked = self.hub.recv() => {
+                    let Some(done) = asked else { return Ok(()) };
+                    // What was read before has been told by now, so that the fans forget it too.
+                    framer = Framer::new(self.store.clone());
+                    if !self.forget().await {
+                        return Ok(());
+                    }
+                    let _ = done.send(());
+                    continue;
                 },
                 grown = head.wait_for(|head| *head >= self.next) => match grown {
                     Ok(_) => false,
@@ -61,10 +70,25 @@ impl Tail {
     }
 
     fn read(&mut self, framer: &mut Framer, quiet: bool) -> Result<News, Fault> {
+        let (head, _) = self.store.head();
         let events = if quiet { Vec::new() } else { self.store.read(self.next, limits::FEED_PAGE)? };
+        // A batch that only took a key has a number and no event: nothing to tell, and nothing to wait for.
+        if events.is_empty() {
+            self.next = self.next.max(head + 1);
+        }
         let frames = events.iter().map(|event| framer.frame(event).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
         self.next = frames.last().map_or(self.next, |frame| frame.seq + 1);
         Ok(News { frames: frames.into(), up_to: self.next - 1, beat: quiet })
+    }
+
+    /// False when a fan is gone.
+    async fn forget(&self) -> bool {
+        for told in self.fans.iter().map(|fan| fan.send(Forget)).collect::<Vec<_>>() {
+            if told.await.is_err() {
+                return false;
+            }
+        }
+        true
     }
 
     /// False when a fan is gone.

@@ -97,7 +97,7 @@ impl Ticket {
                 self.tell_customer(DeliveryKind::Arrived, *at);
             }
             TicketEvent::Completed { at, notes, closes_at, .. } => self.completed(*at, notes, *closes_at),
-            TicketEvent::VisitFailed { at, outcome, reason, need_skills, parts: _ } => {
+            TicketEvent::VisitFailed { at, outcome, reason, need_skills, parts: _, typed: _ } => {
                 self.visit_failed(*at, *outcome, reason, need_skills);
             }
             TicketEvent::Held { until, at, reason: _ } => self.held(*until, *at),

@@ -5,7 +5,7 @@ use super::{Channel, Delivery, DropReason, Flags, Offer, Priority, Sla, Source, 
 use crate::domain::{
     decision::{Decision, Escalation},
     ids::{CustomerId, DeliveryNo, ExpertId, OfferNo, RegionId, TicketNumber},
-    person::{Private, Sealing, TicketPersonal},
+    person::{Private, Sealing, TicketPersonal, Typed},
     place::{CoarseCell, Located},
     skill::SkillLevel,
     time::Timestamp,
@@ -108,12 +108,17 @@ pub enum TicketEvent {
         at: Timestamp,
         #[n(1)]
         notes: Private<String>,
+        /// In clear in events from before it was sealed; empty since.
         #[n(2)]
         resolution: String,
         #[n(4)]
         closes_at: Timestamp,
+        /// As the resolution: in clear once, empty since.
         #[n(3)]
         parts: Vec<String>,
+        /// What the expert typed besides; None in events from before it was sealed.
+        #[n(5)]
+        typed: Option<Private<Typed>>,
     },
     /// Cannot fix or no access: the work goes on as the next visit.
     #[n(10)]
@@ -126,8 +131,11 @@ pub enum TicketEvent {
         reason: Private<String>,
         #[n(3)]
         need_skills: Vec<SkillLevel>,
+        /// In clear in events from before they were sealed; empty since.
         #[n(4)]
         parts: Vec<String>,
+        #[n(5)]
+        typed: Option<Private<Typed>>,
     },
     #[n(11)]
     Held {

@@ -4,8 +4,8 @@
 use crate::{
     api::{messages, orders, problem::ProblemSchema, schema},
     http::{
-        board, catalogue, channel, document, experts, feed, history, imports, insight, login, notify, ops, outbox,
-        regions, surveys, tickets, tokens, track, upkeep, users,
+        accesses, board, catalogue, channel, customers, document, experts, feed, history, imports, insight, login,
+        notify, ops, outbox, regions, surveys, tickets, tokens, track, upkeep, users,
     },
 };
 use utoipa::OpenApi;
@@ -37,6 +37,7 @@ use utoipa::OpenApi;
         login::login, login::logout, login::me, login::password,
         users::list, users::add, users::show, users::edit, users::disable, tokens::list, tokens::issue, tokens::revoke,
         imports::import, upkeep::audit, upkeep::backup,
+        accesses::list, accesses::proof, customers::export, customers::erase,
         ops::health, ops::ready, ops::metrics, document::openapi, document::page, document::file,
     ),
     components(schemas(

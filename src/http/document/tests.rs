@@ -5,7 +5,7 @@ use crate::{
     api::{
         Json, catalogue,
         channel::{self, Said},
-        commands, expert,
+        commands, customer, expert,
         fields::asked,
         new_ticket, people, region,
     },
@@ -205,6 +205,8 @@ fn readers() -> BTreeMap<(&'static str, String), Reader> {
         (("PATCH", "/v1/users/{name}".to_owned()), reader(|json| people::user_edit(json, &users::STATES))),
         (("POST", "/v1/tokens".to_owned()), reader(people::new_token)),
         (("POST", "/v1/audits".to_owned()), reader(upkeep::audit_body)),
+        (("POST", "/v1/customers/export".to_owned()), reader(customer::named_body)),
+        (("POST", "/v1/customers/erase".to_owned()), reader(customer::erasure_body)),
         (("POST", "/v1/backups".to_owned()), reader(upkeep::backup_body)),
     ]);
     for name in commands::NAMES {

@@ -126,6 +126,7 @@ fn served_visit() -> Vec<TicketEvent> {
             resolution: "fixed".into(),
             closes_at: at(10_000),
             parts: Vec::new(),
+            typed: None,
         },
     ]
 }

@@ -118,14 +118,20 @@ impl Disk {
         self.write(index * BLOCK, block.as_flattened(), "add keys")
     }
 
-    /// Lists the slot as erased, then overwrites it; both fsynced.
-    pub(super) fn erase(&mut self, slot: u32) -> Result<(), Fault> {
-        if self.erased.insert(slot) {
+    /// Lists the slots as erased, then overwrites them: an fsync for each of the two, however many they are.
+    pub(super) fn erase(&mut self, slots: &BTreeSet<u32>) -> Result<(), Fault> {
+        let fresh: Vec<u32> = slots.difference(&self.erased).copied().collect();
+        if !fresh.is_empty() {
+            let lines = fresh.iter().fold(String::new(), |lines, slot| lines + &slot.to_string() + "\n");
             let list = &mut self.erased_file;
-            let listed = writeln!(list, "{slot}").and_then(|()| list.sync_data());
-            listed.map_err(|error| io_fault(&self.erased_path, "list an erased person", &error))?;
+            let listed = list.write_all(lines.as_bytes()).and_then(|()| list.sync_data());
+            listed.map_err(|error| io_fault(&self.erased_path, "list erased people", &error))?;
+            self.erased.extend(fresh);
         }
-        self.wipe(slot)
+        for slot in slots {
+            self.put(*slot as usize, &[0; KEY]).map_err(|error| io_fault(&self.path, "erase a key", &error))?;
+        }
+        self.file.sync_data().map_err(|error| io_fault(&self.path, "erase keys", &error))
     }
 
     pub(super) fn write_header(&mut self, header: &Header) -> Result<(), Fault> {
@@ -142,11 +148,15 @@ impl Disk {
     }
 
     fn write(&mut self, slot: usize, bytes: &[u8], doing: &str) -> Result<(), Fault> {
-        let offset = (HEADER_BYTES + slot * KEY) as u64;
-        let file = &mut self.file;
-        let written =
-            file.seek(SeekFrom::Start(offset)).and_then(|_| file.write_all(bytes)).and_then(|()| file.sync_data());
+        let written = self.put(slot, bytes).and_then(|()| self.file.sync_data());
         written.map_err(|error| io_fault(&self.path, doing, &error))
+    }
+
+    /// Without an fsync.
+    fn put(&mut self, slot: usize, bytes: &[u8]) -> std::io::Result<()> {
+        let offset = (HEADER_BYTES + slot * KEY) as u64;
+        self.file.seek(SeekFrom::Start(offset))?;
+        self.file.write_all(bytes)
     }
 }
 

@@ -18,7 +18,11 @@ use crate::storage::{
     sabotage::{Sabotage, on},
 };
 use redb::{ReadableTable, TableDefinition};
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 const OPEN: Table = TableDefinition::new("open");
 /// Completed, closed, cancelled.
@@ -216,15 +220,15 @@ impl RegionFile {
         })
     }
 
-    /// Removes what could find this person by phone or e-mail. Reads all contacts: erasing is rare.
-    pub(in crate::storage) fn forget_contacts(&self, person: PersonId) -> Result<(), Fault> {
-        let whose = person.0.to_be_bytes();
+    /// Removes what could find these people by phone or e-mail. Reads all contacts: erasing is rare.
+    pub(in crate::storage) fn forget_contacts(&self, people: &BTreeSet<PersonId>) -> Result<(), Fault> {
+        let whose: BTreeSet<[u8; 4]> = people.iter().map(|person| person.0.to_be_bytes()).collect();
         let mut theirs = Writes::default();
         self.file.read(|txn| {
             let to = [keys::CONTACTS[0] + 1];
             for entry in txn.open_table(INDEX)?.range(&keys::CONTACTS[..]..&to[..])? {
                 let (key, value) = entry?;
-                if value.value() == whose {
+                if value.value().try_into().is_ok_and(|person: [u8; 4]| whose.contains(&person)) {
                     theirs.remove.push(key.value().to_vec());
                 }
             }

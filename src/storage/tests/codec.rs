@@ -94,6 +94,12 @@ fn messages_batch() -> Batch {
     batch_of(vec![change(region("north"), Thing::Ticket(NUMBER), 0, events.collect())])
 }
 
+/// Since what an expert types at the end of a visit is sealed.
+fn sealed_ends_batch() -> Batch {
+    let events = Values::fixed().sealed_ends().into_iter().map(Fact::Ticket);
+    batch_of(vec![change(region("north"), Thing::Ticket(NUMBER), 0, events.collect())])
+}
+
 #[test]
 fn the_samples_hold_every_kind_of_event_once() {
     let kinds: Vec<usize> = Values::fixed().facts().iter().map(kind).collect();
@@ -106,7 +112,12 @@ fn the_samples_hold_every_kind_of_event_once() {
 /// An existing one is never written again.
 #[test]
 fn records_of_format_1_read_as_on_the_day_they_were_written() {
-    for (name, batch) in [("record_v1", golden_batch()), ("record_v1_messages", messages_batch())] {
+    let files = [
+        ("record_v1", golden_batch()),
+        ("record_v1_messages", messages_batch()),
+        ("record_v1_sealed_ends", sealed_ends_batch()),
+    ];
+    for (name, batch) in files {
         reads_as_written(&format!("{GOLDEN}/{name}.hex"), &batch);
     }
 }
@@ -151,6 +162,7 @@ fn personal_words_are_nowhere_in_a_record() {
             Fact::Ticket(TicketEvent::NoteAdded { .. } | TicketEvent::Located { .. } | TicketEvent::Held { .. })
         )
     });
+    let sealed = sealed.chain(values.sealed_ends().into_iter().map(Fact::Ticket));
     let batch = batch_of(vec![change(region("north"), Thing::Ticket(NUMBER), 0, sealed.collect())]);
     let bytes = bytes_of(&batch);
     assert!(!bytes.windows(10).any(|window| window == b"Elm Street"));

@@ -9,7 +9,7 @@ use crate::domain::{
     fact::Fact,
     ids::{CustomerId, PersonId},
     number::{RegionCode, TicketNumber},
-    person::{Address, Contact, Private, TicketPersonal},
+    person::{Address, Contact, Private, TicketPersonal, Typed},
     place::{CoarseCell, Geometry, Located, Place, Polygon},
     region::{Region, RegionEvent},
     route::{Anchor, RouteCause, RouteEvent, Stop, StopState},
@@ -227,6 +227,7 @@ impl Values {
                 resolution: self.text(),
                 closes_at: at,
                 parts: vec![self.text()],
+                typed: None,
             },
             TicketEvent::VisitFailed {
                 at,
@@ -234,6 +235,7 @@ impl Values {
                 reason: reason.clone(),
                 need_skills: vec![Self::skill()],
                 parts: vec![self.text()],
+                typed: None,
             },
             TicketEvent::Held { reason: reason.clone(), until: self.some(at), at },
             TicketEvent::Released { by_timer: self.flag, sla: self.sla() },
@@ -346,6 +348,30 @@ impl Values {
         vec![
             TicketEvent::DeliverySent { delivery, channel, next_at: None, kept: true, reference: Some(self.text()) },
             TicketEvent::DeliveryFailed { delivery, channel, error, next_at: None, permanent: true },
+        ]
+    }
+
+    /// Ends of visits since what was typed is sealed.
+    pub(super) fn sealed_ends(&self) -> Vec<TicketEvent> {
+        let typed = Typed { resolution: self.some(self.text()), parts: vec![self.text()] };
+        let typed = Some(Private::new(self.person, typed));
+        vec![
+            TicketEvent::Completed {
+                at: self.at(),
+                notes: self.private(),
+                resolution: String::new(),
+                closes_at: self.at(),
+                parts: Vec::new(),
+                typed: typed.clone(),
+            },
+            TicketEvent::VisitFailed {
+                at: self.at(),
+                outcome: VisitOutcome::CannotFix,
+                reason: self.private(),
+                need_skills: vec![Self::skill()],
+                parts: Vec::new(),
+                typed,
+            },
         ]
     }
 }

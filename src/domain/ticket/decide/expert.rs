@@ -5,6 +5,7 @@
 
 use super::{Action, Case, Decided, OfferEnd, Phase, Refusal, RouteEffect, TicketEvent};
 use crate::domain::{
+    person::{Private, Typed},
     skill::SkillLevel,
     text::mask_cards,
     ticket::{ExpertCommand, Lapsed, Offer, Role, Step, VisitOutcome},
@@ -137,9 +138,10 @@ impl Case<'_> {
         let completed = TicketEvent::Completed {
             at,
             notes: self.private(notes),
-            resolution: mask_cards(resolution).into_owned(),
+            resolution: String::new(),
             closes_at: at.plus_s(i64::from(self.ctx.settings.auto_close_s)),
-            parts: masked(parts),
+            parts: Vec::new(),
+            typed: Some(self.typed(Some(resolution), parts)),
         };
         let effect = RouteEffect::Finish { at, served: true };
         Ok(Decided::after(clamped).event(completed).route(command.expert.clone(), effect))
@@ -161,9 +163,15 @@ impl Case<'_> {
             outcome,
             reason: self.private(reason),
             need_skills: need_skills.to_vec(),
-            parts: masked(parts),
+            parts: Vec::new(),
+            typed: (!parts.is_empty()).then(|| self.typed(None, parts)),
         };
         Ok(Decided::after(clamped).event(failed).route(command.expert.clone(), self.leaving(at)))
+    }
+
+    fn typed(&self, resolution: Option<&str>, parts: &[String]) -> Private<Typed> {
+        let resolution = resolution.map(|text| mask_cards(text).into_owned());
+        Private::new(self.ticket.person(), Typed { resolution, parts: masked(parts) })
     }
 
     /// The offer that an answer is about: the live one, or one of this visit that expired.

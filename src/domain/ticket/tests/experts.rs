@@ -177,10 +177,12 @@ fn card_numbers_do_not_get_into_notes() {
     let action = Action::Complete { resolution, notes, parts: vec!["4111111111111111".into()] };
     let scene = Scene::in_phase(Phase::InProgress);
     let decided = scene.when(by("ann", action.clone())).unwrap();
-    let [TicketEvent::Completed { notes, resolution, parts, .. }] = decided.events.as_slice() else { panic!() };
+    let [TicketEvent::Completed { notes, resolution, parts, typed, .. }] = decided.events.as_slice() else { panic!() };
+    assert!(resolution.is_empty() && parts.is_empty(), "nothing that was typed lies in the clear");
+    let typed = typed.as_ref().unwrap().known().unwrap();
     assert_eq!(notes.known().unwrap(), "paid with **** **** **** 1111");
-    assert_eq!(resolution, "****-****-****-0004");
-    assert_eq!(parts, &["************1111"]);
+    assert_eq!(typed.resolution.as_deref(), Some("****-****-****-0004"));
+    assert_eq!(typed.parts, ["************1111"]);
     let refused = Scene::in_phase(Phase::Cancelled).when(offline("ann", 1, action)).unwrap();
     let [TicketEvent::CommandRefused { notes, .. }] = refused.events.as_slice() else { panic!() };
     assert!(!notes.known().unwrap().contains("4111 1111"));
