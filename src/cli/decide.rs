@@ -31,7 +31,7 @@ use std::{
 /// does not run inside a server: of a running one, recheck a restored backup.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  callout decide --recheck --data ./callout-data\n  callout decide --recheck 0A1-000142-K\n\nOf a running server:\n  callout backup /backups/today --server http://127.0.0.1:8080 --token TOKEN\n  callout restore /backups/today --data /tmp/recheck && callout decide --recheck --data /tmp/recheck"
+    after_help = "Examples:\n  callout decide --recheck --data ./callout-data\n  callout decide --recheck 0A1-000142-K\n\nOf a running server:\n  callout backup /backups/today --server http://127.0.0.1:8080 --token TOKEN\n  callout restore /backups/today --data ./recheck && callout decide --recheck --data ./recheck"
 )]
 pub(super) struct DecideArgs {
     /// Inputs are folded from the journal, terms computed anew; what is stored is only compared

@@ -20,6 +20,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
+use std::sync::Arc;
 
 /// One handler for all commands; the route names it.
 pub(super) async fn order(
@@ -45,16 +46,12 @@ pub(super) async fn order(
         Order::Assign { expert, reason, pin, force } => {
             shared.service.assign(ticket.number, &expert, reason, pin, force, &input.caller).await
         }
-        Order::Expert { act, on_behalf_of } => match spoken_for(&input.session, on_behalf_of, &ticket)? {
-            Some(expert) => shared.service.command(ticket.number, act.by(expert), &input.caller).await,
-            None => {
-                // No actor is asked, so its key is looked after here.
-                if let Some(before) = earlier(&shared, &input.session, &input.caller).await? {
-                    return Ok(before);
-                }
-                return Err(refused_for_good(&shared, &input.caller, nobody(name, &ticket).into()).await);
-            }
-        },
+        Order::Expert { act, on_behalf_of } => {
+            let Some(expert) = spoken_for(&input.session, on_behalf_of, &ticket)? else {
+                return unspoken(name, &shared, &input, &ticket).await;
+            };
+            shared.service.command(ticket.number, act.by(expert), &input.caller).await
+        }
     };
     match done {
         Ok(opened) => Ok(show(&opened, &input.session)),
@@ -80,7 +77,12 @@ fn spoken_for(session: &Session, on_behalf_of: Option<ExpertId>, ticket: &Ticket
     }
 }
 
-fn nobody(command: &'static str, ticket: &Ticket) -> Failure {
+/// A clerk speaks for nobody: refused. No actor is asked, so the call's key is looked after here.
+async fn unspoken(command: &'static str, shared: &Context, input: &Input, ticket: &Arc<Ticket>) -> Reply {
+    if let Some(before) = earlier(shared, &input.session, &input.caller).await? {
+        return Ok(before);
+    }
     let refusal = Refusal::WrongPhase { command, phase: ticket.phase };
-    Failure::Refused { refusal, ticket: Some(std::sync::Arc::new(ticket.clone())) }
+    let failure = Failure::Refused { refusal, ticket: Some(ticket.clone()) };
+    Err(refused_for_good(shared, &input.caller, failure.into()).await)
 }

@@ -226,11 +226,11 @@ fn copy_if_there(from: &Path, to: &Path) -> Result<(), Fault> {
 
 /// The same, over a file that stays whole until the new one is.
 fn replace_if_there(from: &Path, to: &Path) -> Result<(), Fault> {
-    let aside = to.with_extension("new");
-    copy_if_there(from, &aside)?;
-    if !aside.exists() {
+    if !from.exists() {
         return Ok(());
     }
+    let aside = to.with_extension("new");
+    copy_if_there(from, &aside)?;
     fs::rename(&aside, to).map_err(|error| io_fault(to, "copy a file", &error))
 }
 

@@ -3,8 +3,9 @@
 use crate::{WEST, house::House};
 use callout::domain::ticket::Role;
 use serde_json::{Value, json};
+use std::fmt::Write;
 
-fn under<'a>(key: &'a str) -> [(&'static str, &'a str); 1] {
+fn under(key: &str) -> [(&'static str, &str); 1] {
     [("idempotency-key", key)]
 }
 
@@ -106,8 +107,10 @@ fn a_refusal_by_the_state_of_things_is_repeated_also_when_that_would_allow_it_no
 fn an_import_with_a_long_report_is_repeated_with_its_counts_and_not_run_again() {
     let house = House::staffed();
     let bearer = format!("Bearer {}", house.token(Role::Admin));
-    let rows: String = (0..400).map(|n| format!("e-{n},Expert {n},,,tv,42.05,-71.15,whenever,\n")).collect();
-    let file = format!("id,name,phone,email,skills,home_lat,home_lon,shift,region\n{rows}");
+    let mut file = "id,name,phone,email,skills,home_lat,home_lon,shift,region\n".to_owned();
+    for n in 0..400 {
+        writeln!(file, "e-{n},Expert {n},,,tv,42.05,-71.15,whenever,").unwrap();
+    }
     let headers = [("authorization", bearer.as_str()), ("idempotency-key", "k-1")];
     let import = || house.ask("POST", "/v1/imports/experts", &headers, file.as_bytes()).is(200);
     let first = import();
@@ -131,8 +134,9 @@ fn imports_under_one_request_id_at_once_do_not_get_into_each_others_way_and_leav
     assert!(!left.exists(), "what a killed process left is swept away");
     let bearer = format!("Bearer {}", house.token(Role::Admin));
     let file = |name: &str| {
-        let rows: String = (0..500).map(|n| format!("{name}-{n},web\n")).collect();
-        format!("title,channel\n{rows}")
+        let mut file = "title,channel\n".to_owned();
+        (0..500).for_each(|n| writeln!(file, "{name}-{n},web").unwrap());
+        file
     };
     let import = |file: String| {
         let headers = [("authorization", bearer.as_str()), ("x-request-id", "mine-1")];
