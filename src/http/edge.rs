@@ -145,7 +145,7 @@ where
         Err(_) => refused(outcome_unknown()),
     };
     drop(permit);
-    call.end(&shared, &mut response, &id);
+    call.end(shared, &mut response, id);
     if let Some(span) = span {
         finish_span(span, response.status());
     }

@@ -48,6 +48,16 @@ pub fn start(level: &str, json: bool, to_file: bool) {
     if let Some(error) = wrong {
         tracing::warn!(error, "the log filter is not readable; logging at info");
     }
+    std::panic::set_hook(Box::new(panicked));
+}
+
+/// What is logged of a panic: its place and what may be told of its cause. The standard hook would print the
+/// whole message, and with it whatever text the code stumbled over (P12).
+fn panicked(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let cause = mask::cause(panic.payload_as_str().unwrap_or_default());
+    let thread = std::thread::current();
+    tracing::error!(place, cause, thread = thread.name().unwrap_or_default(), "a panic");
 }
 
 /// From now on the log goes to a file in `folder` too, of `megabytes` at most, `files` of them.
