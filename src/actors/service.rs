@@ -62,6 +62,9 @@ pub struct ServiceOptions {
     pub seed: u64,
     /// Policy of the dispatcher.
     pub policy: crate::domain::decision::Policy,
+    /// False: regions only accept and answer. Nobody is looked for and no deadline fires, until a tree that
+    /// dispatches runs over the same store.
+    pub dispatch: bool,
     /// Where a ZIP code lies.
     pub zip: ZipLookup,
     /// Sends messages to customers and experts.
