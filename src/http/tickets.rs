@@ -16,7 +16,8 @@ use crate::{
         schema, words,
     },
     domain::{
-        ids::{CustomerId, ExpertId, RegionId, TicketNumber},
+        fact::Fact,
+        ids::{CustomerId, ExpertId, RegionId, Thing, TicketNumber},
         intake::NewTicket,
         ticket::{Phase, Role, Ticket},
         time::Timestamp,
@@ -91,7 +92,7 @@ pub(super) fn number(text: &str) -> Result<TicketNumber, Refused> {
 }
 
 /// A ticket, whoever asks.
-pub(super) async fn existing(shared: &Shared, text: &str) -> Result<Arc<Ticket>, Refused> {
+async fn existing(shared: &Shared, text: &str) -> Result<Arc<Ticket>, Refused> {
     let number = number(text)?;
     let store = shared.service.store().clone();
     let found = blocking(move || store.ticket(number)).await??;
@@ -102,6 +103,29 @@ pub(super) async fn existing(shared: &Shared, text: &str) -> Result<Arc<Ticket>,
 pub(super) async fn known(shared: &Shared, session: &Session, text: &str) -> Result<Arc<Ticket>, Refused> {
     let ticket = existing(shared, text).await?;
     if session.sees(&ticket) { Ok(ticket) } else { Err(not_found(format_args!("ticket {}", ticket.number))) }
+}
+
+/// A ticket that the caller may give commands to. What an expert did offline must reach one that was taken
+/// from them meanwhile: it is refused with why, and their notes are kept. For who never had it, it does
+/// not exist.
+pub(super) async fn commanded(shared: &Shared, session: &Session, text: &str) -> Result<Arc<Ticket>, Refused> {
+    let ticket = existing(shared, text).await?;
+    if session.sees(&ticket) || (session.role() == Role::Expert && was_theirs(shared, session, &ticket).await?) {
+        return Ok(ticket);
+    }
+    Err(not_found(format_args!("ticket {}", ticket.number)))
+}
+
+/// The state forgets who an offer was taken back from; the journal does not. Read only when the state says
+/// nothing.
+async fn was_theirs(shared: &Shared, session: &Session, ticket: &Ticket) -> Result<bool, Refused> {
+    let (store, thing) = (shared.service.store().clone(), Thing::Ticket(ticket.number));
+    let history = blocking(move || store.history(&thing)).await??;
+    let party = |fact: &Fact| match fact {
+        Fact::Ticket(event) => event.party().is_some_and(|expert| expert.as_str() == session.claims.subject),
+        Fact::Route(_) | Fact::Expert(_) | Fact::Region(_) | Fact::Catalogue(_) => false,
+    };
+    Ok(history.iter().any(|recorded| party(&recorded.fact)))
 }
 
 /// One ticket
