@@ -341,6 +341,36 @@ fn an_expert_commands_only_what_they_were_offered_once_and_learns_of_nothing_els
     let told = timeline.body.to_string();
     assert!(told.contains("swapped the board") && !told.contains("let me in"), "{told}");
 }
+
+#[test]
+fn a_ticket_without_a_place_is_given_one_and_goes_to_its_region() {
+    let house = House::staffed();
+    let clerk = house.token(Role::Clerk);
+    let made =
+        house.post(&clerk, "/v1/tickets", &json!({ "title": "x", "channel": "phone", "skills": ["tv"] })).is(201);
+    assert_eq!(made.text("/region"), "unlocated");
+    let number = made.text("/number").to_owned();
+    let path = format!("/v1/tickets/{number}/locate");
+    let place = json!({ "place": { "lat": WEST[0], "lon": WEST[1] }, "address": { "line1": "Maple Street 12" } });
+    house.post(&house.token(Role::Portal), &path, &place).is(403);
+    house.post(&house.token_of(Role::Expert, "west-1", Vec::new()), &path, &place).is(403);
+    assert_eq!(house.post(&clerk, &path, &json!({})).is(422).text("/errors/0/pointer"), "/place");
+    let unknown = house.post(&clerk, &path, &json!({ "address": { "zip": "99999" } })).is(422);
+    assert_eq!(unknown.text("/errors/0/pointer"), "/address");
+    let key = [("idempotency-key", "there")];
+    let located = house.send("POST", &clerk, &path, &key, &place).is(200);
+    assert_eq!((located.text("/region"), located.text("/address/line1")), ("west", "Maple Street 12"));
+    assert_eq!(located.body["flags"], json!([]));
+    let again = house.send("POST", &clerk, &path, &key, &place).is(200);
+    assert_eq!((again.header("idempotency-replayed"), &again.body), (Some("true"), &located.body));
+    house.send("POST", &clerk, &path, &[("if-match", "\"1\"")], &place).is(412);
+    assert_eq!(house.until(&number, "assigning").text("/visit/expert"), "west-1");
+    let expert = house.token_of(Role::Expert, "west-1", Vec::new());
+    for name in ["accept", "depart"] {
+        house.post(&expert, &format!("/v1/tickets/{number}/{name}"), &json!({})).is(200);
+    }
+    assert_eq!(house.post(&clerk, &path, &place).is(409).code(), "wrong_phase");
+}
 #[test]
 fn two_dispatchers_at_once_assign_one_expert() {
     let house = House::staffed();

@@ -24,6 +24,7 @@ mod faults;
 pub mod feed;
 mod herald;
 mod intake;
+mod locate;
 mod messages;
 mod outbox;
 mod pace;

@@ -8,7 +8,7 @@ use super::{
     feed::{self, Filter, Subscription},
     herald,
     intake::{self, Atlas},
-    outbox,
+    locate, outbox,
     pace::Pace,
     positions::{self, Positions},
     pulse::Pulses,
@@ -32,13 +32,14 @@ use crate::{
         fix::{Fix, Unlikely},
         ids::{ExpertId, RegionId, TicketNumber, Version},
         intake::NewTicket,
+        person::Address,
         place::Place,
         region::Region,
         ticket::{Command, Ticket},
         time::Timestamp,
     },
     notify::Desk,
-    storage::Store,
+    storage::{Claim, Store},
     telemetry::Span,
 };
 use std::{
@@ -230,9 +231,7 @@ impl Service {
         self.tree.meters.commands.add(1);
         let (span, inside) = self.span("command", command.name(), caller);
         let caller = inside.as_ref().unwrap_or(caller);
-        if let Some((key, _)) = caller.idempotency
-            && let Some(claim) = self.tree.store.claim(&key, self.tree.clock.now()).map_err(Failure::from)?
-        {
+        if let Some(claim) = self.claimed(caller)? {
             return intake::answer_of(&self.tree, claim, caller);
         }
         let began = monotonic_us();
@@ -243,6 +242,23 @@ impl Service {
         }
         finish(span, &answer);
         answer
+    }
+
+    /// What this caller's key stands for already.
+    pub(super) fn claimed(&self, caller: &Caller) -> Result<Option<Claim>, Failure> {
+        let Some((key, _)) = caller.idempotency else { return Ok(None) };
+        self.tree.store.claim(&key, self.tree.clock.now()).map_err(Failure::from)
+    }
+
+    /// Gives a ticket its place, and with it its region: what is asked of intake, afterwards.
+    pub async fn place_ticket(
+        &self,
+        number: TicketNumber,
+        place: Option<Place>,
+        address: Option<Address>,
+        caller: &Caller,
+    ) -> Result<Opened, Failure> {
+        locate::locate(self, number, place, address, caller).await
     }
 
     /// A dispatcher's choice of expert: plans the stop, then commands the ticket.

@@ -1,7 +1,10 @@
 //! What the bodies of a ticket's commands look like in the API document; their reader is `commands.rs`.
 //! A test reads each example there and holds the names that were asked for against these.
 
-use super::{new_ticket::WindowBody, schema};
+use super::{
+    new_ticket::{AddressBody, PlaceBody, WindowBody},
+    schema,
+};
 use utoipa::ToSchema;
 
 /// An expert says what they do (accept, depart, arrive).
@@ -176,6 +179,17 @@ pub struct Reschedule {
     /// Null: any time.
     #[schema(required = true)]
     pub window: Option<WindowBody>,
+}
+
+/// Where it is: a place, an address, or both.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "place": { "lat": 42.05, "lon": -71.15 }, "address": { "line1": "Maple Street 12", "city": "Boston", "state": "MA", "zip": "02108" } })))]
+pub struct Locate {
+    /// Without it the address's ZIP code stands for the place.
+    pub place: Option<PlaceBody>,
+    /// Without it the one that the ticket has stays.
+    pub address: Option<AddressBody>,
 }
 
 /// Why.

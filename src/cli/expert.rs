@@ -228,10 +228,7 @@ fn profile(args: &ProfileArgs) -> Result<Map<String, Value>, Trouble> {
         }
     }
     if let Some(home) = &args.home {
-        let wrong = || Trouble::Usage("--home is LAT,LON, like 42.36,-71.06".into());
-        let (lat, lon) = home.split_once(',').ok_or_else(wrong)?;
-        let degrees = |text: &str| text.trim().parse::<f64>().map_err(|_| wrong());
-        body.insert("home".into(), json!({ "lat": degrees(lat)?, "lon": degrees(lon)? }));
+        body.insert("home".into(), place("--home", home)?);
     }
     if let Some(skills) = &args.skills {
         let named = skills.split(';').map(str::trim).filter(|skill| !skill.is_empty());
@@ -244,6 +241,14 @@ fn profile(args: &ProfileArgs) -> Result<Map<String, Value>, Trouble> {
         body.insert("max_visits_ahead".into(), most.into());
     }
     Ok(body)
+}
+
+/// LAT,LON as the API takes it.
+pub(super) fn place(flag: &str, text: &str) -> Result<Value, Trouble> {
+    let wrong = || Trouble::Usage(format!("{flag} is LAT,LON, like 42.36,-71.06"));
+    let (lat, lon) = text.split_once(',').ok_or_else(wrong)?;
+    let degrees = |text: &str| text.trim().parse::<f64>().map_err(|_| wrong());
+    Ok(json!({ "lat": degrees(lat)?, "lon": degrees(lon)? }))
 }
 
 fn shifts(text: &str) -> Result<Value, Trouble> {

@@ -74,7 +74,7 @@ enum Command {
     /// Regions: list, show, edit, unpark
     #[command(subcommand)]
     Region(region::RegionCommand),
-    /// Tickets: list, show, trace
+    /// Tickets: list, show, trace, locate
     #[command(subcommand)]
     Ticket(ticket::TicketCommand),
     /// Messages: list, show, resend

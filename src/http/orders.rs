@@ -37,6 +37,9 @@ pub(super) async fn order(
     let _turn = shared.running.turn(&input.caller).await;
     let done = match order {
         Order::Plain(command) => shared.service.command(ticket.number, command, &input.caller).await,
+        Order::Locate { place, address } => {
+            shared.service.place_ticket(ticket.number, place, address, &input.caller).await
+        }
         Order::Assign { expert, reason, pin, force } => {
             shared.service.assign(ticket.number, &expert, reason, pin, force, &input.caller).await
         }

@@ -42,8 +42,29 @@ on_both_clocks!(
     three_visits_ahead_at_most,
     two_dispatchers_one_wins,
     one_external_id_one_ticket,
+    a_place_found_later_brings_the_ticket_to_its_region,
 );
 
+async fn a_place_found_later_brings_the_ticket_to_its_region(tree: &Tree) {
+    tree.square("west", 0.0, |_| {}).await;
+    tree.square("east", 10.0, |_| {}).await;
+    tree.expert("w", at(5.0, 5.0), "tv", ALWAYS).await;
+    tree.expert("e", at(15.0, 5.0), "tv", ALWAYS).await;
+    let number = tree.open(NewTicket { place: None, ..tv(0.0, 0.0) }).await;
+    tree.until("it is escalated", || tree.ticket(number).escalation.is_some()).await;
+    let nowhere = tree.service.place_ticket(number, None, None, &desk()).await;
+    assert!(matches!(nowhere, Err(Failure::Invalid { .. })), "{nowhere:?}");
+    let far = tree.service.place_ticket(number, Some(at(5_000.0, 5.0)), None, &desk()).await;
+    assert!(matches!(far, Err(Failure::Invalid { .. })), "{far:?}");
+    tree.service.place_ticket(number, Some(at(5.0, 5.0)), None, &desk()).await.unwrap();
+    assert_eq!(tree.offered(number).await, "w");
+    assert_eq!(tree.ticket(number).region, region("west"));
+    tree.act(number, "w", Action::Accept).await.unwrap();
+    // They had the wrong street: it is another region's, and nobody's until that one has found somebody.
+    tree.service.place_ticket(number, Some(at(15.0, 5.0)), None, &desk()).await.unwrap();
+    assert_eq!(tree.offered(number).await, "e");
+    assert!(tree.service.store().route(&expert("w")).unwrap().stops.is_empty());
+}
 async fn the_nearest_qualified_expert_is_asked(tree: &Tree) {
     tree.square("west", 0.0, |_| {}).await;
     tree.expert("unskilled", at(5.0, 5.0), "network:3", ALWAYS).await;
