@@ -86,7 +86,7 @@ fn same(known: &Expert, after: &Expert) -> bool {
         && known.shifts == after.shifts
         && known.zone == after.zone
         && known.max_visits_ahead == after.max_visits_ahead
-        && !known.retired
+        && known.retired == after.retired
 }
 
 fn tell_old_region(tree: &Tree, before: Option<&Expert>, written: &Arc<Expert>) {
@@ -114,7 +114,7 @@ fn profile(tree: &Tree, draft: &ExpertDraft, before: Option<&Expert>) -> Result<
         shifts: draft.shifts.clone(),
         zone: region.time_zone.clone(),
         max_visits_ahead: draft.max_visits_ahead,
-        retired: false,
+        retired: draft.retired.unwrap_or_else(|| before.is_some_and(|e| e.retired)),
         absences: before.map(|e| e.absences.clone()).unwrap_or_default(),
         next_absence: before.map_or(1, |e| e.next_absence),
     })

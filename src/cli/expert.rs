@@ -44,6 +44,9 @@ pub(super) enum ExpertCommand {
     /// Take an expert off the roster; their history stays
     #[command(after_help = "Example:\n  callout expert retire e-17")]
     Retire(OneArgs),
+    /// Take back an expert who has retired
+    #[command(after_help = "Example:\n  callout expert reinstate e-17")]
+    Reinstate(OneArgs),
     /// Set the weekly shifts
     #[command(after_help = "Example:\n  callout expert shift e-17 'mon-fri 08:00-16:00;sat 09:00-13:00'")]
     Shift(ShiftArgs),
@@ -159,6 +162,9 @@ pub(super) fn run(command: &ExpertCommand, settings: &Settings) -> Done {
         ExpertCommand::List(args) => list(args, settings),
         ExpertCommand::Show(args) => call(&args.common, settings, Method::GET, &path(&args.id), None),
         ExpertCommand::Retire(args) => call(&args.common, settings, Method::DELETE, &path(&args.id), None),
+        ExpertCommand::Reinstate(args) => {
+            call(&args.common, settings, Method::PATCH, &path(&args.id), Some(&json!({ "status": "active" })))
+        }
         ExpertCommand::Import(args) => import(Kind::Experts, args, settings),
         ExpertCommand::Add(args) => {
             let mut body = profile(args)?;

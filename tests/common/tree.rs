@@ -233,6 +233,7 @@ impl Tree {
             skills: skills.split(' ').map(level).collect(),
             shifts: Shift::parse_all(shift).unwrap(),
             max_visits_ahead: None,
+            retired: None,
         };
         self.service.write_expert(draft, &Caller::system()).await.unwrap();
         self.settle().await;

@@ -5,6 +5,7 @@ use callout::{
     actors::{Caller, Failure},
     domain::{
         decision::EscalationReason,
+        drafts::{ExpertDraft, RegionDraft},
         expert::AbsenceKind,
         ids::{Thing, TicketNumber},
         intake::NewTicket,
@@ -43,6 +44,7 @@ on_both_clocks!(
     two_dispatchers_one_wins,
     one_external_id_one_ticket,
     a_place_found_later_brings_the_ticket_to_its_region,
+    who_retired_comes_back_by_being_asked_back_only,
 );
 
 async fn a_place_found_later_brings_the_ticket_to_its_region(tree: &Tree) {
@@ -64,6 +66,31 @@ async fn a_place_found_later_brings_the_ticket_to_its_region(tree: &Tree) {
     tree.service.place_ticket(number, Some(at(15.0, 5.0)), None, &desk()).await.unwrap();
     assert_eq!(tree.offered(number).await, "e");
     assert!(tree.service.store().route(&expert("w")).unwrap().stops.is_empty());
+}
+
+async fn who_retired_comes_back_by_being_asked_back_only(tree: &Tree) {
+    tree.square("west", 0.0, |_| {}).await;
+    tree.expert("old", at(5.0, 5.0), "tv", ALWAYS).await;
+    tree.service.retire_expert(&expert("old"), &desk()).await.unwrap();
+    let known = || tree.service.store().expert(&expert("old")).unwrap();
+    tree.expert("old", at(6.0, 5.0), "tv network", ALWAYS).await;
+    assert!(known().retired && known().skills.len() == 2, "edited, and still gone");
+    let version = known().version;
+    tree.expert("old", at(6.0, 5.0), "tv network", ALWAYS).await;
+    assert_eq!(known().version, version, "the same again writes nothing");
+    let number = tree.open(tv(5.0, 5.0)).await;
+    tree.until("nobody is there", || tree.ticket(number).waiting.is_some()).await;
+    let back = ExpertDraft {
+        id: expert("old"),
+        personal: known().personal.known().unwrap().clone(),
+        region: None,
+        skills: known().skills.clone(),
+        shifts: known().shifts.clone(),
+        max_visits_ahead: None,
+        retired: Some(false),
+    };
+    tree.service.write_expert(back, &desk()).await.unwrap();
+    assert_eq!(tree.offered(number).await, "old");
 }
 async fn the_nearest_qualified_expert_is_asked(tree: &Tree) {
     tree.square("west", 0.0, |_| {}).await;
