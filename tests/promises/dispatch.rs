@@ -1,6 +1,6 @@
 //! How a ticket finds its expert, and what happens when it does not.
 
-use crate::common::tree::{ALWAYS, OFFICE, Time, Tree, at, by, desk, expert, play, region, tv};
+use crate::common::tree::{ALWAYS, OFFICE, Time, Tree, at, by, desk, expert, play, region, reopen, runtime, tv};
 use callout::{
     actors::{Caller, Failure},
     domain::{
@@ -13,7 +13,9 @@ use callout::{
         ticket::{Action, Command, ExpertCommand, Phase, Refusal, Role, WaitReason},
         time::{HOUR_S, Timestamp},
     },
+    storage::Durability,
 };
+use tempfile::TempDir;
 
 /// The same scene on virtual time with a disposable store, and on the machine's clock with fsync.
 macro_rules! on_both_clocks {
@@ -91,6 +93,46 @@ async fn who_retired_comes_back_by_being_asked_back_only(tree: &Tree) {
     };
     tree.service.write_expert(back, &desk()).await.unwrap();
     assert_eq!(tree.offered(number).await, "old");
+}
+
+/// An assignment into an absence that the dispatcher knows of is theirs to answer for (P4).
+#[test]
+fn what_a_person_forced_into_an_absence_stays_until_a_new_one_comes() {
+    let data = TempDir::new().unwrap();
+    let who = expert("sick");
+    let held = |tree: &Tree, number| tree.ticket(number).visit.expert == Some(expert("sick"));
+    // Whatever an edit or a start leads to has been asked for when this ticket has its answer.
+    let later = async |tree: &Tree, east_km: f64| {
+        let next = tree.open(tv(east_km, 5.0)).await;
+        tree.until("the dispatcher has gone on", || tree.ticket(next).waiting.is_some()).await;
+    };
+    let (number, clock, day) = runtime(Time::Machine).block_on(async {
+        let tree = Tree::start(data.path(), Time::Machine, "", None).await;
+        tree.square("west", 0.0, |_| {}).await;
+        tree.expert("sick", at(5.0, 5.0), "tv", ALWAYS).await;
+        let now = tree.clock.now();
+        let day = (now, now.plus_s(24 * HOUR_S));
+        tree.service.add_absence(&who, AbsenceKind::Sick, day.0, day.1, &desk()).await.unwrap();
+        let number = tree.open(tv(5.0, 5.0)).await;
+        tree.until("nobody is there", || tree.ticket(number).waiting.is_some()).await;
+        tree.service.assign(number, &who, "they said they would".into(), true, true, &desk()).await.unwrap();
+        tree.expert("sick", at(5.5, 5.0), "tv", ALWAYS).await;
+        later(&tree, 4.0).await;
+        assert!(held(&tree, number), "an edit of something else takes nothing back");
+        tree.service.stop().await;
+        (number, tree.clock.clone(), day)
+    });
+    let store = reopen(data.path(), Durability::Fsync);
+    runtime(Time::Machine).block_on(async {
+        let tree = Tree::over(store, clock, None).await;
+        tree.until("it is up", || tree.service.readiness().unready.is_empty()).await;
+        later(&tree, 3.0).await;
+        assert!(held(&tree, number), "nor does a restart");
+        tree.service.add_absence(&who, AbsenceKind::Leave, day.0, day.1, &desk()).await.unwrap();
+        tree.until("what they did not know of takes it back", || !held(&tree, number)).await;
+        tree.audit().await;
+        tree.service.stop().await;
+    });
 }
 async fn the_nearest_qualified_expert_is_asked(tree: &Tree) {
     tree.square("west", 0.0, |_| {}).await;
