@@ -134,6 +134,33 @@ fn what_a_person_forced_into_an_absence_stays_until_a_new_one_comes() {
         tree.service.stop().await;
     });
 }
+
+#[test]
+fn an_acceptance_that_comes_in_late_does_not_hide_that_the_promise_is_at_risk() {
+    play(Time::Virtual, async |tree: &Tree| {
+        tree.square("west", 0.0, |settings| (settings.offer_ttl_s, settings.max_rounds) = (60, 1)).await;
+        tree.expert("offline", at(5.0, 5.0), "tv", ALWAYS).await;
+        let due_at = Some(tree.clock.now().plus_s(30));
+        let number = tree.open(NewTicket { due_at, ..tv(9.0, 5.0) }).await;
+        assert_eq!(tree.offered(number).await, "offline");
+        let pressed = Some(tree.clock.now());
+        tree.until("it expires, and nobody else is left", || tree.ticket(number).visit.offer.is_none()).await;
+        let accept = ExpertCommand {
+            expert: expert("offline"),
+            action: Action::Accept,
+            at: pressed,
+            visit: None,
+            offer: None,
+            id: None,
+            offline: true,
+        };
+        let caller = by(Role::Expert, "offline");
+        tree.service.command(number, Command::Expert(accept), &caller).await.unwrap();
+        let ticket = tree.ticket(number);
+        assert_eq!(ticket.phase, Phase::Assigned);
+        assert!(ticket.visit.planned_start > due_at && ticket.flags.names().any(|flag| flag == "at_risk"));
+    });
+}
 async fn the_nearest_qualified_expert_is_asked(tree: &Tree) {
     tree.square("west", 0.0, |_| {}).await;
     tree.expert("unskilled", at(5.0, 5.0), "network:3", ALWAYS).await;
