@@ -323,6 +323,12 @@ impl Service {
         Ok(())
     }
 
+    /// Why a region is parked just now.
+    #[must_use]
+    pub fn parked(&self, region: &RegionId) -> Option<String> {
+        self.tree.region(region)?.parked()
+    }
+
     /// Connects an expert's device: pushes arrive there. A second connection replaces the first.
     #[must_use]
     pub fn connect(&self, expert: &ExpertId) -> Device {
