@@ -47,6 +47,7 @@ on_both_clocks!(
     one_external_id_one_ticket,
     a_place_found_later_brings_the_ticket_to_its_region,
     who_retired_comes_back_by_being_asked_back_only,
+    a_regions_new_time_is_its_experts_too,
 );
 
 async fn a_place_found_later_brings_the_ticket_to_its_region(tree: &Tree) {
@@ -93,6 +94,29 @@ async fn who_retired_comes_back_by_being_asked_back_only(tree: &Tree) {
     };
     tree.service.write_expert(back, &desk()).await.unwrap();
     assert_eq!(tree.offered(number).await, "old");
+}
+
+async fn a_regions_new_time_is_its_experts_too(tree: &Tree) {
+    tree.square("west", 0.0, |_| {}).await;
+    tree.square("east", 10.0, |_| {}).await;
+    tree.expert("w", at(5.0, 5.0), "tv", ALWAYS).await;
+    tree.expert("e", at(15.0, 5.0), "tv", ALWAYS).await;
+    let west = tree.service.store().region(&region("west")).unwrap();
+    let moved = RegionDraft {
+        id: west.id.clone(),
+        name: west.name.clone(),
+        time_zone: "America/Chicago".into(),
+        geometry: west.geometry.clone(),
+        zips: vec![],
+        settings: None,
+    };
+    let before = tree.service.store().head().0;
+    tree.service.write_region(moved, &desk()).await.unwrap();
+    let zone = |id| tree.service.store().expert(&expert(id)).unwrap().zone.clone();
+    assert_eq!((zone("w").as_str(), zone("e").as_str()), ("America/Chicago", "America/New_York"));
+    assert_eq!(tree.service.store().head().0, before + 2, "one event each, and nothing for the others");
+    let number = tree.open(tv(5.0, 5.0)).await;
+    assert_eq!(tree.offered(number).await, "w", "the dispatcher knows the new profile");
 }
 
 /// An assignment into an absence that the dispatcher knows of is theirs to answer for (P4).
