@@ -141,7 +141,7 @@ fn expert<'j>(f: &mut Fields<'_, 'j>, action: impl FnOnce(&mut Fields<'_, 'j>) -
 }
 
 fn complete(f: &mut Fields<'_, '_>) -> Option<Action> {
-    let resolution = f.text("resolution", limits::WORD_CHARS);
+    let resolution = f.text("resolution", limits::NOTE_CHARS);
     let resolution = f.required("resolution", resolution);
     let notes = f.text("notes", limits::NOTE_CHARS).unwrap_or_default();
     let parts = parts(f);
@@ -227,6 +227,12 @@ mod tests {
         let Command::Expert(command) = act.by(ExpertId::parse("e-1").unwrap()) else { panic!() };
         assert!(command.offline);
         assert_eq!((command.visit, command.offer), (Some(2), Some(3)));
+    }
+
+    #[test]
+    fn a_resolution_may_be_a_sentence() {
+        let sentence = "swapped the power supply and the cable behind it, and showed them how to ".repeat(2);
+        assert!(parse("complete", &format!(r#"{{"resolution":"{sentence}"}}"#)).is_ok());
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub struct Decline {
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "resolution": "swapped", "notes": "power supply", "parts": ["psu"], "at": "2026-11-24T09:30:00Z", "visit": 1, "offer": 1, "id": "c-7f3a", "on_behalf_of": "e-17" })))]
 pub struct Complete {
-    #[schema(value_type = schema::OneWord)]
+    #[schema(value_type = schema::Reason)]
     pub resolution: String,
     #[schema(value_type = Option<schema::Note>)]
     pub notes: Option<String>,

@@ -262,7 +262,10 @@ fn spoken(action: &Action) -> String {
         Action::Accept | Action::Depart | Action::Arrive => vec![],
         Action::Decline { reason } | Action::NoAccess { reason } => vec![reason.clone()],
         Action::Complete { resolution, notes, parts: used } => vec![resolution.clone(), notes.clone(), parts(used)],
-        Action::CannotFix { reason, need_skills: _, parts: needed } => vec![reason.clone(), parts(needed)],
+        Action::CannotFix { reason, need_skills, parts: needed } => {
+            let skills: Vec<_> = need_skills.iter().map(ToString::to_string).collect();
+            vec![reason.clone(), skills.join(", "), parts(needed)]
+        }
     };
     said.into_iter().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join("\n")
 }

@@ -171,6 +171,13 @@ fn a_refused_offline_command_keeps_its_notes_once() {
 }
 
 #[test]
+fn what_the_next_visit_would_need_is_among_the_kept_notes() {
+    let refused = Scene::in_phase(Phase::Cancelled).when(offline("ann", 1, cannot_fix("tv:3"))).unwrap();
+    let [TicketEvent::CommandRefused { notes, .. }] = refused.events.as_slice() else { panic!() };
+    assert_eq!(notes.known().unwrap(), "needs a master\ntv:3");
+}
+
+#[test]
 fn card_numbers_do_not_get_into_notes() {
     let notes = "paid with 4111 1111 1111 1111".to_owned();
     let resolution = "5500-0000-0000-0004".to_owned();
