@@ -220,7 +220,7 @@ impl Case<'_> {
     fn when(&self, command: &ExpertCommand, earliest: Timestamp) -> When {
         let now = self.ctx.now;
         let Some(given) = command.at else { return When { at: now.max(earliest), clamped: None } };
-        let at = if given > now.plus_s(CLOCK_AHEAD_S) { now } else { given }.max(earliest);
+        let at = given.min(now.plus_s(CLOCK_AHEAD_S)).max(earliest);
         let clamped = (at != given).then_some(TicketEvent::TimeClamped { given, used: at });
         When { at, clamped }
     }

@@ -108,8 +108,8 @@ fn a_phones_clock_is_believed_between_the_last_step_and_two_minutes_ahead() {
     let clamped = |given, used| {
         [TicketEvent::TimeClamped { given: at(given), used: at(used) }, TicketEvent::Departed { at: at(used) }]
     };
-    assert_eq!(departed(23), clamped(23, 20));
-    assert_eq!(departed(500_000), clamped(500_000, 20));
+    assert_eq!(departed(23), clamped(23, 22));
+    assert_eq!(departed(500_000), clamped(500_000, 22));
     assert_eq!(departed(10), clamped(10, 11));
     assert_eq!(departed(-500_000), clamped(-500_000, 11));
 }
