@@ -23,7 +23,7 @@ use common::live;
 
 use callout::{
     app::real_now,
-    domain::{ids::RegionId, ticket::Role},
+    domain::{ids::RegionId, ticket::Role, time::Timestamp},
 };
 use house::{House, answer};
 use serde_json::{Value, json};
@@ -388,6 +388,34 @@ fn who_retired_is_taken_back_by_their_status_and_by_nothing_else() {
     edit(json!({ "status": "asleep" })).is(422);
     assert_eq!(edit(json!({ "status": "active" })).is(200).text("/status"), "active");
 }
+
+#[test]
+fn while_the_expert_is_on_the_way_they_are_expected_by_where_they_are() {
+    let house = House::staffed();
+    let number = house.open(WEST);
+    house.until(&number, "assigning");
+    let expert = house.token_of(Role::Expert, "west-1", Vec::new());
+    for name in ["accept", "depart"] {
+        house.post(&expert, &format!("/v1/tickets/{number}/{name}"), &json!({})).is(200);
+    }
+    let clerk = house.token(Role::Clerk);
+    let shown = || house.get(&clerk, &format!("/v1/tickets/{number}")).is(200);
+    let planned = shown();
+    assert_eq!(planned.text("/visit/eta"), planned.text("/visit/planned_start"));
+    let far = json!({ "lat": 42.09, "lon": -71.11, "at": house.time(0) });
+    house.post(&expert, "/v1/experts/west-1/position", &far).is(204);
+    let eta = shown().text("/visit/eta").to_owned();
+    assert_ne!(eta, planned.text("/visit/planned_start"));
+    let from: Timestamp = Timestamp::parse(&eta).unwrap();
+    assert!(from > Timestamp::parse(&house.time(0)).unwrap().plus_s(300), "six kilometres: {eta}");
+    let tracked = shown().text("/tracking_url").rsplit_once("/v1/track/").map(|(_, token)| token.to_owned()).unwrap();
+    let told = house.ask("GET", &format!("/v1/track/{tracked}"), &[], b"").is(200);
+    let apart = Timestamp::parse(told.text("/eta")).unwrap().since_s(from);
+    assert!((0..60).contains(&apart), "the customer sees the same: {apart} s");
+    let board = house.get(&clerk, "/v1/regions/west/board").is(200);
+    assert_ne!(board.text("/tickets/0/visit/eta"), planned.text("/visit/planned_start"));
+}
+
 #[test]
 fn two_dispatchers_at_once_assign_one_expert() {
     let house = House::staffed();

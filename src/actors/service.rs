@@ -35,10 +35,11 @@ use crate::{
         person::Address,
         place::Place,
         region::Region,
-        ticket::{Command, Ticket},
+        ticket::{Command, Step, Ticket},
         time::Timestamp,
     },
     notify::Desk,
+    routing,
     storage::{Claim, Store},
     telemetry::Span,
 };
@@ -365,13 +366,24 @@ impl Service {
 
     /// Where an expert's phone says it is (in memory, not journalled).
     pub fn report(&self, expert: &ExpertId, fix: Fix) -> Result<(), Unlikely> {
-        self.tree.positions.report(expert, fix, self.tree.clock.now())
+        self.tree.positions.report(expert, fix, self.tree.clock.now())?;
+        positions::compare(&self.tree, expert);
+        Ok(())
     }
 
     /// The last believable position of an expert.
     #[must_use]
     pub fn position_of(&self, expert: &ExpertId) -> Option<Fix> {
         self.tree.positions.of(expert)
+    }
+
+    /// When whoever is on the way gets there, by where their phone is. None: nobody is, or nobody knows where.
+    #[must_use]
+    pub fn arrival(&self, ticket: &Ticket) -> Option<Timestamp> {
+        let expert = ticket.visit.expert.as_ref().filter(|_| ticket.step == Some(Step::EnRoute))?;
+        let (fix, place) = (self.position_of(expert)?, ticket.personal.known()?.place?);
+        let region = self.tree.store.region(&ticket.region)?;
+        routing::arrival(&fix, place, ticket.window, &region.settings.travel, self.tree.clock.now())
     }
 
     /// The region a place belongs to.

@@ -45,8 +45,11 @@ pub(super) async fn show(State(shared): State<Context>, session: Session, Path(i
         *phases.entry(ticket.phase.name()).or_default() += 1;
     }
     let unready = shared.service.readiness().unready;
-    let views: Vec<_> =
-        tickets.iter().take(limits::BOARD_TICKETS).map(|t| TicketView::new(t, session.viewer())).collect();
+    let views: Vec<_> = tickets
+        .iter()
+        .take(limits::BOARD_TICKETS)
+        .map(|t| TicketView::new(t, session.viewer()).expected(shared.service.arrival(t)))
+        .collect();
     let experts = roster(&shared, &region.id);
     Ok(ok(&Board {
         position: Shown(position),

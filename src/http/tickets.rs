@@ -2,7 +2,7 @@
 
 use super::{
     Context, Reply, Shared,
-    answer::{Refused, forbidden, not_found, ok},
+    answer::{Refused, forbidden, json_bytes, not_found, ok, versioned},
     blocking,
     body::Input,
     idempotency::{or_replay, show_ticket},
@@ -140,7 +140,8 @@ async fn was_theirs(shared: &Shared, session: &Session, ticket: &Ticket) -> Resu
 )]
 pub(super) async fn show(State(shared): State<Context>, session: Session, Path(number): Path<String>) -> Reply {
     let ticket = known(&shared, &session, &number).await?;
-    Ok(show_ticket(&ticket, StatusCode::OK, &session))
+    let view = session.view(&ticket).expected(shared.service.arrival(&ticket));
+    Ok(versioned(json_bytes(StatusCode::OK, view.to_json()), ticket.version))
 }
 
 /// What a list of tickets may be narrowed to, or searched by.
@@ -206,7 +207,7 @@ pub(super) async fn list(State(shared): State<Context>, session: Session, uri: U
     })
     .await??;
     let seen = page.items.iter().filter(|ticket| session.sees(ticket));
-    let items: Vec<_> = seen.map(|ticket| session.view(ticket)).collect();
+    let items: Vec<_> = seen.map(|ticket| session.view(ticket).expected(shared.service.arrival(ticket))).collect();
     Ok(ok(&json!({ "items": items, "next_cursor": page.next_cursor })))
 }
 

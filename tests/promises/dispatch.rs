@@ -7,6 +7,7 @@ use callout::{
         decision::EscalationReason,
         drafts::{ExpertDraft, RegionDraft},
         expert::AbsenceKind,
+        fix::Fix,
         ids::{Thing, TicketNumber},
         intake::NewTicket,
         skill::SkillLevel,
@@ -185,6 +186,60 @@ fn an_acceptance_that_comes_in_late_does_not_hide_that_the_promise_is_at_risk() 
         assert!(ticket.visit.planned_start > due_at && ticket.flags.names().any(|flag| flag == "at_risk"));
     });
 }
+
+/// Kilometres east of the start, as a phone reports them.
+fn seen(tree: &Tree, east_km: f64) {
+    let fix = Fix { place: at(east_km, 5.0), at: tree.clock.now(), accuracy_m: None };
+    tree.service.report(&expert("ann"), fix).unwrap();
+}
+
+#[test]
+fn who_gets_stuck_on_the_way_is_expected_later_and_the_customer_hears_of_it() {
+    play(Time::Virtual, async |tree: &Tree| {
+        tree.square("west", 0.0, |_| {}).await;
+        tree.expert("ann", at(1.0, 5.0), "tv", ALWAYS).await;
+        let number = tree.open(tv(9.0, 5.0)).await;
+        assert_eq!(tree.offered(number).await, "ann");
+        tree.act(number, "ann", Action::Accept).await.unwrap();
+        seen(tree, 1.0);
+        assert_eq!(tree.service.arrival(&tree.ticket(number)), None, "not on the way yet");
+        tree.act(number, "ann", Action::Depart).await.unwrap();
+        tree.settle().await;
+        let planned = || tree.ticket(number).visit.planned_start.unwrap();
+        let version = || tree.service.store().route(&expert("ann")).unwrap().version;
+        let (first, started) = (planned(), version());
+        // As planned, and a little behind: shown, not planned anew.
+        for east_km in [1.0, 1.5, 2.0] {
+            tree.pass(60).await;
+            seen(tree, east_km);
+            tree.settle().await;
+        }
+        let expected = tree.service.arrival(&tree.ticket(number)).unwrap();
+        assert!(expected > tree.clock.now());
+        assert_eq!((planned(), version()), (first, started), "a position moves no plan");
+        // Stuck: no nearer for twenty minutes.
+        let mut versions = vec![version()];
+        for second in 0..20 * 60 {
+            tree.pass(1).await;
+            if second % 5 == 0 {
+                seen(tree, 2.0);
+            }
+            versions.push(version());
+        }
+        tree.settle().await;
+        versions.dedup();
+        assert!((2..=6).contains(&versions.len()), "by minutes, not by reports: {versions:?}");
+        let late_s = planned().since_s(first);
+        assert!(late_s > 15 * 60, "{late_s} s");
+        let told = history(tree, number).iter().filter(|kind| **kind == "ticket.replanned").count();
+        assert!(told >= 2, "{told}");
+        let ticket = tree.ticket(number);
+        assert!(ticket.visit.told_start > Some(first.plus_s(15 * 60)), "the customer was told");
+        tree.pass(301).await;
+        assert_eq!(tree.service.arrival(&tree.ticket(number)), None, "an old position says nothing");
+    });
+}
+
 async fn the_nearest_qualified_expert_is_asked(tree: &Tree) {
     tree.square("west", 0.0, |_| {}).await;
     tree.expert("unskilled", at(5.0, 5.0), "network:3", ALWAYS).await;

@@ -126,6 +126,8 @@ pub(super) enum Msg {
     SettleDeadline(u64),
     /// Some route may have been overtaken by the clock.
     Late,
+    /// Where this expert is who is on the way, may say that they come later than planned.
+    Drive(ExpertId),
     /// Rounds that led nowhere may be held again.
     Resume,
     /// Somebody asks for everything that waits to be tried again.
@@ -220,7 +222,7 @@ impl Dispatcher {
     async fn loaded(&mut self, me: &Address<Msg>, loaded: Loaded) {
         let world = loaded.into_world();
         for (expert, _) in world.experts.values() {
-            take_back(&self.tree, expert);
+            take_back(&self.tree, expert, None);
         }
         self.world = Some(world);
         for early in std::mem::take(&mut self.early) {
