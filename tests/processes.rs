@@ -51,6 +51,40 @@ fn settle(data: &Path, experts: usize) {
     succeed(&["import", "experts", roster.to_str().unwrap(), "--data", data]);
 }
 
+/// What the journal holds and how its tickets stand, by the audit of stopped data.
+fn stand(data: &str) -> (u64, serde_json::Value) {
+    let report: serde_json::Value = serde_json::from_str(&succeed(&["audit", "--json", "--data", data])).unwrap();
+    (report["events"].as_u64().unwrap(), report["by_phase"].clone())
+}
+
+#[test]
+fn commands_on_a_stopped_servers_data_send_nobody_and_the_next_server_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("data");
+    let data = path.to_str().unwrap();
+    settle(&path, 2);
+    let file = dir.path().join("tickets.csv");
+    std::fs::write(&file, "external_id,title,skills,lat,lon\nx-1,dark screen,tv,42.31,-71.09\n").unwrap();
+    succeed(&["import", "tickets", file.to_str().unwrap(), "--data", data]);
+    let (events, phases) = stand(data);
+    assert_eq!(phases, serde_json::json!({ "new": 1 }));
+    for command in [&["ticket", "list"][..], &["region", "list"], &["expert", "list"], &["outbox", "list"], &["audit"]]
+    {
+        succeed(&[command, &["--data", data]].concat());
+    }
+    assert_eq!(stand(data), (events, phases.clone()), "who only looks changes nothing");
+    succeed(&["expert", "edit", "e0", "--phone", "+1 617 555 0100", "--data", data]);
+    assert_eq!(stand(data), (events + 1, phases), "who edits changes what was asked, and no more");
+    let server = Server::start(&path);
+    let mut client = Client::new(&server.address, &token(data, "clerk"));
+    let since = Instant::now();
+    let offered = |list: &serde_json::Value| list["items"][0]["phase"] == "assigning";
+    while !offered(&client.get("/v1/tickets?external_id=x-1").unwrap().json()) {
+        assert!(since.elapsed() < Duration::from_secs(20), "the server sends nobody");
+    }
+    assert_eq!(server.stop(), Some(0));
+}
+
 fn hurry_offers(server: &Server, admin: &str) {
     let mut client = Client::new(&server.address, admin);
     for n in 0..town::REGIONS {

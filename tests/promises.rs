@@ -12,6 +12,8 @@ mod contained;
 mod dispatch;
 #[path = "promises/feed.rs"]
 mod feed;
+#[path = "promises/late.rs"]
+mod late;
 #[path = "promises/messages.rs"]
 mod messages;
 #[path = "promises/sabotage.rs"]

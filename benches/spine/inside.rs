@@ -40,6 +40,7 @@ pub(crate) async fn start_over(store: Store) -> Service {
         clock: Clock::machine(Timestamp::ZERO),
         seed: 1,
         policy: Policy::Insertion,
+        dispatch: true,
         zip: Arc::new(|_| None),
         desk: Arc::new(callout::notify::Desk::silent()),
     };

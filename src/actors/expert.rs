@@ -56,9 +56,6 @@ pub(super) struct ExpertActor {
     tree: Arc<Tree>,
 }
 
-/// A position older than this says nothing about where to start from.
-const POSITION_FRESH_S: i64 = 300;
-
 impl Handler for ExpertActor {
     type Msg = Msg;
 
@@ -81,7 +78,7 @@ impl ExpertActor {
         };
         let now = request.at;
         let known = self.tree.positions.of(&self.id);
-        let position = known.filter(|fix| now.since_s(fix.at) <= POSITION_FRESH_S).map(|fix| fix.place);
+        let position = known.filter(|fix| now.since_s(fix.at) <= routing::FRESH_S).map(|fix| fix.place);
         let verdict = |asked: &Arc<Asked>| {
             let terms = Terms {
                 now,

@@ -12,7 +12,7 @@ use crate::{
     domain::{
         fact::{Fact, State},
         ids::{RegionId, Thing},
-        intake::{NewTicket, Prepared, World, prepare},
+        intake::{NewTicket, World, prepare},
         person::TicketPersonal,
         place::{Place, RegionIndex},
         region::Region,
@@ -97,7 +97,7 @@ pub(super) async fn open(tree: &Tree, new: NewTicket, caller: &Caller) -> Result
         return Ok(earlier);
     }
     let sheet = tree.atlas.sheet(&tree.store);
-    let prepared = locate(tree, &sheet, &new);
+    let prepared = in_world(tree, &sheet, |world| prepare(&new, world));
     let region = sheet.regions.get(&prepared.region).cloned();
     let region = region.ok_or_else(|| Failure::Fault(format!("region {} is unknown", prepared.region)))?;
     let number = tree.store.next_number(&region.id);
@@ -149,17 +149,17 @@ fn trace_of(number: crate::domain::ids::TicketNumber) -> String {
     blake3::hash(number.to_string().as_bytes()).to_hex()[..32].to_owned()
 }
 
-fn locate(tree: &Tree, sheet: &Sheet, new: &NewTicket) -> Prepared {
+/// Looks at the world as intake knows it.
+pub(super) fn in_world<T>(tree: &Tree, sheet: &Sheet, look: impl FnOnce(&World<'_>) -> T) -> T {
     let catalogue = tree.store.catalogue();
-    let world = World {
+    look(&World {
         regions: &sheet.index,
         catalogue: &catalogue,
         zip: &*tree.options.zip,
         zip_region: &|zip| sheet.zip_region(zip),
         reach_m: sheet.reach_m,
         service_s: RegionSettings::default().service_s,
-    };
-    prepare(new, &world)
+    })
 }
 
 fn first_change(

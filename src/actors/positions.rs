@@ -1,16 +1,18 @@
 //! Where experts are: the last believable fix of each, in memory, written to disk every half minute.
-//! No message to any actor and nothing in the journal: a thousand phones cost a map's update each.
+//! Nothing in the journal, and no message to any actor but a look once a minute at who is on the way: a
+//! thousand phones cost a map's update each.
 
-use super::tree::Tree;
+use super::{region, tree::Tree};
 use crate::domain::{
     fix::{Fix, Unlikely, Use, judge},
     ids::ExpertId,
+    route::{Route, StopState},
     time::Timestamp,
 };
 use std::{
     collections::HashMap,
     sync::{
-        Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -18,10 +20,14 @@ use std::{
 
 /// How often positions are written.
 const WRITE: Duration = Duration::from_secs(30);
+/// How often, at most, a position is held against the plan of whoever is on the way.
+const LOOK_S: i64 = 60;
 
 #[derive(Default)]
 pub(super) struct Positions {
     last: Mutex<HashMap<ExpertId, Fix>>,
+    /// When each was last held against the plan.
+    looked: Mutex<HashMap<ExpertId, Timestamp>>,
     changed: AtomicBool,
 }
 
@@ -42,6 +48,16 @@ impl Positions {
         self.lock().get(expert).copied()
     }
 
+    /// Whether it is time to look; then the next one is a minute away.
+    fn look(&self, expert: &ExpertId, now: Timestamp) -> bool {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = looked.get(expert).is_none_or(|last| now.since_s(*last) >= LOOK_S);
+        if due {
+            looked.insert(expert.clone(), now);
+        }
+        due
+    }
+
     pub(super) fn recover(&self, fixes: Vec<(ExpertId, Fix)>) {
         self.lock().extend(fixes);
     }
@@ -54,6 +70,17 @@ impl Positions {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ExpertId, Fix>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// After a report: whoever is on the way may be late by it, which is their dispatcher's to say.
+pub(super) fn compare(tree: &Tree, expert: &ExpertId) {
+    let drives = |route: Arc<Route>| route.stops.iter().any(|stop| stop.state == StopState::EnRoute);
+    if tree.store.route(expert).is_some_and(drives)
+        && tree.positions.look(expert, tree.clock.now())
+        && let Some(handle) = tree.store.expert(expert).and_then(|profile| tree.region(&profile.region))
+    {
+        handle.dispatcher.send(region::Msg::Drive(expert.clone()));
     }
 }
 

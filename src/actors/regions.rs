@@ -32,8 +32,18 @@ pub(super) fn start(tree: &Arc<Tree>, id: &RegionId) {
         let mut regions = tree.regions.write().unwrap_or_else(PoisonError::into_inner);
         regions.entry(id.clone()).or_insert_with(|| Arc::new(Handle::new(id.clone()))).clone()
     };
+    start_parts(tree, &handle);
+}
+
+fn start_parts(tree: &Arc<Tree>, handle: &Arc<Handle>) {
+    if !tree.options.dispatch {
+        // There is nothing to wait for.
+        handle.dispatching.store(true, Ordering::Release);
+        handle.timing.store(true, Ordering::Release);
+        return;
+    }
     for part in [Part::Timers, Part::Dispatcher] {
-        start_part(tree, &handle, part);
+        start_part(tree, handle, part);
     }
 }
 
@@ -119,9 +129,7 @@ fn park(tree: &Arc<Tree>, handle: &Arc<Handle>, cause: &str) {
 pub(super) fn unpark(tree: &Arc<Tree>, handle: &Arc<Handle>) {
     handle.park(None);
     tree.incidents().end(Incident::new(Kind::Park).region(&handle.id));
-    for part in [Part::Timers, Part::Dispatcher] {
-        start_part(tree, handle, part);
-    }
+    start_parts(tree, handle);
 }
 
 /// Why a region does not dispatch now; None when it does.

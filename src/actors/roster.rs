@@ -36,16 +36,19 @@ async fn write(
     fact: Fact,
     caller: &Caller,
 ) -> Result<Option<State>, Failure> {
-    let change = Change::new(region, thing, before, vec![fact]).map_err(|e| Failure::Fault(e.to_string()))?;
-    let after = change.after.clone();
-    let batch = Batch {
-        envelope: envelope(caller, tree.clock.now()),
-        changes: vec![change],
-        guards: Vec::new(),
-        claims: Vec::new(),
-    };
+    write_all(tree, vec![change(region, thing, before, fact)?], caller).await
+}
+
+fn change(region: RegionId, thing: Thing, before: Option<State>, fact: Fact) -> Result<Change, Failure> {
+    Change::new(region, thing, before, vec![fact]).map_err(|e| Failure::Fault(e.to_string()))
+}
+
+/// The same of several things at once; answers with the first one's state.
+async fn write_all(tree: &Tree, changes: Vec<Change>, caller: &Caller) -> Result<Option<State>, Failure> {
+    let after = changes.first().map(|change| change.after.clone());
+    let batch = Batch { envelope: envelope(caller, tree.clock.now()), changes, guards: Vec::new(), claims: Vec::new() };
     match commit(tree, batch, caller).await {
-        Ok(_) => Ok(Some(after)),
+        Ok(_) => Ok(after),
         Err(CommitError::Conflict(_)) => Ok(None),
         Err(error) => Err(Failure::of_commit(error, tree)),
     }
@@ -86,7 +89,7 @@ fn same(known: &Expert, after: &Expert) -> bool {
         && known.shifts == after.shifts
         && known.zone == after.zone
         && known.max_visits_ahead == after.max_visits_ahead
-        && !known.retired
+        && known.retired == after.retired
 }
 
 fn tell_old_region(tree: &Tree, before: Option<&Expert>, written: &Arc<Expert>) {
@@ -114,7 +117,7 @@ fn profile(tree: &Tree, draft: &ExpertDraft, before: Option<&Expert>) -> Result<
         shifts: draft.shifts.clone(),
         zone: region.time_zone.clone(),
         max_visits_ahead: draft.max_visits_ahead,
-        retired: false,
+        retired: draft.retired.unwrap_or_else(|| before.is_some_and(|e| e.retired)),
         absences: before.map(|e| e.absences.clone()).unwrap_or_default(),
         next_absence: before.map_or(1, |e| e.next_absence),
     })
@@ -220,16 +223,29 @@ async fn put_region(
         {
             return Ok((known.clone(), false));
         }
+        let mut changes = in_zone(tree, &draft.id, &region.time_zone)?;
         let fact = Fact::Region(RegionEvent::Written(Box::new(region)));
         let state = before.clone().map(State::Region);
-        let thing = Thing::Region(draft.id.clone());
-        if let Some(State::Region(written)) = write(tree, draft.id.clone(), thing, state, fact, caller).await? {
+        changes.insert(0, change(draft.id.clone(), Thing::Region(draft.id.clone()), state, fact)?);
+        if let Some(State::Region(written)) = write_all(tree, changes, caller).await? {
             // Who got an answer finds the region at once, not when the herald has come round.
             tree.atlas.outdated();
             return Ok((written, before.is_none()));
         }
     }
     Err(overtaken())
+}
+
+/// A region's time is its experts': bids and rechecks read it in their profiles, so it moves there with the
+/// region, in one batch.
+fn in_zone(tree: &Tree, region: &RegionId, zone: &str) -> Result<Vec<Change>, Failure> {
+    let moved = |expert: Arc<Expert>| {
+        let after = Expert { zone: zone.to_owned(), version: 0, ..Expert::clone(&expert) };
+        let fact = Fact::Expert(ExpertEvent::Written(Box::new(after)));
+        change(region.clone(), Thing::Expert(expert.id.clone()), Some(State::Expert(expert)), fact)
+    };
+    let experts = tree.store.experts(Some(region)).into_iter();
+    experts.filter(|expert| expert.zone != zone).map(moved).collect()
 }
 
 /// Where tickets without a place live; made once with the cell, with code 0.

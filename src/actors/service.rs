@@ -5,10 +5,9 @@ use super::{
     caller::Caller,
     failure::Failure,
     faults::Faults,
-    feed::{self, Filter, Subscription},
-    herald,
+    feed, herald,
     intake::{self, Atlas},
-    outbox,
+    locate, outbox,
     owed::Owed,
     pace::Pace,
     positions::{self, Positions},
@@ -20,18 +19,17 @@ use super::{
     supervise::supervisor,
     ticket, tickets,
     tree::{FRUITLESS, Group, NOTICES, POSTING, Slot, Tree},
-    {Clock, Device, device::Devices},
+    {Clock, device::Devices},
 };
 use crate::{
-    api::feed::Position,
     domain::{
         catalogue::Catalogue,
         drafts::{ExpertDraft, RegionDraft},
         expert::{Absence, AbsenceKind, Expert},
         fact::State,
-        fix::{Fix, Unlikely},
-        ids::{ExpertId, RegionId, TicketNumber, Version},
+        ids::{ExpertId, RegionId, TicketNumber},
         intake::NewTicket,
+        person::Address,
         place::Place,
         region::Region,
         ticket::{Command, Ticket},
@@ -49,7 +47,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Where a ZIP code lies.
 pub type ZipLookup = Arc<dyn Fn(&str) -> Option<Place> + Send + Sync>;
@@ -62,6 +60,9 @@ pub struct ServiceOptions {
     pub seed: u64,
     /// Policy of the dispatcher.
     pub policy: crate::domain::decision::Policy,
+    /// False: regions only accept and answer. Nobody is looked for and no deadline fires, until a tree that
+    /// dispatches runs over the same store.
+    pub dispatch: bool,
     /// Where a ZIP code lies.
     pub zip: ZipLookup,
     /// Sends messages to customers and experts.
@@ -249,6 +250,17 @@ impl Service {
         Ok(claim.map(|claim| intake::answer_of(&self.tree, claim, caller)))
     }
 
+    /// Gives a ticket its place, and with it its region: what is asked of intake, afterwards.
+    pub async fn place_ticket(
+        &self,
+        number: TicketNumber,
+        place: Option<Place>,
+        address: Option<Address>,
+        caller: &Caller,
+    ) -> Result<Opened, Failure> {
+        locate::locate(self, number, place, address, caller).await
+    }
+
     /// A dispatcher's choice of expert: plans the stop, then commands the ticket.
     pub async fn assign(
         &self,
@@ -311,55 +323,10 @@ impl Service {
         Ok(())
     }
 
-    /// Connects an expert's device: pushes arrive there. A second connection replaces the first.
+    /// Why a region is parked just now.
     #[must_use]
-    pub fn connect(&self, expert: &ExpertId) -> Device {
-        self.tree.devices.connect(expert.clone())
-    }
-
-    /// Changes with each version of the expert's route.
-    #[must_use]
-    pub fn watch_route(&self, expert: &ExpertId) -> watch::Receiver<Version> {
-        self.tree.devices.watch_route(expert)
-    }
-
-    /// Tickets that owe an expert's app a delivery, in their route or not.
-    #[must_use]
-    pub fn owes(&self, expert: &ExpertId) -> Vec<TicketNumber> {
-        self.tree.owed.to(expert)
-    }
-
-    pub fn disconnect(&self, expert: &ExpertId) {
-        self.tree.devices.disconnect(expert);
-    }
-
-    #[must_use]
-    pub fn online(&self, expert: &ExpertId) -> bool {
-        self.tree.devices.online(expert)
-    }
-
-    /// Subscribes to the live feed: all that passes `filter` after a position, or from now on.
-    /// None: the feed cannot be started.
-    #[must_use]
-    pub fn subscribe(&self, filter: Filter, after: Option<Position>) -> Option<Subscription> {
-        feed::subscribe(&self.tree, filter, after)
-    }
-
-    /// The feed's position at the journal's end.
-    #[must_use]
-    pub fn feed_position(&self) -> Position {
-        feed::position(&self.tree)
-    }
-
-    /// Where an expert's phone says it is (in memory, not journalled).
-    pub fn report(&self, expert: &ExpertId, fix: Fix) -> Result<(), Unlikely> {
-        self.tree.positions.report(expert, fix, self.tree.clock.now())
-    }
-
-    /// The last believable position of an expert.
-    #[must_use]
-    pub fn position_of(&self, expert: &ExpertId) -> Option<Fix> {
-        self.tree.positions.of(expert)
+    pub fn parked(&self, region: &RegionId) -> Option<String> {
+        self.tree.region(region)?.parked()
     }
 
     /// The region a place belongs to.

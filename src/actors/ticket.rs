@@ -235,7 +235,7 @@ impl TicketActor {
             let Some(change) = self.route_change(ticket, &after, expert, effect, region)? else { continue };
             if matches!(effect, RouteEffect::Restore) {
                 let now = self.tree.clock.now();
-                facts.extend(replanned(&change, ticket.number, now).map(Fact::Ticket));
+                facts.extend(replanned(&change, &after, now).map(Fact::Ticket));
             }
             changes.push(change);
         }
@@ -381,11 +381,12 @@ fn restore(
 }
 
 /// A stop that came back has new times; the ticket must know them.
-fn replanned(change: &Change, number: TicketNumber, now: crate::domain::time::Timestamp) -> Option<TicketEvent> {
+fn replanned(change: &Change, ticket: &Ticket, now: Timestamp) -> Option<TicketEvent> {
     let State::Route(route) = &change.after else { return None };
-    let stop = route.stops.iter().find(|stop| stop.ticket == number)?;
+    let stop = route.stops.iter().find(|stop| stop.ticket == ticket.number)?;
     let (planned_start, planned_end) = (stop.planned_start, stop.planned_end);
-    Some(TicketEvent::Replanned { planned_start, planned_end, at_risk: false, at: now, tell: false })
+    let at_risk = ticket.at_risk(planned_start, planned_end);
+    Some(TicketEvent::Replanned { planned_start, planned_end, at_risk, at: now, tell: false })
 }
 
 fn cause(effect: &RouteEffect) -> RouteCause {

@@ -151,7 +151,7 @@ fn command(json: Json<'_>) -> Result<Told, Problem> {
     match commands::order(&name, &body).ok_or_else(unknown)?.map_err(Problem::invalid)? {
         Order::Expert { act, on_behalf_of: None } => Ok(Told { id, ticket, act: *act }),
         Order::Expert { .. } => Err(Problem::new(403, "forbidden", "an expert speaks for themselves only")),
-        Order::Plain(_) | Order::Assign { .. } => Err(unknown()),
+        Order::Plain(_) | Order::Locate { .. } | Order::Assign { .. } => Err(unknown()),
     }
 }
 

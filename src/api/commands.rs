@@ -3,13 +3,15 @@
 use super::{
     fields::{Fields, read_object},
     json::Json,
-    new_ticket::window,
+    new_ticket::{address, place, window},
     problem::FieldProblem,
     words,
 };
 use crate::{
     domain::{
         ids::{ExpertId, IdError},
+        person::Address,
+        place::Place,
         text,
         ticket::{Action, Command, ExpertCommand},
         time::Timestamp,
@@ -21,6 +23,11 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 pub enum Order {
     Plain(Command),
+    /// Needs its region found first.
+    Locate {
+        place: Option<Place>,
+        address: Option<Address>,
+    },
     /// Needs a stop planned first, so it goes its own way.
     Assign {
         expert: ExpertId,
@@ -55,7 +62,7 @@ impl Act {
 }
 
 /// The names of all commands that a person may send to a ticket.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 17] = [
     "accept",
     "decline",
     "depart",
@@ -68,6 +75,7 @@ pub const NAMES: [&str; 16] = [
     "hold",
     "release",
     "reschedule",
+    "locate",
     "cancel",
     "reopen",
     "notes",
@@ -93,6 +101,7 @@ pub fn order<'j>(name: &str, body: &'j Json<'j>) -> Option<Result<Order, Vec<Fie
         "hold" => |f| hold(f),
         "release" => |_| Some(Order::Plain(Command::Release)),
         "reschedule" => |f| Some(reschedule(f)),
+        "locate" => |f| Some(locate(f)),
         "cancel" => |f| Some(Order::Plain(Command::Cancel { reason: reason(f)? })),
         "reopen" => |f| Some(Order::Plain(Command::Reopen { reason: reason(f)? })),
         "notes" => |f| note(f),
@@ -132,7 +141,7 @@ fn expert<'j>(f: &mut Fields<'_, 'j>, action: impl FnOnce(&mut Fields<'_, 'j>) -
 }
 
 fn complete(f: &mut Fields<'_, '_>) -> Option<Action> {
-    let resolution = f.text("resolution", limits::WORD_CHARS);
+    let resolution = f.text("resolution", limits::NOTE_CHARS);
     let resolution = f.required("resolution", resolution);
     let notes = f.text("notes", limits::NOTE_CHARS).unwrap_or_default();
     let parts = parts(f);
@@ -177,6 +186,15 @@ fn reschedule(f: &mut Fields<'_, '_>) -> Order {
     Order::Plain(Command::Reschedule { window })
 }
 
+/// A place, an address, or both.
+fn locate(f: &mut Fields<'_, '_>) -> Order {
+    if !f.sent("place") && !f.sent("address") {
+        f.wrong("place", "missing", "give a place, an address, or both");
+    }
+    let place = place(f, "place");
+    Order::Locate { place, address: f.object("address", |f| Some(address(f))) }
+}
+
 fn note(f: &mut Fields<'_, '_>) -> Option<Order> {
     let text = f.text("text", limits::NOTE_CHARS);
     let text = f.required("text", text);
@@ -212,6 +230,12 @@ mod tests {
     }
 
     #[test]
+    fn a_resolution_may_be_a_sentence() {
+        let sentence = "swapped the power supply and the cable behind it, and showed them how to ".repeat(2);
+        assert!(parse("complete", &format!(r#"{{"resolution":"{sentence}"}}"#)).is_ok());
+    }
+
+    #[test]
     fn what_is_missing_is_named() {
         assert_eq!(
             parse("assign", r#"{"pin":"yes"}"#),
@@ -220,6 +244,11 @@ mod tests {
                 ("/reason".to_owned(), "missing"),
                 ("/pin".to_owned(), "wrong_type")
             ])
+        );
+        assert_eq!(parse("locate", "{}"), Err(vec![("/place".to_owned(), "missing")]));
+        assert_eq!(
+            parse("locate", r#"{"place":{"lat":91,"lon":0},"address":{"zip":7}}"#),
+            Err(vec![("/place/lat".to_owned(), "out_of_range"), ("/address/zip".to_owned(), "wrong_type")])
         );
         assert_eq!(parse("reschedule", "{}"), Err(vec![("/window".to_owned(), "missing")]));
         assert!(matches!(

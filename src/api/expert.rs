@@ -254,7 +254,7 @@ pub struct NewExpert {
 #[schema(examples(json!({
     "name": "Expert 17", "phone": null, "email": "e17@example.org", "region": "north", "skills": ["tv:3"],
     "home": { "lat": 42.05, "lon": -71.15 },
-    "shifts": [{ "days": ["wed"], "from": "22:00", "to": "06:00" }], "max_visits_ahead": null
+    "shifts": [{ "days": ["wed"], "from": "22:00", "to": "06:00" }], "max_visits_ahead": null, "status": "active"
 })))]
 pub struct ExpertEdit {
     #[schema(value_type = Option<schema::Name>)]
@@ -272,6 +272,9 @@ pub struct ExpertEdit {
     pub shifts: Option<Vec<ShiftBody>>,
     #[schema(value_type = Option<schema::VisitsAhead>)]
     pub max_visits_ahead: Option<u8>,
+    /// `active` takes back who has retired; no other edit does.
+    #[schema(value_type = Option<schema::ExpertStatus>)]
+    pub status: Option<String>,
 }
 
 /// A shift; an end at or before its start is on the next day.
@@ -308,6 +311,7 @@ pub fn expert_body<'j>(body: &'j Json<'j>, present: Option<&Expert>) -> Result<E
         let ahead = kept(f, "max_visits_ahead", present.and_then(|e| e.max_visits_ahead), |f| {
             f.whole("max_visits_ahead", 1..=50).and_then(|n| u8::try_from(n).ok())
         });
+        let retired = present.and_then(|_| f.one_of("status", &[("active", false), ("retired", true)]));
         Some(ExpertDraft {
             id: id?,
             personal: ExpertPersonal { name: name?, phone, email, home: home? },
@@ -315,6 +319,7 @@ pub fn expert_body<'j>(body: &'j Json<'j>, present: Option<&Expert>) -> Result<E
             skills,
             shifts: shifts.unwrap_or_default(),
             max_visits_ahead: ahead,
+            retired,
         })
     })
 }
@@ -473,5 +478,7 @@ mod tests {
             ..made
         };
         assert_eq!(edited, expected);
+        let back = Json::parse(br#"{"status":"active"}"#).unwrap();
+        assert_eq!(expert_body(&back, Some(&present)).unwrap().retired, Some(false));
     }
 }

@@ -147,44 +147,8 @@ pub fn subject(fact: &Fact, after: &State) -> Subject {
 /// The expert that an event itself names.
 fn named(event: &TicketEvent) -> Option<&ExpertId> {
     match event {
-        TicketEvent::Offered { expert, .. }
-        | TicketEvent::OfferEnded { expert, .. }
-        | TicketEvent::Assigned { expert, .. }
-        | TicketEvent::Unassigned { expert, .. } => Some(expert),
         TicketEvent::CommandRefused { expert, .. } => expert.as_ref(),
-        TicketEvent::Opened(_)
-        | TicketEvent::Decided(_)
-        | TicketEvent::Accepted { .. }
-        | TicketEvent::Departed { .. }
-        | TicketEvent::Arrived { .. }
-        | TicketEvent::Completed { .. }
-        | TicketEvent::VisitFailed { .. }
-        | TicketEvent::Held { .. }
-        | TicketEvent::Released { .. }
-        | TicketEvent::Rescheduled { .. }
-        | TicketEvent::Cancelled { .. }
-        | TicketEvent::Reopened { .. }
-        | TicketEvent::Closed { .. }
-        | TicketEvent::Surveyed { .. }
-        | TicketEvent::Escalated(_)
-        | TicketEvent::Waited(_)
-        | TicketEvent::Flagged(_)
-        | TicketEvent::NoteAdded { .. }
-        | TicketEvent::Quarantined { .. }
-        | TicketEvent::Resumed
-        | TicketEvent::HandedOver { .. }
-        | TicketEvent::SlaBreached { .. }
-        | TicketEvent::Replanned { .. }
-        | TicketEvent::DeliverySent { .. }
-        | TicketEvent::DeliveryReceived { .. }
-        | TicketEvent::DeliveryFailed { .. }
-        | TicketEvent::DeliveryDeferred { .. }
-        | TicketEvent::DeliveryDropped { .. }
-        | TicketEvent::DeliveryBounced { .. }
-        | TicketEvent::DeliveryResent { .. }
-        | TicketEvent::Located { .. }
-        | TicketEvent::CommandSeen { .. }
-        | TicketEvent::TimeClamped { .. } => None,
+        other => other.party(),
     }
 }
 

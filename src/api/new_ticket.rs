@@ -166,7 +166,7 @@ fn contact(f: &mut Fields<'_, '_>) -> Contact {
     }
 }
 
-fn address(f: &mut Fields<'_, '_>) -> Address {
+pub(super) fn address(f: &mut Fields<'_, '_>) -> Address {
     Address {
         line1: f.text("line1", limits::NAME_CHARS),
         city: f.text("city", limits::NAME_CHARS),

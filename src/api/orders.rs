@@ -1,7 +1,10 @@
 //! What the bodies of a ticket's commands look like in the API document; their reader is `commands.rs`.
 //! A test reads each example there and holds the names that were asked for against these.
 
-use super::{new_ticket::WindowBody, schema};
+use super::{
+    new_ticket::{AddressBody, PlaceBody, WindowBody},
+    schema,
+};
 use utoipa::ToSchema;
 
 /// An expert says what they do (accept, depart, arrive).
@@ -53,7 +56,7 @@ pub struct Decline {
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "resolution": "swapped", "notes": "power supply", "parts": ["psu"], "at": "2026-11-24T09:30:00Z", "visit": 1, "offer": 1, "id": "c-7f3a", "on_behalf_of": "e-17" })))]
 pub struct Complete {
-    #[schema(value_type = schema::OneWord)]
+    #[schema(value_type = schema::Reason)]
     pub resolution: String,
     #[schema(value_type = Option<schema::Note>)]
     pub notes: Option<String>,
@@ -176,6 +179,17 @@ pub struct Reschedule {
     /// Null: any time.
     #[schema(required = true)]
     pub window: Option<WindowBody>,
+}
+
+/// Where it is: a place, an address, or both.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "place": { "lat": 42.05, "lon": -71.15 }, "address": { "line1": "Maple Street 12", "city": "Boston", "state": "MA", "zip": "02108" } })))]
+pub struct Locate {
+    /// Without it the address's ZIP code stands for the place.
+    pub place: Option<PlaceBody>,
+    /// Without it the one that the ticket has stays.
+    pub address: Option<AddressBody>,
 }
 
 /// Why.

@@ -20,6 +20,7 @@ use crate::{
 };
 use serde::Serialize;
 use serde_json::Value;
+use std::borrow::Cow;
 use utoipa::ToSchema;
 
 /// A region: where it is, and how it works.
@@ -41,7 +42,7 @@ pub struct RegionView<'a> {
     /// Why it is parked: it accepts tickets and dispatches none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String)]
-    parked: Option<&'a str>,
+    parked: Option<Cow<'a, str>>,
     /// The `ETag`.
     #[schema(value_type = schema::Version)]
     version: u64,
@@ -57,9 +58,16 @@ impl<'a> RegionView<'a> {
             time_zone: &region.time_zone,
             zips: &region.zips,
             settings: &region.settings,
-            parked: region.parked.as_deref(),
+            parked: region.parked.as_deref().map(Cow::Borrowed),
             version: region.version,
         }
+    }
+
+    /// With why it is parked by itself just now, which no journal says.
+    #[must_use]
+    pub fn parked(mut self, why: Option<String>) -> Self {
+        self.parked = why.map(Cow::Owned).or(self.parked);
+        self
     }
 }
 

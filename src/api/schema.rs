@@ -129,10 +129,8 @@ leaves! {
     Name = text(0, limits::NAME_CHARS).examples([json!("Maple Street 12")]);
     /// A name that has to be given.
     FullName = text(1, limits::NAME_CHARS).examples([json!("North")]);
-    /// A word: a product, a part, a resolution.
+    /// A word: a product, a part.
     Word = text(0, limits::WORD_CHARS).examples([json!("tv-55")]);
-    /// A word that has to be given.
-    OneWord = text(1, limits::WORD_CHARS).examples([json!("swapped")]);
     /// A ZIP code.
     Zip = text(0, limits::ZIP_CHARS).examples([json!("02108")]);
     /// A ZIP code or the beginning of one.

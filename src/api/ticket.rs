@@ -184,7 +184,7 @@ struct VisitView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::Time)]
     offer_expires_at: Option<Shown<Timestamp>>,
-    /// When the expert is expected.
+    /// When the expert is expected; while they are on the way, by where they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::Time)]
     eta: Option<Shown<Timestamp>>,
@@ -334,6 +334,13 @@ impl<'a> TicketView<'a> {
     #[must_use]
     pub fn tracked(mut self, url: Option<String>) -> Self {
         self.tracking_url = url;
+        self
+    }
+
+    /// With when the expert arrives by where they are, if anybody knows.
+    #[must_use]
+    pub fn expected(mut self, arrival: Option<Timestamp>) -> Self {
+        self.visit.eta = arrival.map(Shown).or(self.visit.eta);
         self
     }
 

@@ -44,6 +44,9 @@ pub(super) enum ExpertCommand {
     /// Take an expert off the roster; their history stays
     #[command(after_help = "Example:\n  callout expert retire e-17")]
     Retire(OneArgs),
+    /// Take back an expert who has retired
+    #[command(after_help = "Example:\n  callout expert reinstate e-17")]
+    Reinstate(OneArgs),
     /// Set the weekly shifts
     #[command(after_help = "Example:\n  callout expert shift e-17 'mon-fri 08:00-16:00;sat 09:00-13:00'")]
     Shift(ShiftArgs),
@@ -159,6 +162,9 @@ pub(super) fn run(command: &ExpertCommand, settings: &Settings) -> Done {
         ExpertCommand::List(args) => list(args, settings),
         ExpertCommand::Show(args) => call(&args.common, settings, Method::GET, &path(&args.id), None),
         ExpertCommand::Retire(args) => call(&args.common, settings, Method::DELETE, &path(&args.id), None),
+        ExpertCommand::Reinstate(args) => {
+            call(&args.common, settings, Method::PATCH, &path(&args.id), Some(&json!({ "status": "active" })))
+        }
         ExpertCommand::Import(args) => import(Kind::Experts, args, settings),
         ExpertCommand::Add(args) => {
             let mut body = profile(args)?;
@@ -229,10 +235,7 @@ fn profile(args: &ProfileArgs) -> Result<Map<String, Value>, Trouble> {
         }
     }
     if let Some(home) = &args.home {
-        let wrong = || Trouble::Usage("--home is LAT,LON, like 42.36,-71.06".into());
-        let (lat, lon) = home.split_once(',').ok_or_else(wrong)?;
-        let degrees = |text: &str| text.trim().parse::<f64>().map_err(|_| wrong());
-        body.insert("home".into(), json!({ "lat": degrees(lat)?, "lon": degrees(lon)? }));
+        body.insert("home".into(), place("--home", home)?);
     }
     if let Some(skills) = &args.skills {
         let named = skills.split(';').map(str::trim).filter(|skill| !skill.is_empty());
@@ -245,6 +248,14 @@ fn profile(args: &ProfileArgs) -> Result<Map<String, Value>, Trouble> {
         body.insert("max_visits_ahead".into(), most.into());
     }
     Ok(body)
+}
+
+/// LAT,LON as the API takes it.
+pub(super) fn place(flag: &str, text: &str) -> Result<Value, Trouble> {
+    let wrong = || Trouble::Usage(format!("{flag} is LAT,LON, like 42.36,-71.06"));
+    let (lat, lon) = text.split_once(',').ok_or_else(wrong)?;
+    let degrees = |text: &str| text.trim().parse::<f64>().map_err(|_| wrong());
+    Ok(json!({ "lat": degrees(lat)?, "lon": degrees(lon)? }))
 }
 
 fn shifts(text: &str) -> Result<Value, Trouble> {

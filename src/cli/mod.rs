@@ -74,13 +74,13 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Take over files: regions, experts, tickets, places
     Import(import::ImportArgs),
-    /// The roster: list, show, import, add, edit, retire, shift, skill, absence
+    /// The roster: list, show, import, add, edit, retire, reinstate, shift, skill, absence
     #[command(subcommand)]
     Expert(expert::ExpertCommand),
     /// Regions: list, show, edit, unpark
     #[command(subcommand)]
     Region(region::RegionCommand),
-    /// Tickets: list, show, trace
+    /// Tickets: list, show, trace, locate
     #[command(subcommand)]
     Ticket(ticket::TicketCommand),
     /// Messages: list, show, resend

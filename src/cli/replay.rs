@@ -239,6 +239,7 @@ fn experts(file: &std::path::Path, regions: &[RegionDraft], index: &RegionIndex)
             skills: row.skills,
             shifts: row.shifts,
             max_visits_ahead: None,
+            retired: None,
         });
     }
     refusals(rows.report());

@@ -26,8 +26,8 @@ impl TargetArgs {
     /// The settings with this command's data directory.
     pub(super) fn settings(&self, settings: &Settings) -> Settings {
         let mut settings = settings.clone();
-        // Whoever only looks at data, or edits them, writes to nobody.
-        settings.notify.paused = true;
+        // Whoever only looks at data, or edits them, writes to nobody and sends nobody: the next server does.
+        (settings.notify.paused, settings.dispatch.paused) = (true, true);
         if let Some(data) = &self.data {
             settings.storage.data.clone_from(data);
         }

@@ -3,13 +3,15 @@
 use super::{
     Connection,
     client::{encode, query},
+    expert::place,
     output::{Done, at, columns, plain, print_json, print_table},
     target::TargetArgs,
     trace,
 };
 use crate::settings::Settings;
 use clap::{Args, Subcommand};
-use serde_json::json;
+use hyper::Method;
+use serde_json::{Value, json};
 use std::process::ExitCode;
 
 #[derive(Debug, Subcommand)]
@@ -25,6 +27,9 @@ pub(super) enum TicketCommand {
         after_help = "Examples:\n  callout ticket trace 0A1-000142-K\n  callout ticket trace 0A1-000142-K --json | jq '.incidents'"
     )]
     Trace(ShowArgs),
+    /// Say where a ticket is; the region of that place takes it over
+    #[command(after_help = "Example:\n  callout ticket locate 0A1-000142-K --place 42.36,-71.06")]
+    Locate(LocateArgs),
 }
 
 #[derive(Debug, Args)]
@@ -58,11 +63,25 @@ pub(super) struct ShowArgs {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct LocateArgs {
+    /// Like 0A1-000142-K
+    number: String,
+    /// LAT,LON
+    #[arg(long, value_name = "PLACE", allow_hyphen_values = true)]
+    place: String,
+    #[command(flatten)]
+    target: TargetArgs,
+    #[arg(long)]
+    json: bool,
+}
+
 pub(super) fn run(command: &TicketCommand, settings: &Settings) -> Done {
     match command {
         TicketCommand::List(args) => list(args, settings),
         TicketCommand::Show(args) => show(args, settings),
         TicketCommand::Trace(args) => trace(args, settings),
+        TicketCommand::Locate(args) => locate(args, settings),
     }
 }
 
@@ -90,13 +109,25 @@ fn list(args: &ListArgs, settings: &Settings) -> Done {
 fn show(args: &ShowArgs, settings: &Settings) -> Done {
     let connection = Connection::open(&args.target, settings)?;
     let ticket = connection.client.get(&format!("/v1/tickets/{}", encode(&args.number)))?;
-    if args.json {
-        print_json(&ticket);
-        return Ok(ExitCode::SUCCESS);
+    print(&ticket, args.json);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(ticket: &Value, json: bool) {
+    if json {
+        return print_json(ticket);
     }
     for (name, value) in ticket.as_object().into_iter().flatten() {
         println!("{name:<20}{}", plain(value));
     }
+}
+
+fn locate(args: &LocateArgs, settings: &Settings) -> Done {
+    let body = json!({ "place": place("--place", &args.place)? });
+    let connection = Connection::open(&args.target, settings)?;
+    let path = format!("/v1/tickets/{}/locate", encode(&args.number));
+    let ticket = connection.client.call(Method::POST, &path, Some(&body))?;
+    print(&ticket, args.json);
     Ok(ExitCode::SUCCESS)
 }
 

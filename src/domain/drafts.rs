@@ -18,6 +18,8 @@ pub struct ExpertDraft {
     pub skills: Skills,
     pub shifts: Vec<Shift>,
     pub max_visits_ahead: Option<u8>,
+    /// None: stays as it is. Nobody who left comes back by an edit of something else.
+    pub retired: Option<bool>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

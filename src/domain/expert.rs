@@ -24,7 +24,7 @@ pub struct Expert {
     pub skills: Skills,
     #[n(4)]
     pub personal: Private<ExpertPersonal>,
-    /// In the time zone of `zone` (the region's when they joined).
+    /// In the time zone of `zone` (the region's, and moved with it).
     #[n(5)]
     pub shifts: Vec<Shift>,
     #[n(6)]

@@ -59,24 +59,40 @@ pub struct Prepared {
     pub flags: Flags,
 }
 
-/// Finds region, skills and service time. Pure: the same world gives the same answer.
+/// Where something is, as far as anybody knows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Whereabouts {
+    /// None: in no region's reach, or nobody knows where.
+    pub region: Option<RegionId>,
+    /// As given, or the ZIP's.
+    pub place: Option<Place>,
+    pub located: Located,
+    /// The place is the ZIP's, not the house's.
+    pub vague: bool,
+}
+
+/// Finds place and region of what is given.
 #[must_use]
-pub fn prepare(new: &NewTicket, world: &World<'_>) -> Prepared {
-    let mut flags = Flags::default();
-    let zip = new.address.as_ref().and_then(|a| a.zip.as_deref());
-    let place = new.place.or_else(|| {
-        let centroid = (world.zip)(zip?);
-        flags.set(Flag::VagueAddress, true);
-        centroid
-    });
+pub fn whereabouts(given: Option<Place>, address: Option<&Address>, world: &World<'_>) -> Whereabouts {
+    let zip = address.and_then(|a| a.zip.as_deref());
+    let place = given.or_else(|| (world.zip)(zip?));
     let (region, located) = match (place, zip.and_then(|zip| (world.zip_region)(zip))) {
         (Some(place), masked) => match (world.regions.locate(place, world.reach_m), masked) {
             // Without exact coordinates a ZIP mask knows better than the ZIP's centroid.
-            (_, Some(masked)) if new.place.is_none() => (Some(masked), Located::Inside),
+            (_, Some(masked)) if given.is_none() => (Some(masked), Located::Inside),
             (found, _) => found,
         },
         (None, _) => (None, Located::Nowhere),
     };
+    Whereabouts { region, place, located, vague: given.is_none() && zip.is_some() }
+}
+
+/// Finds region, skills and service time. Pure: the same world gives the same answer.
+#[must_use]
+pub fn prepare(new: &NewTicket, world: &World<'_>) -> Prepared {
+    let Whereabouts { region, place, located, vague } = whereabouts(new.place, new.address.as_ref(), world);
+    let mut flags = Flags::default();
+    flags.set(Flag::VagueAddress, vague);
     flags.set(Flag::Unlocated, region.is_none());
     let rule = new.product.as_deref().and_then(|product| world.catalogue.rule(product));
     flags.set(Flag::UnknownProduct, new.product.is_some() && rule.is_none() && new.skills.is_empty());

@@ -44,6 +44,7 @@ pub(super) const TABLE: &[Row] = &[
     row(Method::POST, "/v1/tickets/{number}/reschedule", OWNER_AND_STAFF),
     row(Method::POST, "/v1/tickets/{number}/hold", OWNER_AND_STAFF),
     row(Method::POST, "/v1/tickets/{number}/release", OWNER_AND_STAFF),
+    row(Method::POST, "/v1/tickets/{number}/locate", &[Clerk, Dispatcher]),
     row(Method::POST, "/v1/tickets/{number}/assign", DISPATCHER),
     row(Method::POST, "/v1/tickets/{number}/unassign", DISPATCHER),
     row(Method::POST, "/v1/tickets/{number}/accept", EXPERT_OR_CLERK),

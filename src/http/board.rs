@@ -45,7 +45,11 @@ pub(super) async fn show(State(shared): State<Context>, session: Session, Path(i
         *phases.entry(ticket.phase.name()).or_default() += 1;
     }
     let unready = shared.service.readiness().unready;
-    let views: Vec<_> = tickets.iter().take(limits::BOARD_TICKETS).map(|ticket| session.view(ticket)).collect();
+    let views: Vec<_> = tickets
+        .iter()
+        .take(limits::BOARD_TICKETS)
+        .map(|ticket| session.view(ticket).expected(shared.service.arrival(ticket)))
+        .collect();
     let experts = roster(&shared, &region.id);
     Ok(ok(&Board {
         position: Shown(position),

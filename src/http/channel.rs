@@ -231,8 +231,7 @@ impl Channel {
 
     /// An expert's command. One that no longer applies is refused with why, its notes kept.
     async fn carry_out(&self, told: Told) -> Result<(), Refused> {
-        // As over HTTP: what was done offline reaches a ticket that was taken from them meanwhile.
-        let ticket = tickets::existing(&self.shared, &told.ticket.to_string()).await?;
+        let ticket = tickets::commanded(&self.shared, &self.session, &told.ticket.to_string()).await?;
         let mut caller = self.session.caller();
         caller.patience = limits::PATIENCE;
         let command = told.act.by(self.expert.clone());

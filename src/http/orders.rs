@@ -34,15 +34,13 @@ pub(super) async fn order(
         let order = commands::order(name, &json).ok_or_else(|| super::answer::not_found(name))?;
         order?
     };
-    let ticket = match input.session.role() {
-        // What an expert did offline must reach a ticket that was taken from them meanwhile: it is
-        // refused with why, and their notes are kept. Whoever never had it is told `not_yours`.
-        Role::Expert => tickets::existing(&shared, &number).await?,
-        _ => tickets::known(&shared, &input.session, &number).await?,
-    };
+    let ticket = tickets::commanded(&shared, &input.session, &number).await?;
     let _turn = shared.running.turn(&input.caller).await;
     let done = match order {
         Order::Plain(command) => shared.service.command(ticket.number, command, &input.caller).await,
+        Order::Locate { place, address } => {
+            shared.service.place_ticket(ticket.number, place, address, &input.caller).await
+        }
         Order::Assign { expert, reason, pin, force } => {
             shared.service.assign(ticket.number, &expert, reason, pin, force, &input.caller).await
         }

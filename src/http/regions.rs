@@ -2,7 +2,7 @@
 //! they come in.
 
 use super::{
-    Context, Reply,
+    Context, Reply, Shared,
     answer::{Refused, json, located, not_found, ok, replayed, versioned},
     blocking,
     body::Input,
@@ -37,7 +37,7 @@ use utoipa::IntoParams;
 type RegionInput = Input<{ limits::GEOMETRY_BODY_BYTES }>;
 
 /// A region that the caller may know of.
-pub(super) fn known(shared: &super::Shared, session: &Session, id: &str) -> Result<Arc<Region>, Refused> {
+pub(super) fn known(shared: &Shared, session: &Session, id: &str) -> Result<Arc<Region>, Refused> {
     let found = RegionId::parse(id).ok().and_then(|id| shared.service.store().region(&id));
     let seen = found.filter(|region| session.sees_region(&region.id));
     seen.ok_or_else(|| not_found(format_args!("region {id}")))
@@ -53,8 +53,12 @@ struct RegionFilter {
     geometry: Option<bool>,
 }
 
-fn one(region: &Region, status: StatusCode) -> Response {
-    let response = versioned(json(status, &RegionView::new(region, true)), region.version);
+fn view<'a>(shared: &Shared, region: &'a Region, with_geometry: bool) -> RegionView<'a> {
+    RegionView::new(region, with_geometry).parked(shared.service.parked(&region.id))
+}
+
+fn one(shared: &Shared, region: &Region, status: StatusCode) -> Response {
+    let response = versioned(json(status, &view(shared, region, true)), region.version);
     if status == StatusCode::CREATED { located(response, &format!("/v1/regions/{}", region.id)) } else { response }
 }
 
@@ -81,7 +85,7 @@ pub(super) async fn list(State(shared): State<Context>, session: Session, uri: U
     };
     let page: Vec<_> = regions.iter().filter(after).take(limit + 1).collect();
     let next = (page.len() > limit).then(|| page[limit - 1].id.to_string());
-    let items: Vec<_> = page.iter().take(limit).map(|region| RegionView::new(region, with_geometry)).collect();
+    let items: Vec<_> = page.iter().take(limit).map(|region| view(&shared, region, with_geometry)).collect();
     Ok(ok(&value!({ "items": items, "next_cursor": next })))
 }
 
@@ -96,7 +100,7 @@ pub(super) async fn list(State(shared): State<Context>, session: Session, uri: U
     ),
 )]
 pub(super) async fn show(State(shared): State<Context>, session: Session, Path(id): Path<String>) -> Reply {
-    Ok(one(&*known(&shared, &session, &id)?, StatusCode::OK))
+    Ok(one(&shared, &*known(&shared, &session, &id)?, StatusCode::OK))
 }
 
 /// Add a region
@@ -131,7 +135,7 @@ pub(super) async fn add(State(shared): State<Context>, input: RegionInput) -> Re
     let outcome =
         Outcome::Version { thing: Thing::Region(id), version: written.version, status: StatusCode::CREATED.as_u16() };
     keep(&shared, &input.caller, outcome).await?;
-    let response = one(&written, StatusCode::CREATED);
+    let response = one(&shared, &written, StatusCode::CREATED);
     Ok(if new { response } else { replayed(response) })
 }
 
@@ -164,7 +168,7 @@ pub(super) async fn edit(State(shared): State<Context>, Path(id): Path<String>, 
     caller.if_match = caller.if_match.or(Some(present.version));
     let written = shared.service.write_region(draft, &caller).await;
     let (written, _) = written.map_err(|failure| super::failure::refuse(failure, true))?;
-    Ok(one(&written, StatusCode::OK))
+    Ok(one(&shared, &written, StatusCode::OK))
 }
 
 /// Let a parked region work again

@@ -2,7 +2,7 @@
 
 use super::{
     Context, Reply, Shared,
-    answer::{Refused, forbidden, not_found, ok},
+    answer::{Refused, forbidden, json_bytes, not_found, ok, versioned},
     blocking,
     body::Input,
     idempotency::{or_replay, show_ticket},
@@ -17,7 +17,8 @@ use crate::{
         schema, words,
     },
     domain::{
-        ids::{CustomerId, ExpertId, RegionId, TicketNumber},
+        fact::Fact,
+        ids::{CustomerId, ExpertId, RegionId, Thing, TicketNumber},
         intake::NewTicket,
         ticket::{Phase, Role, Ticket},
         time::Timestamp,
@@ -92,7 +93,7 @@ pub(super) fn number(text: &str) -> Result<TicketNumber, Refused> {
 }
 
 /// A ticket, whoever asks.
-pub(super) async fn existing(shared: &Shared, text: &str) -> Result<Arc<Ticket>, Refused> {
+async fn existing(shared: &Shared, text: &str) -> Result<Arc<Ticket>, Refused> {
     let number = number(text)?;
     let store = shared.service.store().clone();
     let found = blocking(move || store.ticket(number)).await??;
@@ -103,6 +104,29 @@ pub(super) async fn existing(shared: &Shared, text: &str) -> Result<Arc<Ticket>,
 pub(super) async fn known(shared: &Shared, session: &Session, text: &str) -> Result<Arc<Ticket>, Refused> {
     let ticket = existing(shared, text).await?;
     if session.sees(&ticket) { Ok(ticket) } else { Err(not_found(format_args!("ticket {}", ticket.number))) }
+}
+
+/// A ticket that the caller may give commands to. What an expert did offline must reach one that was taken
+/// from them meanwhile: it is refused with why, and their notes are kept. For who never had it, it does
+/// not exist.
+pub(super) async fn commanded(shared: &Shared, session: &Session, text: &str) -> Result<Arc<Ticket>, Refused> {
+    let ticket = existing(shared, text).await?;
+    if session.sees(&ticket) || (session.role() == Role::Expert && was_theirs(shared, session, &ticket).await?) {
+        return Ok(ticket);
+    }
+    Err(not_found(format_args!("ticket {}", ticket.number)))
+}
+
+/// The state forgets who an offer was taken back from; the journal does not. Read only when the state says
+/// nothing.
+async fn was_theirs(shared: &Shared, session: &Session, ticket: &Ticket) -> Result<bool, Refused> {
+    let (store, thing) = (shared.service.store().clone(), Thing::Ticket(ticket.number));
+    let history = blocking(move || store.history(&thing)).await??;
+    let party = |fact: &Fact| match fact {
+        Fact::Ticket(event) => event.party().is_some_and(|expert| expert.as_str() == session.claims.subject),
+        Fact::Route(_) | Fact::Expert(_) | Fact::Region(_) | Fact::Catalogue(_) => false,
+    };
+    Ok(history.iter().any(|recorded| party(&recorded.fact)))
 }
 
 /// One ticket
@@ -117,7 +141,8 @@ pub(super) async fn known(shared: &Shared, session: &Session, text: &str) -> Res
 )]
 pub(super) async fn show(State(shared): State<Context>, session: Session, Path(number): Path<String>) -> Reply {
     let ticket = known(&shared, &session, &number).await?;
-    Ok(show_ticket(&ticket, StatusCode::OK, &session))
+    let view = session.view(&ticket).expected(shared.service.arrival(&ticket));
+    Ok(versioned(json_bytes(StatusCode::OK, view.to_json()), ticket.version))
 }
 
 /// What a list of tickets may be narrowed to, or searched by.
@@ -181,7 +206,8 @@ pub(super) async fn list(State(shared): State<Context>, session: Session, uri: U
     let page = page.await??;
     let seen = page.items.iter().filter(|ticket| session.sees(ticket));
     let seen: Vec<_> = seen.collect();
-    let items: Vec<_> = seen.iter().map(|ticket| session.view(ticket)).collect();
+    let items: Vec<_> =
+        seen.iter().map(|ticket| session.view(ticket).expected(shared.service.arrival(ticket))).collect();
     let answer = ok(&json!({ "items": items, "next_cursor": page.next_cursor }));
     // A search is about whom it found, a list about what it was narrowed to.
     let tickets = if searched { seen.iter().map(|ticket| ticket.number).collect() } else { Vec::new() };

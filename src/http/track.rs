@@ -44,7 +44,8 @@ pub(super) async fn show(State(shared): State<Context>, Path(token): Path<String
     let ticket = ticket.ok_or_else(gone)?;
     let region = service.store().region(&ticket.region).ok_or_else(gone)?;
     let expert = ticket.visit.expert.as_ref().and_then(|expert| service.store().expert(expert));
-    let following = service.desk().follow(&ticket, &region, expert.as_deref(), now).ok_or_else(gone)?;
+    let following =
+        service.desk().follow(&ticket, &region, expert.as_deref(), service.arrival(&ticket), now).ok_or_else(gone)?;
     let position = ticket.visit.expert.as_ref().filter(|_| following.en_route);
     let position = position.and_then(|id| service.position_of(id)).filter(|fix| now.since_s(fix.at) <= FRESH_S);
     let mut response =

@@ -84,6 +84,7 @@ impl Core {
             clock: clock(last_event(&store)?),
             seed: random_seed(),
             policy: policy(settings.dispatch.policy),
+            dispatch: !settings.dispatch.paused,
             zip: Arc::new(move |zip| find.find(zip)),
             desk: Arc::new(desk),
         };

@@ -379,5 +379,6 @@ fn expert(draft: import::ExpertDraft) -> ExpertDraft {
         skills,
         shifts,
         max_visits_ahead: None,
+        retired: None,
     }
 }

@@ -74,7 +74,6 @@ fn after(before: &Expert, draft: &ExpertDraft) -> Expert {
         region: draft.region.clone().unwrap_or_else(|| before.region.clone()),
         skills: draft.skills.clone(),
         shifts: draft.shifts.clone(),
-        retired: false,
         ..before.clone()
     }
 }

@@ -26,13 +26,14 @@ pub struct Following {
 }
 
 impl Desk {
-    /// None: the visit is over, or there is nobody left to tell.
+    /// `arrival`: by where the expert is, else as planned. None: the visit is over, or there is nobody left to tell.
     #[must_use]
     pub fn follow(
         &self,
         ticket: &Ticket,
         region: &Region,
         expert: Option<&Expert>,
+        arrival: Option<Timestamp>,
         now: Timestamp,
     ) -> Option<Following> {
         let own = ticket.personal.known()?.contact.language;
@@ -51,7 +52,7 @@ impl Desk {
         }
         let zone = zone(&region.time_zone).unwrap_or(TimeZone::UTC);
         let name = super::compose::first_name(expert, language);
-        let eta = ticket.visit.planned_start.filter(|_| ticket.visit.arrived_at.is_none());
+        let eta = arrival.or(ticket.visit.planned_start).filter(|_| ticket.visit.arrived_at.is_none());
         let at = eta.map(|eta| moment(eta, now, &zone, language));
         let says = said(ticket.step, &name, at.as_ref(), language);
         let en_route = ticket.step == Some(Step::EnRoute);

@@ -124,6 +124,20 @@ pub fn slide(route: &Route, expert: &Expert, terms: &Terms<'_>) -> Option<Route>
     slid.then(|| Route { stops, ..route.clone() })
 }
 
+/// The route re-timed because whoever is on the way gets there only at `arrival`, so much after the plan
+/// that it would be re-timed if the clock had overtaken it. None: not so late, or nobody is on the way.
+#[must_use]
+pub fn delayed(route: &Route, arrival: Timestamp, expert: &Expert, terms: &Terms<'_>) -> Option<Route> {
+    let mut next = route.clone();
+    let stop = next.stops.iter_mut().find(|stop| stop.state == StopState::EnRoute)?;
+    if arrival.since_s(stop.planned_start) <= LATE.grace_s {
+        return None;
+    }
+    (stop.planned_start, stop.planned_end) = (arrival, arrival.plus_s(i64::from(stop.service_s)));
+    next.stops = timetable(&next, expert, terms, LATE).stops();
+    Some(next)
+}
+
 impl Route {
     /// The expert is known to be where this stop was, free since `at`. What is known later counts more.
     fn free_at(&mut self, stop: &Stop, at: Timestamp) {

@@ -4,6 +4,7 @@
 //! `replan` re-times a route after something happened. The optimiser (a later issue) enters through
 //! `propose`: it takes a snapshot and returns a proposal that names the versions it was based on.
 
+mod arrival;
 mod bid;
 mod candidates;
 mod change;
@@ -16,9 +17,10 @@ mod travel;
 mod visit;
 mod working;
 
+pub use arrival::{FRESH_S, arrival};
 pub use bid::{append, bid, choose};
 pub use candidates::{Candidates, Found};
-pub use change::{anchored, insert, replan, slide};
+pub use change::{anchored, delayed, insert, replan, slide};
 pub use checker::first_overlap;
 pub use evaluate::{Evaluation, Recheck, candidate, evaluate, recheck, winner};
 pub use propose::{Move, Proposal, Snapshot, Unplaced, propose, ruled};

@@ -48,6 +48,9 @@ pub struct StorageSettings {
 #[serde(deny_unknown_fields)]
 pub struct DispatchSettings {
     pub policy: PolicyName,
+    /// Nobody is sent anywhere and no deadline fires: set by commands on a stopped server's data.
+    #[serde(skip)]
+    pub paused: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

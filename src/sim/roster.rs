@@ -149,6 +149,7 @@ fn draft(
         skills: skills(demand, chance),
         shifts: Shift::parse_all(SHIFTS[number % SHIFTS.len()]).ok()?,
         max_visits_ahead: None,
+        retired: None,
     })
 }
 

@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_cause_quotes_nobody() {
-        let said = "called `Result::unwrap()` on an `Err` value: Bad(\"Mildred of Elm Street\")\nsecond line";
+        let said = "called `Result::unwrap()` on an `Err` value: Bad(\"Customerqz of Streetqz\")\nsecond line";
         assert_eq!(cause(said), "called <text> on an <text> value: Bad(<text>)");
         assert_eq!(cause("index 3 of 2"), "index 3 of 2");
     }

@@ -103,7 +103,14 @@ pub fn store_options(data: &Path, durability: Durability) -> StoreOptions {
 }
 
 pub fn options(clock: Clock, desk: Desk) -> ServiceOptions {
-    ServiceOptions { clock, seed: 7, policy: Policy::Insertion, zip: Arc::new(|_| None), desk: Arc::new(desk) }
+    ServiceOptions {
+        clock,
+        seed: 7,
+        policy: Policy::Insertion,
+        dispatch: true,
+        zip: Arc::new(|_| None),
+        desk: Arc::new(desk),
+    }
 }
 
 /// A desk whose messages go to a mailbox folder; without one they are only counted.
@@ -226,6 +233,7 @@ impl Tree {
             skills: skills.split(' ').map(level).collect(),
             shifts: Shift::parse_all(shift).unwrap(),
             max_visits_ahead: None,
+            retired: None,
         };
         self.service.write_expert(draft, &Caller::system()).await.unwrap();
         self.settle().await;

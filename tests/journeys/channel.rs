@@ -117,6 +117,18 @@ fn a_visit_that_was_taken_away_is_told_after_a_reconnect_and_a_restart_until_its
 }
 
 #[test]
+fn a_strangers_command_finds_no_ticket_and_leaves_nothing_in_it() {
+    let house = House::staffed();
+    let number = house.open(WEST);
+    house.until(&number, "assigning");
+    let mut stranger = Phone::connect(&house, "east-1");
+    let at = house.time(0);
+    let told = stranger.order("s-1", "complete", &number, Some(&at), &json!({ "resolution": "let me in" }));
+    assert_eq!((&told["ok"], &told["problem"]["code"]), (&json!(false), &json!("not_found")));
+    assert_eq!(count(&house, &number, "ticket.command_refused"), 0);
+}
+
+#[test]
 fn a_phone_that_was_away_for_an_hour_has_each_command_merged_or_refused_with_why_and_none_twice() {
     // An hour in six seconds.
     let house = House::staffed_hurried(600.0);

@@ -114,6 +114,7 @@ fn every_answer_of_a_day_is_as_the_document_says() {
         ("notes", json!({ "text": "called back" })),
         ("hold", json!({ "reason": "waits for a part", "until": "2099-01-01T00:00:00Z" })),
         ("release", json!({})),
+        ("locate", json!({ "place": { "lat": WEST[0], "lon": WEST[1] }, "address": { "zip": "02109" } })),
         ("reschedule", json!({ "window": window })),
         ("reschedule", json!({ "window": null })),
         ("cancel", json!({ "reason": "works again" })),

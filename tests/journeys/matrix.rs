@@ -35,6 +35,7 @@ const GRID: &str = "
     .KE..... POST   /v1/tickets/{number}/cannot_fix
     .KE..... POST   /v1/tickets/{number}/no_access
     .K.DMA.. POST   /v1/tickets/{number}/notes
+    .K.D.... POST   /v1/tickets/{number}/locate
     ...D.... POST   /v1/tickets/{number}/resume
     CKEDMAP- GET    /v1/surveys/{token}
     CKEDMAP- POST   /v1/surveys/{token}
@@ -52,6 +53,7 @@ const GRID: &str = "
     .KEDMA.. GET    /v1/experts/{id}/route
     .KEDMA.. GET    /v1/experts/{id}/absences
     .KED.A.. POST   /v1/experts/{id}/absences
+    .KED.A.. DELETE /v1/experts/{id}/absences
     .KED.A.. DELETE /v1/experts/{id}/absences/{absence}
     ..E..... GET    /v1/experts/{id}/channel
     ..E..... POST   /v1/experts/{id}/position

@@ -73,7 +73,7 @@ fn a_profile_is_edited_in_an_editor_and_a_mistake_is_named_with_its_line_and_kep
     let expert = json_of(&["expert", "show", "e0", "--data", data, "--json"]);
     assert_eq!(expert["shifts"][0]["from"], "06:30", "{expert}");
     let (saved, told) = edit(data, "s/^name = .*/nickname = 7/");
-    assert!(!saved && told.contains("line 2: nickname is no field of a profile"), "{told}");
+    assert!(!saved && told.contains("line 3: nickname is no field of a profile"), "{told}");
     let kept = told.rsplit("kept in ").next().unwrap().trim();
     assert!(std::fs::read_to_string(kept).unwrap().contains("nickname = 7"));
     // A roster that says otherwise is shown as a diff, and not written.

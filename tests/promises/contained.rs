@@ -4,6 +4,7 @@
 use crate::common::tree::{ALWAYS, Time, Tree, at, play, quiet_storms, region, tv};
 use callout::{
     actors::{Caller, Failure, Freeze, Kind, Service},
+    api::region::RegionView,
     domain::{
         ids::{Thing, TicketNumber},
         ticket::{Action, Command},
@@ -211,12 +212,19 @@ fn a_region_that_keeps_crashing_is_parked_and_tried_again() {
         assert_eq!(readiness.unready[0].region, region("west"));
         assert!(readiness.unready[0].why.starts_with("parked"), "{}", readiness.unready[0].why);
         assert!(readiness.ready, "the others work");
+        let shown = |id: &str| {
+            let known = tree.service.store().region(&region(id)).unwrap();
+            let view = RegionView::new(&known, false).parked(tree.service.parked(&known.id));
+            serde_json::to_value(view).unwrap()["parked"].clone()
+        };
+        assert!(shown("west").as_str().is_some_and(|why| why.contains("keeps crashing")), "{}", shown("west"));
+        assert!(shown("east").is_null());
         // Intake goes on, and so does the other region.
         let second = tree.open(tv(7.0, 5.0)).await;
         east_goes_on(tree).await;
         assert!(tree.ticket(number).visit.offer.is_none());
         tree.pass(PARK_PAUSE_S).await;
-        assert!(tree.service.readiness().unready.is_empty());
+        assert!(tree.service.readiness().unready.is_empty() && shown("west").is_null());
         assert_eq!((tree.offered(number).await, tree.offered(second).await), ("w".into(), "w".into()));
     });
 }

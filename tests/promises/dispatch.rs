@@ -5,6 +5,7 @@ use callout::{
     actors::{Caller, Failure},
     domain::{
         decision::EscalationReason,
+        drafts::{ExpertDraft, RegionDraft},
         expert::AbsenceKind,
         ids::{Thing, TicketNumber},
         intake::NewTicket,
@@ -42,7 +43,79 @@ on_both_clocks!(
     three_visits_ahead_at_most,
     two_dispatchers_one_wins,
     one_external_id_one_ticket,
+    a_place_found_later_brings_the_ticket_to_its_region,
+    who_retired_comes_back_by_being_asked_back_only,
+    a_regions_new_time_is_its_experts_too,
 );
+
+async fn a_place_found_later_brings_the_ticket_to_its_region(tree: &Tree) {
+    tree.square("west", 0.0, |_| {}).await;
+    tree.square("east", 10.0, |_| {}).await;
+    tree.expert("w", at(5.0, 5.0), "tv", ALWAYS).await;
+    tree.expert("e", at(15.0, 5.0), "tv", ALWAYS).await;
+    let number = tree.open(NewTicket { place: None, ..tv(0.0, 0.0) }).await;
+    tree.until("it is escalated", || tree.ticket(number).escalation.is_some()).await;
+    let nowhere = tree.service.place_ticket(number, None, None, &desk()).await;
+    assert!(matches!(nowhere, Err(Failure::Invalid { .. })), "{nowhere:?}");
+    let far = tree.service.place_ticket(number, Some(at(5_000.0, 5.0)), None, &desk()).await;
+    assert!(matches!(far, Err(Failure::Invalid { .. })), "{far:?}");
+    tree.service.place_ticket(number, Some(at(5.0, 5.0)), None, &desk()).await.unwrap();
+    assert_eq!(tree.offered(number).await, "w");
+    assert_eq!(tree.ticket(number).region, region("west"));
+    tree.act(number, "w", Action::Accept).await.unwrap();
+    // They had the wrong street: it is another region's, and nobody's until that one has found somebody.
+    tree.service.place_ticket(number, Some(at(15.0, 5.0)), None, &desk()).await.unwrap();
+    assert_eq!(tree.offered(number).await, "e");
+    assert!(tree.service.store().route(&expert("w")).unwrap().stops.is_empty());
+}
+
+async fn who_retired_comes_back_by_being_asked_back_only(tree: &Tree) {
+    tree.square("west", 0.0, |_| {}).await;
+    tree.expert("old", at(5.0, 5.0), "tv", ALWAYS).await;
+    tree.service.retire_expert(&expert("old"), &desk()).await.unwrap();
+    let known = || tree.service.store().expert(&expert("old")).unwrap();
+    tree.expert("old", at(6.0, 5.0), "tv network", ALWAYS).await;
+    assert!(known().retired && known().skills.len() == 2, "edited, and still gone");
+    let version = known().version;
+    tree.expert("old", at(6.0, 5.0), "tv network", ALWAYS).await;
+    assert_eq!(known().version, version, "the same again writes nothing");
+    let number = tree.open(tv(5.0, 5.0)).await;
+    tree.until("nobody is there", || tree.ticket(number).waiting.is_some()).await;
+    let back = ExpertDraft {
+        id: expert("old"),
+        personal: known().personal.known().unwrap().clone(),
+        region: None,
+        skills: known().skills.clone(),
+        shifts: known().shifts.clone(),
+        max_visits_ahead: None,
+        retired: Some(false),
+    };
+    tree.service.write_expert(back, &desk()).await.unwrap();
+    assert_eq!(tree.offered(number).await, "old");
+}
+
+async fn a_regions_new_time_is_its_experts_too(tree: &Tree) {
+    tree.square("west", 0.0, |_| {}).await;
+    tree.square("east", 10.0, |_| {}).await;
+    tree.expert("w", at(5.0, 5.0), "tv", ALWAYS).await;
+    tree.expert("e", at(15.0, 5.0), "tv", ALWAYS).await;
+    let west = tree.service.store().region(&region("west")).unwrap();
+    let moved = RegionDraft {
+        id: west.id.clone(),
+        name: west.name.clone(),
+        time_zone: "America/Chicago".into(),
+        geometry: west.geometry.clone(),
+        zips: vec![],
+        settings: None,
+    };
+    let before = tree.service.store().head().0;
+    tree.service.write_region(moved, &desk()).await.unwrap();
+    let zone = |id| tree.service.store().expert(&expert(id)).unwrap().zone.clone();
+    assert_eq!((zone("w").as_str(), zone("e").as_str()), ("America/Chicago", "America/New_York"));
+    assert_eq!(tree.service.store().head().0, before + 2, "one event each, and nothing for the others");
+    let number = tree.open(tv(5.0, 5.0)).await;
+    assert_eq!(tree.offered(number).await, "w", "the dispatcher knows the new profile");
+}
 
 async fn the_nearest_qualified_expert_is_asked(tree: &Tree) {
     tree.square("west", 0.0, |_| {}).await;
@@ -132,7 +205,7 @@ fn at_night_it_waits_for_the_morning() {
 }
 
 /// The kinds of a ticket's events, oldest first.
-fn history(tree: &Tree, number: TicketNumber) -> Vec<&'static str> {
+pub(crate) fn history(tree: &Tree, number: TicketNumber) -> Vec<&'static str> {
     let history = tree.service.store().history(&Thing::Ticket(number)).unwrap();
     history.iter().map(|recorded| recorded.fact.kind()).collect()
 }

@@ -212,6 +212,7 @@ async fn enlist(tree: &Tree, id: &str, phone: &str, n: usize) {
         skills: [level("tv")].into_iter().collect(),
         shifts: Shift::parse_all(ALWAYS).unwrap(),
         max_visits_ahead: None,
+        retired: None,
     };
     tree.service.write_expert(draft, &Caller::system()).await.unwrap();
 }

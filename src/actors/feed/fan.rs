@@ -16,7 +16,7 @@ use tokio::sync::watch;
 pub(super) struct News {
     pub(super) frames: Arc<[Arc<Frame>]>,
     pub(super) up_to: Seq,
-    /// Nothing happened for a while.
+    /// A sign of life is due, to everybody.
     pub(super) beat: bool,
 }
 

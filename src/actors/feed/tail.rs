@@ -15,6 +15,7 @@ use std::sync::Arc;
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
+    time::Instant,
 };
 
 pub(super) struct Tail {
@@ -26,6 +27,26 @@ pub(super) struct Tail {
     pub(super) hub: mpsc::Receiver<oneshot::Sender<()>>,
     /// What to read next.
     pub(super) next: Seq,
+}
+
+/// When to give a sign of life. The journal may be busy with what a subscriber does not want to hear: the
+/// pace is the clock's alone.
+struct Beats {
+    last: Instant,
+}
+
+impl Beats {
+    fn next(&self) -> Instant {
+        self.last + limits::FEED_HEARTBEAT
+    }
+
+    fn due(&mut self, now: Instant) -> bool {
+        let due = now >= self.next();
+        if due {
+            self.last = now;
+        }
+        due
+    }
 }
 
 impl Tail {
@@ -43,8 +64,9 @@ impl Tail {
     async fn follow(&mut self) -> Result<(), Fault> {
         let mut framer = Framer::new(self.store.clone());
         let mut head = self.store.watch();
+        let mut beats = Beats { last: Instant::now() };
         loop {
-            let quiet = tokio::select! {
+            tokio::select! {
                 asked = self.hub.recv() => {
                     let Some(done) = asked else { return Ok(()) };
                     // What was read before has been told by now, so that the fans forget it too.
@@ -56,12 +78,13 @@ impl Tail {
                     continue;
                 },
                 grown = head.wait_for(|head| *head >= self.next) => match grown {
-                    Ok(_) => false,
+                    Ok(_) => {}
                     Err(_) => return Ok(()),
                 },
-                () = tokio::time::sleep(limits::FEED_HEARTBEAT) => true,
-            };
-            let news = self.read(&mut framer, quiet)?;
+                () = tokio::time::sleep_until(beats.next()) => {}
+            }
+            let mut news = self.read(&mut framer)?;
+            news.beat = beats.due(Instant::now());
             if !self.tell(&news).await {
                 return Ok(());
             }
@@ -69,16 +92,16 @@ impl Tail {
         }
     }
 
-    fn read(&mut self, framer: &mut Framer, quiet: bool) -> Result<News, Fault> {
+    fn read(&mut self, framer: &mut Framer) -> Result<News, Fault> {
         let (head, _) = self.store.head();
-        let events = if quiet { Vec::new() } else { self.store.read(self.next, limits::FEED_PAGE)? };
+        let events = self.store.read(self.next, limits::FEED_PAGE)?;
         // A batch that only took a key has a number and no event: nothing to tell, and nothing to wait for.
         if events.is_empty() {
             self.next = self.next.max(head + 1);
         }
         let frames = events.iter().map(|event| framer.frame(event).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
         self.next = frames.last().map_or(self.next, |frame| frame.seq + 1);
-        Ok(News { frames: frames.into(), up_to: self.next - 1, beat: quiet })
+        Ok(News { frames: frames.into(), up_to: self.next - 1, beat: false })
     }
 
     /// False when a fan is gone.
@@ -99,5 +122,24 @@ impl Tail {
             }
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "a moment to count from; nothing waits")]
+    fn however_busy_the_journal_is_there_is_a_sign_of_life_at_the_heartbeats_pace() {
+        let start = Instant::now();
+        let mut beats = Beats { last: start };
+        // Something happens every tenth of a second.
+        let beaten = (0..300).filter(|n| beats.due(start + Duration::from_millis(100 * n))).collect::<Vec<_>>();
+        let apart: Vec<_> = beaten.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let pace = limits::FEED_HEARTBEAT.as_millis() as u64 / 100;
+        assert_eq!((beaten[0], apart), (pace, vec![pace; beaten.len() - 1]));
+        assert!(beaten.len() >= 2);
     }
 }

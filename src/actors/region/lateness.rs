@@ -1,5 +1,5 @@
-//! Plans that the clock has overtaken: re-timed, so that a late stop slides those after it and the
-//! promises behind them show as at risk (P5). Positions and traffic do not matter here, only time.
+//! Plans that the clock has overtaken, or that whoever is on the way cannot keep by where they are: re-timed,
+//! so that a late stop slides those after it and the promises behind them show as at risk (P5).
 
 use super::{Dispatcher, Msg, World};
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     routing::{self, Terms},
     storage::{Batch, Change, CommitError},
 };
+use std::sync::Arc;
 
 /// A plan may be overtaken by this much before it is re-timed, and then again after this much more.
 pub(super) const LATE_GRACE_S: i64 = 300;
@@ -60,6 +61,27 @@ impl Dispatcher {
                 .watch(&route, now.since_s(route.stops.first().map_or(now, |s| s.planned_start)).max(0) + LATE_GRACE_S);
             return;
         };
+        self.put(expert, route, next, now).await;
+    }
+
+    /// An earlier arrival than planned is shown, and changes no plan.
+    pub(super) async fn drive(&mut self, expert: &ExpertId, now: Timestamp) {
+        let Some(world) = &self.world else { return };
+        let (Some((profile, _)), Some(route)) = (world.experts.get(expert), self.tree.store.route(expert)) else {
+            return;
+        };
+        let settings = &world.region.settings;
+        let stop = route.stops.iter().find(|stop| stop.state == StopState::EnRoute);
+        let (Some(stop), Some(fix)) = (stop, self.tree.positions.of(expert)) else { return };
+        let Some(place) = stop.place.known() else { return };
+        let arrival = routing::arrival(&fix, *place, stop.window, &settings.travel, now);
+        let terms = Terms { now, settings, policy: self.tree.options.policy, second_round: false };
+        if let Some(next) = arrival.and_then(|arrival| routing::delayed(&route, arrival, profile, &terms)) {
+            self.put(expert, route, next, now).await;
+        }
+    }
+
+    async fn put(&self, expert: &ExpertId, route: Arc<Route>, next: Route, now: Timestamp) {
         let event = RouteEvent::Changed {
             cause: RouteCause::Late,
             stops: next.stops,

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     domain::{
         decision::{EscalationReason, Rule},
-        expert::Expert,
+        expert::{Absence, Expert},
         ids::{ExpertId, RegionId, TicketNumber},
         region::Region,
         route::{Route, Stop},
@@ -126,6 +126,8 @@ pub(super) enum Msg {
     SettleDeadline(u64),
     /// Some route may have been overtaken by the clock.
     Late,
+    /// Where this expert is who is on the way, may say that they come later than planned.
+    Drive(ExpertId),
     /// Rounds that led nowhere may be held again.
     Resume,
     /// Somebody asks for everything that waits to be tried again.
@@ -220,7 +222,7 @@ impl Dispatcher {
     async fn loaded(&mut self, me: &Address<Msg>, loaded: Loaded) {
         let world = loaded.into_world();
         for (expert, _) in world.experts.values() {
-            take_back(&self.tree, expert);
+            take_back(&self.tree, expert, None);
         }
         self.world = Some(world);
         for early in std::mem::take(&mut self.early) {
@@ -257,6 +259,7 @@ impl Dispatcher {
             Msg::Settled { round, number, answer } => self.settled(round, number, answer),
             Msg::SettleDeadline(id) => self.settle_deadline(id),
             Msg::Late => self.late(me).await,
+            Msg::Drive(expert) => self.drive(&expert, now).await,
             Msg::Resume => self.resume = None,
             Msg::Optimise => self.wake_all(),
         }
@@ -266,13 +269,14 @@ impl Dispatcher {
 
     fn expert_changed(&mut self, expert: &Arc<Expert>) {
         let Some(world) = &mut self.world else { return };
+        let before = world.experts.get(&expert.id).map(|(profile, _)| profile.clone());
         if expert.region != self.id {
             world.experts.remove(&expert.id);
         } else if let Some(route) = self.tree.store.route(&expert.id) {
             world.experts.insert(expert.id.clone(), (expert.clone(), route));
         }
         world.candidates = None;
-        take_back(&self.tree, expert);
+        take_back(&self.tree, expert, before.as_deref());
         self.wake(expert, 8 * WAKE);
     }
 
@@ -343,14 +347,19 @@ pub(super) fn escalation(
 }
 
 /// Visits that an expert will not come to go back to the queue: whatever became of the call that said
-/// so, the profile says it too.
-fn take_back(tree: &Arc<Tree>, expert: &Expert) {
+/// so, the profile says it too. A person may put a stop into an absence that they know of (P4), so a
+/// forced one goes back only when an absence is new to `before`, the profile as it was.
+fn take_back(tree: &Arc<Tree>, expert: &Expert, before: Option<&Expert>) {
     let Some(route) = tree.store.route(&expert.id) else { return };
-    let away = |stop: &&Stop| {
-        expert.retired || expert.absences.iter().any(|a| stop.planned_start < a.to && stop.planned_end > a.from)
-    };
-    for stop in route.stops.iter().filter(|stop| !stop.started()).filter(away) {
+    for stop in route.stops.iter().filter(|stop| stays_away(expert, before, stop)) {
         let reason = if expert.retired { "the expert has retired" } else { "the expert is absent" };
         send(tree, stop.ticket, Command::Unassign { reason: reason.to_owned() }, Reply::nobody());
     }
+}
+
+fn stays_away(expert: &Expert, before: Option<&Expert>, stop: &Stop) -> bool {
+    let news = |absence: &Absence| before.is_some_and(|known| !known.absences.contains(absence));
+    let within = |absence: &Absence| stop.planned_start < absence.to && stop.planned_end > absence.from;
+    let absent = expert.absences.iter().any(|absence| within(absence) && (!stop.forced || news(absence)));
+    !stop.started() && (expert.retired || absent)
 }

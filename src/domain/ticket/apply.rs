@@ -6,6 +6,7 @@ use super::{
     VisitOutcome,
 };
 use crate::domain::{
+    decision::EscalationReason,
     ids::{ExpertId, OfferNo, RegionId},
     person::Private,
     skill::SkillLevel,
@@ -157,13 +158,21 @@ impl Ticket {
             | TicketEvent::DeliveryResent { .. } => self.delivered(event),
             TicketEvent::Located { personal, coarse, located } => {
                 self.personal = personal.clone();
-                self.coarse = *coarse;
-                self.located = *located;
-                self.waiting = None;
+                (self.coarse, self.located) = (*coarse, *located);
+                self.found();
             }
             TicketEvent::CommandSeen { id } => remember(&mut self.seen_commands, id),
         }
         self.drop_moot_deliveries();
+    }
+
+    /// It has a place: plans for the one before are void, and nobody need look for one any more.
+    fn found(&mut self) {
+        self.waiting = None;
+        self.pass_on();
+        if self.escalation.as_ref().is_some_and(|told| told.reason == EscalationReason::Unlocated) {
+            self.unescalate();
+        }
     }
 
     fn held(&mut self, until: Option<Timestamp>, at: Timestamp) {

@@ -5,8 +5,8 @@ use crate::domain::{
     calendar::Calendar,
     decision::{Decision, Escalation},
     ids::{CustomerId, DeliveryNo, ExpertId, OfferNo, PersonId, RegionId, TicketNumber, VisitNo},
-    person::TicketPersonal,
-    place::{CoarseCell, Located},
+    person::{Address, TicketPersonal},
+    place::{CoarseCell, Located, Place},
     route::Route,
     settings::RegionSettings,
     skill::SkillLevel,
@@ -169,6 +169,16 @@ pub enum Command {
     Reschedule {
         window: Option<Window>,
     },
+    /// Where it is, as a person says; `region` is the one that the place belongs to.
+    Locate {
+        place: Place,
+        /// None: the one it has stays.
+        address: Option<Address>,
+        region: RegionId,
+        located: Located,
+        /// The place is the ZIP's.
+        vague: bool,
+    },
     Cancel {
         reason: String,
     },
@@ -292,6 +302,7 @@ impl Command {
             Self::Hold { .. } => "hold",
             Self::Release => "release",
             Self::Reschedule { .. } => "reschedule",
+            Self::Locate { .. } => "locate",
             Self::Cancel { .. } => "cancel",
             Self::Reopen { .. } => "reopen",
             Self::Survey { .. } => "survey",

@@ -10,6 +10,7 @@ mod command;
 mod decide;
 mod event;
 mod flags;
+mod named;
 mod outbox;
 mod refusal;
 mod sla;

@@ -118,6 +118,15 @@ fn of_desk(name: &str) -> Option<Told> {
             false,
             "`wrong_phase`, `quarantined`",
         ),
+        "locate" => row(
+            "locate",
+            "Say where it is",
+            "The region is found as for a new ticket, and takes it over. A place that is another one than before breaks the \
+             plan: the visit is planned anew.",
+            orders::Locate::name,
+            false,
+            "`wrong_phase`, `no_place`",
+        ),
         "cancel" => row(
             "cancel",
             "Cancel",

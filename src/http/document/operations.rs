@@ -43,7 +43,7 @@ use utoipa::OpenApi;
     components(schemas(
         schema::Limit, schema::Cursor, schema::DeliveryStatus, ProblemSchema, messages::FeedMessage, messages::AppMessage, messages::ServerMessage,
         orders::ExpertCommand, orders::Decline, orders::Complete, orders::CannotFix, orders::NoAccess, orders::Assign,
-        orders::Unassign, orders::Hold, orders::NoFields, orders::Reschedule, orders::WithReason, orders::NoteBody,
+        orders::Unassign, orders::Hold, orders::NoFields, orders::Reschedule, orders::Locate, orders::WithReason, orders::NoteBody,
     )),
     tags(
         (name = "Tickets", description = "Enter tickets, follow them, find out why."),

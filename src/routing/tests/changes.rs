@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::{
+    fix::Fix,
     route::{Stop, StopState},
     ticket::RouteEffect,
 };
@@ -162,6 +163,44 @@ fn what_is_left_after_the_shift_waits_for_the_next_one() {
     let evening = slide(&day.route, &day.who, &terms("17:00", &day.settings)).unwrap();
     assert_eq!(evening.stops[0].planned_depart, at("08:00").plus_s(86_400));
     assert_eq!(slide(&evening, &day.who, &terms("23:00", &day.settings)), None, "no churn overnight");
+}
+
+fn fix(clock: &str, place: Place) -> Fix {
+    Fix { place, at: at(clock), accuracy_m: None }
+}
+
+#[test]
+fn who_is_on_the_way_arrives_by_where_they_are_now_and_never_before_a_promise() {
+    let travel = settings().travel;
+    let there = place(12_000, 0);
+    let seen = |clock: &str, east_m, window, now: &str| {
+        arrival(&fix(clock, place(east_m, 0)), there, window, &travel, at(now))
+    };
+    assert_eq!(seen("09:00", 6_000, None, "09:00"), Some(at("09:10")));
+    assert_eq!(seen("09:00", 6_000, None, "09:05"), Some(at("09:15")), "from now on");
+    assert_eq!(seen("09:00", 6_000, None, "09:06"), None, "too old to say anything");
+    assert_eq!(seen("09:00", 12_000, None, "09:04"), Some(at("09:04")), "never before now");
+    assert_eq!(seen("09:00", 6_000, Some(promise("10:00", "11:00")), "09:00"), Some(at("10:00")));
+    assert_eq!(
+        seen("09:00", 6_000, Some(Window { kind: WindowKind::Wish, ..promise("10:00", "11:00") }), "09:00"),
+        Some(at("09:10"))
+    );
+}
+
+#[test]
+fn a_drive_that_takes_long_slides_what_comes_after_it_and_a_little_does_not() {
+    let (mut day, a, _) = two_ahead();
+    day.then("09:00", &a, &RouteEffect::Depart(at("09:00")));
+    assert_eq!(times(&day.route), [["09:00", "09:10", "09:40"], ["09:40", "09:50", "10:20"]]);
+    let by = |arrival: Timestamp| delayed(&day.route, arrival, &day.who, &terms("09:03", &day.settings));
+    assert_eq!(by(at("09:15")), None);
+    assert_eq!(by(at("09:05")), None, "who comes sooner than planned leaves the plan as it is");
+    let late = by(at("09:15").plus_s(1)).unwrap();
+    assert_eq!(times(&late), [["09:00", "09:15", "09:45"], ["09:45", "09:55", "10:25"]]);
+    assert_eq!(checker::check_route(&late, &day.settings.travel), []);
+    let waiting = two_ahead().0;
+    let nobody = delayed(&waiting.route, at("12:00"), &waiting.who, &terms("09:00", &waiting.settings));
+    assert_eq!(nobody, None, "nobody is on the way");
 }
 
 #[test]

@@ -115,7 +115,8 @@ async fn play(
 ) -> Result<Played, ReplayError> {
     let clock = Clock::virtual_from(start);
     let desk = Arc::new(Desk::silent());
-    let options = ServiceOptions { clock, seed: plan.seed, policy: plan.policy, zip: Arc::new(|_| None), desk };
+    let options =
+        ServiceOptions { clock, seed: plan.seed, policy: plan.policy, dispatch: true, zip: Arc::new(|_| None), desk };
     let service = Service::start(store, options).await.map_err(setup("the tree"))?;
     furnish(&service, plan.catalogue, plan.regions, plan.experts).await?;
     let phones = phones(&service, plan.behaviour, plan.seed);

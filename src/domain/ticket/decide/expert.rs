@@ -228,7 +228,7 @@ impl Case<'_> {
     fn when(&self, command: &ExpertCommand, earliest: Timestamp) -> When {
         let now = self.ctx.now;
         let Some(given) = command.at else { return When { at: now.max(earliest), clamped: None } };
-        let at = if given > now.plus_s(CLOCK_AHEAD_S) { now } else { given }.max(earliest);
+        let at = given.min(now.plus_s(CLOCK_AHEAD_S)).max(earliest);
         let clamped = (at != given).then_some(TicketEvent::TimeClamped { given, used: at });
         When { at, clamped }
     }
@@ -270,7 +270,10 @@ fn spoken(action: &Action) -> String {
         Action::Accept | Action::Depart | Action::Arrive => vec![],
         Action::Decline { reason } | Action::NoAccess { reason } => vec![reason.clone()],
         Action::Complete { resolution, notes, parts: used } => vec![resolution.clone(), notes.clone(), parts(used)],
-        Action::CannotFix { reason, need_skills: _, parts: needed } => vec![reason.clone(), parts(needed)],
+        Action::CannotFix { reason, need_skills, parts: needed } => {
+            let skills: Vec<_> = need_skills.iter().map(ToString::to_string).collect();
+            vec![reason.clone(), skills.join(", "), parts(needed)]
+        }
     };
     said.into_iter().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join("\n")
 }

@@ -2,7 +2,22 @@
 //! quarantine, hand over.
 
 use super::{Case, Decided, Phase, Refusal, RouteEffect, Sla, TicketEvent, Window};
-use crate::domain::{ids::RegionId, ticket::WindowKind, time::Timestamp};
+use crate::domain::{
+    ids::RegionId,
+    person::{Address, Private, TicketPersonal},
+    place::{Located, Place},
+    ticket::{Flag, WindowKind},
+    time::Timestamp,
+};
+
+/// Where a ticket is, as in `Command::Locate`.
+pub(super) struct Found {
+    pub(super) place: Place,
+    pub(super) address: Option<Address>,
+    pub(super) region: RegionId,
+    pub(super) located: Located,
+    pub(super) vague: bool,
+}
 
 impl Case<'_> {
     pub(super) fn hold(&self, reason: &str, until: Option<Timestamp>) -> Result<Decided, Refusal> {
@@ -56,6 +71,35 @@ impl Case<'_> {
         let promise = window.filter(|window| window.kind == WindowKind::Promise);
         let start = self.ticket.visit.planned_start;
         promise.is_some_and(|window| start.is_none_or(|start| start < window.from || start > window.to))
+    }
+
+    /// Another place breaks the plan and may be another region's; said again it changes nothing.
+    pub(super) fn locate(&self, found: Found) -> Result<Decided, Refusal> {
+        self.require(self.ticket.phase.open() && self.ticket.phase != Phase::InProgress)?;
+        let Found { place, address, region, located, vague } = found;
+        // Whoever was erased has no place any more.
+        let before = self.ticket.personal.known().ok_or(Refusal::NoPlace)?;
+        let address = address.or_else(|| before.address.clone());
+        let after = TicketPersonal { place: Some(place), address, ..before.clone() };
+        let from = self.ticket.region.clone();
+        let mut flags = self.ticket.flags;
+        flags.set(Flag::VagueAddress, vague);
+        let mut decided = Decided::default();
+        if flags != self.ticket.flags {
+            decided = decided.event(TicketEvent::Flagged(flags));
+        }
+        if before.place != after.place || from != region {
+            decided = decided.and(self.withdraw("the place is another one", false));
+        } else if *before == after {
+            return Ok(decided);
+        }
+        let personal = Private::new(self.ticket.person(), after);
+        decided = decided.event(TicketEvent::Located { personal, coarse: Some(place.coarse()), located });
+        if from != region {
+            let why = "its place is known".to_owned();
+            decided = decided.event(TicketEvent::HandedOver { from, to: region, why });
+        }
+        Ok(decided)
     }
 
     pub(super) fn cancel(&self, reason: &str) -> Result<Decided, Refusal> {

@@ -113,6 +113,9 @@ pub fn decide(ticket: &Ticket, command: Command, ctx: &Ctx<'_>) -> Result<Decide
         Command::Hold { reason, until } => case.hold(&reason, until),
         Command::Release => case.release(),
         Command::Reschedule { window } => case.reschedule(window),
+        Command::Locate { place, address, region, located, vague } => {
+            case.locate(life::Found { place, address, region, located, vague })
+        }
         Command::Cancel { reason } => case.cancel(&reason),
         Command::Reopen { reason } => case.reopen(&reason),
         Command::Survey { rating, comment } => case.survey(rating, comment.as_deref()),

@@ -108,8 +108,8 @@ fn a_phones_clock_is_believed_between_the_last_step_and_two_minutes_ahead() {
     let clamped = |given, used| {
         [TicketEvent::TimeClamped { given: at(given), used: at(used) }, TicketEvent::Departed { at: at(used) }]
     };
-    assert_eq!(departed(23), clamped(23, 20));
-    assert_eq!(departed(500_000), clamped(500_000, 20));
+    assert_eq!(departed(23), clamped(23, 22));
+    assert_eq!(departed(500_000), clamped(500_000, 22));
     assert_eq!(departed(10), clamped(10, 11));
     assert_eq!(departed(-500_000), clamped(-500_000, 11));
 }
@@ -168,6 +168,13 @@ fn a_refused_offline_command_keeps_its_notes_once() {
     assert_eq!(scene.ticket.phase, Phase::Cancelled);
     assert_eq!(scene.when(late), Ok(Decided { refused: Some(refusal.clone()), ..Decided::default() }));
     assert_eq!(scene.when(by("ann", complete())), Err(refusal), "online: plainly refused");
+}
+
+#[test]
+fn what_the_next_visit_would_need_is_among_the_kept_notes() {
+    let refused = Scene::in_phase(Phase::Cancelled).when(offline("ann", 1, cannot_fix("tv:3"))).unwrap();
+    let [TicketEvent::CommandRefused { notes, .. }] = refused.events.as_slice() else { panic!() };
+    assert_eq!(notes.known().unwrap(), "needs a master\ntv:3");
 }
 
 #[test]

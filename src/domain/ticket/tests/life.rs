@@ -2,10 +2,16 @@
 
 use super::{
     super::{Command, Decided, DeliveryKind, Flag, Phase, Role, RouteEffect, Step, TicketEvent, TimerKind, WindowKind},
-    scene::{Scene, T0, at, by, complete, decline, expert, offer, promise, region, request, text, timer},
+    scene::{
+        Scene, T0, at, by, complete, decline, escalate, expert, locate, offer, offline, promise, region, request, text,
+        timer,
+    },
 };
 use crate::domain::{
+    decision::EscalationReason,
     ids::RegionId,
+    person::Address,
+    place::Located,
     ticket::{Action, Window},
     time::{DAY_S, Timestamp},
 };
@@ -154,6 +160,66 @@ fn a_ticket_moves_to_a_neighbour_only_while_nobody_holds_it() {
     let unlocated = moved.did(|_| Command::HandOver { to: RegionId::unlocated(), why: "lost".into() });
     assert!(unlocated.ticket.flags.has(Flag::Unlocated));
     assert!(!unlocated.did(to("south")).ticket.flags.has(Flag::Unlocated));
+}
+
+/// A ticket of an address that nobody could place.
+fn unlocated() -> Scene {
+    let mut request = request();
+    (request.region, request.located, request.coarse) = (RegionId::unlocated(), Located::Nowhere, None);
+    request.personal.place = None;
+    request.flags.set(Flag::Unlocated, true);
+    request.flags.set(Flag::VagueAddress, true);
+    Scene::of(request)
+}
+
+#[test]
+fn a_place_takes_an_unlocated_ticket_to_its_region_and_a_person_need_not_look_any_more() {
+    let scene = unlocated().did(escalate(EscalationReason::Unlocated)).by(Role::Clerk, "cleo");
+    assert_eq!(scene.kinds(locate("south", 0)), ["ticket.flagged", "ticket.located", "ticket.handed_over"]);
+    let found = scene.did(locate("south", 0));
+    let ticket = &found.ticket;
+    assert_eq!((ticket.phase, ticket.region.as_str(), ticket.located), (Phase::New, "south", Located::Inside));
+    assert!(ticket.coarse.is_some() && ticket.dispatchable());
+    assert_eq!(ticket.flags.names().collect::<Vec<_>>(), [""; 0]);
+    assert_eq!(ticket.escalation, None);
+    assert_eq!(found.when(locate("south", 0)), Ok(Decided::default()), "said again");
+}
+
+#[test]
+fn an_escalation_for_another_reason_outlives_the_place() {
+    let scene = Scene::new().did(escalate(EscalationReason::NobodyQualified)).did(locate("south", 1));
+    assert!(scene.ticket.escalation.is_some() && scene.ticket.flags.has(Flag::Escalated));
+}
+
+#[test]
+fn another_place_takes_the_visit_back_and_another_address_at_the_same_place_does_not() {
+    let scene = Scene::in_phase(Phase::Assigned).minute(10);
+    let decided = scene.when(locate("north", 1)).unwrap();
+    let kinds: Vec<_> = decided.events.iter().map(TicketEvent::kind).collect();
+    assert_eq!(kinds, ["ticket.unassigned", "ticket.located"]);
+    assert_eq!(decided.routes, [(expert("ann"), RouteEffect::Remove)]);
+    let moved = scene.clone().did(locate("north", 1));
+    assert!(moved.waiting_deliveries().contains(&DeliveryKind::Withdrawn));
+    assert!(moved.ticket.visit.refused_by.is_empty(), "nobody's fault");
+    let address = Some(Address { line1: Some("12 Maple Street".into()), ..Address::default() });
+    let place = scene.ticket.personal.known().unwrap().place.unwrap();
+    let told = move |_: &super::super::Ticket| Command::Locate {
+        place,
+        address,
+        region: region("north"),
+        located: Located::Inside,
+        vague: false,
+    };
+    let told = scene.did(told);
+    assert_eq!((told.ticket.phase, &told.ticket.visit.expert), (Phase::Assigned, &Some(expert("ann"))));
+    assert!(told.ticket.personal.known().unwrap().address.is_some());
+}
+
+#[test]
+fn who_comes_back_to_an_offer_for_the_old_place_is_too_late() {
+    let scene = Scene::new().did(offer("ann")).minute(5).did(timer(TimerKind::OfferExpiry)).did(locate("north", 1));
+    let late = scene.minute(20).when(offline("ann", 4, Action::Accept)).unwrap();
+    assert_eq!(late.refused, Some(super::super::Refusal::OfferExpired(at(5))));
 }
 
 fn replan(name: &str, start: i64, end: i64) -> impl FnOnce(&super::super::Ticket) -> Command {

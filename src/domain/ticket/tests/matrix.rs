@@ -3,8 +3,8 @@
 use super::{
     super::{Action, Channel, Command, DropReason, Phase, Role, Ticket, TimerKind, WaitReason},
     scene::{
-        Assign, CHOICE, Scene, assign, at, by, cannot_fix, complete, decline, escalate, expert, no_access, offer,
-        promise, region, unassign, wait,
+        Assign, CHOICE, Scene, assign, at, by, cannot_fix, complete, decline, escalate, expert, locate, no_access,
+        offer, promise, region, unassign, wait,
     },
 };
 use crate::domain::decision::EscalationReason;
@@ -69,6 +69,11 @@ fn rows() -> Vec<Row> {
         row(
             "reschedule, plan broken",
             |_| Command::Reschedule { window: Some(promise(300, 400)) },
+            &[(New, New), (Assigning, New), (Assigned, New), (Reopened, Reopened), (OnHold, OnHold)],
+        ),
+        row(
+            "locate",
+            |t| locate("south", 1)(t),
             &[(New, New), (Assigning, New), (Assigned, New), (Reopened, Reopened), (OnHold, OnHold)],
         ),
         row(

@@ -6,8 +6,8 @@ use super::{
         TimerKind, WaitReason, Who, Window, WindowKind,
     },
     scene::{
-        Assign, Scene, T0, assign, cannot_fix, command, complete, decline, escalate, expert, no_access, offer_at,
-        region, unassign, wait,
+        Assign, Scene, T0, assign, cannot_fix, command, complete, decline, escalate, expert, locate, no_access,
+        offer_at, region, unassign, wait,
     },
 };
 use crate::domain::{
@@ -128,6 +128,7 @@ impl Try {
                 Some(timer) => Command::Timer(timer.kind),
                 None => Command::Timer(TimerKind::OfferExpiry),
             },
+            41 => locate(if a { "north" } else { "south" }, i32::from(self.n) / 3)(ticket),
             _ => self.natural(scene),
         }
     }

@@ -235,6 +235,12 @@ pub(super) fn unassign(_: &Ticket) -> Command {
     Command::Unassign { reason: "needed elsewhere".into() }
 }
 
+/// Found so many hundredths of a degree north of where it was, in that region.
+pub(super) fn locate(name: &str, north: i32) -> impl FnOnce(&Ticket) -> Command {
+    let (place, region) = (Place::new(42.36 + f64::from(north) / 100.0, -71.06).unwrap(), region(name));
+    move |_| Command::Locate { place, address: None, region, located: Located::Inside, vague: false }
+}
+
 /// Online, now, about whatever the ticket is at.
 pub(super) fn command(name: &str, action: Action) -> ExpertCommand {
     ExpertCommand { expert: expert(name), action, at: None, visit: None, offer: None, id: None, offline: false }

@@ -1,0 +1,84 @@
+//! What live sessions ask of the service: an expert's device and where it is, what it is owed, the feed.
+//! None of it touches the journal.
+
+use super::{
+    Device,
+    feed::{self, Filter, Subscription},
+    positions,
+    service::Service,
+};
+use crate::{
+    api::feed::Position,
+    domain::{
+        fix::{Fix, Unlikely},
+        ids::{ExpertId, TicketNumber, Version},
+        ticket::{Step, Ticket},
+        time::Timestamp,
+    },
+    routing,
+};
+use tokio::sync::watch;
+
+impl Service {
+    /// Connects an expert's device: pushes arrive there. A second connection replaces the first.
+    #[must_use]
+    pub fn connect(&self, expert: &ExpertId) -> Device {
+        self.tree().devices.connect(expert.clone())
+    }
+
+    /// Changes with each version of the expert's route.
+    #[must_use]
+    pub fn watch_route(&self, expert: &ExpertId) -> watch::Receiver<Version> {
+        self.tree().devices.watch_route(expert)
+    }
+
+    /// Tickets that owe an expert's app a delivery, in their route or not.
+    #[must_use]
+    pub fn owes(&self, expert: &ExpertId) -> Vec<TicketNumber> {
+        self.tree().owed.to(expert)
+    }
+
+    pub fn disconnect(&self, expert: &ExpertId) {
+        self.tree().devices.disconnect(expert);
+    }
+
+    #[must_use]
+    pub fn online(&self, expert: &ExpertId) -> bool {
+        self.tree().devices.online(expert)
+    }
+
+    /// Subscribes to the live feed: all that passes `filter` after a position, or from now on.
+    /// None: the feed cannot be started.
+    #[must_use]
+    pub fn subscribe(&self, filter: Filter, after: Option<Position>) -> Option<Subscription> {
+        feed::subscribe(self.tree(), filter, after)
+    }
+
+    /// The feed's position at the journal's end.
+    #[must_use]
+    pub fn feed_position(&self) -> Position {
+        feed::position(self.tree())
+    }
+
+    /// Where an expert's phone says it is (in memory, not journalled).
+    pub fn report(&self, expert: &ExpertId, fix: Fix) -> Result<(), Unlikely> {
+        self.tree().positions.report(expert, fix, self.tree().clock.now())?;
+        positions::compare(self.tree(), expert);
+        Ok(())
+    }
+
+    /// The last believable position of an expert.
+    #[must_use]
+    pub fn position_of(&self, expert: &ExpertId) -> Option<Fix> {
+        self.tree().positions.of(expert)
+    }
+
+    /// When whoever is on the way gets there, by where their phone is. None: nobody is, or nobody knows where.
+    #[must_use]
+    pub fn arrival(&self, ticket: &Ticket) -> Option<Timestamp> {
+        let expert = ticket.visit.expert.as_ref().filter(|_| ticket.step == Some(Step::EnRoute))?;
+        let (fix, place) = (self.position_of(expert)?, ticket.personal.known()?.place?);
+        let region = self.tree().store.region(&ticket.region)?;
+        routing::arrival(&fix, place, ticket.window, &region.settings.travel, self.tree().clock.now())
+    }
+}
