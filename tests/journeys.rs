@@ -8,6 +8,8 @@ mod common;
 mod channel;
 #[path = "journeys/document.rs"]
 mod document;
+#[path = "journeys/experts.rs"]
+mod experts;
 #[path = "journeys/feed.rs"]
 mod feed;
 #[path = "journeys/house.rs"]
@@ -16,6 +18,8 @@ mod house;
 mod insight;
 #[path = "journeys/messages.rs"]
 mod messages;
+#[path = "journeys/places.rs"]
+mod places;
 #[path = "common/schema.rs"]
 mod schema;
 
@@ -23,7 +27,7 @@ use common::live;
 
 use callout::{
     app::real_now,
-    domain::{ids::RegionId, ticket::Role, time::Timestamp},
+    domain::{ids::RegionId, ticket::Role},
 };
 use house::{House, answer};
 use serde_json::{Value, json};
@@ -320,100 +324,6 @@ fn what_was_done_offline_on_a_cancelled_ticket_is_refused_and_its_notes_are_kept
     assert_eq!(act("complete", done).is(409).code(), "wrong_phase");
     let timeline = house.get(&clerk, &format!("/v1/tickets/{number}/timeline")).is(200);
     assert!(timeline.body.to_string().contains("swapped the board"), "{}", timeline.body);
-}
-
-#[test]
-fn an_expert_commands_only_what_they_were_offered_once_and_learns_of_nothing_else() {
-    let house = House::staffed();
-    let number = house.open(WEST);
-    house.until(&number, "assigning");
-    let act = |expert: &str, name: &str, body: Value| {
-        let token = house.token_of(Role::Expert, expert, Vec::new());
-        house.post(&token, &format!("/v1/tickets/{number}/{name}"), &body)
-    };
-    let done = |notes: &str| json!({ "resolution": "fixed", "notes": notes, "at": house.time(0), "id": notes });
-    assert_eq!(act("east-1", "complete", done("let me in")).is(404).code(), "not_found");
-    let order = json!({ "expert": "east-1", "reason": "knows the house", "pin": true, "force": true });
-    house.post(&house.token(Role::Dispatcher), &format!("/v1/tickets/{number}/assign"), &order).is(200);
-    // Taken from them without a trace in the state: the journal knows.
-    assert_eq!(act("west-1", "complete", done("swapped the board")).is(409).code(), "not_yours");
-    let timeline = house.get(&house.token(Role::Clerk), &format!("/v1/tickets/{number}/timeline")).is(200);
-    let told = timeline.body.to_string();
-    assert!(told.contains("swapped the board") && !told.contains("let me in"), "{told}");
-}
-
-#[test]
-fn a_ticket_without_a_place_is_given_one_and_goes_to_its_region() {
-    let house = House::staffed();
-    let clerk = house.token(Role::Clerk);
-    let made =
-        house.post(&clerk, "/v1/tickets", &json!({ "title": "x", "channel": "phone", "skills": ["tv"] })).is(201);
-    assert_eq!(made.text("/region"), "unlocated");
-    let number = made.text("/number").to_owned();
-    let path = format!("/v1/tickets/{number}/locate");
-    let place = json!({ "place": { "lat": WEST[0], "lon": WEST[1] }, "address": { "line1": "Maple Street 12" } });
-    house.post(&house.token(Role::Portal), &path, &place).is(403);
-    house.post(&house.token_of(Role::Expert, "west-1", Vec::new()), &path, &place).is(403);
-    assert_eq!(house.post(&clerk, &path, &json!({})).is(422).text("/errors/0/pointer"), "/place");
-    let unknown = house.post(&clerk, &path, &json!({ "address": { "zip": "99999" } })).is(422);
-    assert_eq!(unknown.text("/errors/0/pointer"), "/address");
-    let key = [("idempotency-key", "there")];
-    let located = house.send("POST", &clerk, &path, &key, &place).is(200);
-    assert_eq!((located.text("/region"), located.text("/address/line1")), ("west", "Maple Street 12"));
-    assert_eq!(located.body["flags"], json!([]));
-    let again = house.send("POST", &clerk, &path, &key, &place).is(200);
-    assert_eq!((again.header("idempotency-replayed"), &again.body), (Some("true"), &located.body));
-    house.send("POST", &clerk, &path, &[("if-match", "\"1\"")], &place).is(412);
-    assert_eq!(house.until(&number, "assigning").text("/visit/expert"), "west-1");
-    let expert = house.token_of(Role::Expert, "west-1", Vec::new());
-    for name in ["accept", "depart"] {
-        house.post(&expert, &format!("/v1/tickets/{number}/{name}"), &json!({})).is(200);
-    }
-    assert_eq!(house.post(&clerk, &path, &place).is(409).code(), "wrong_phase");
-}
-
-#[test]
-fn who_retired_is_taken_back_by_their_status_and_by_nothing_else() {
-    let house = House::staffed();
-    let admin = house.token(Role::Admin);
-    let bearer = format!("Bearer {admin}");
-    house.ask("DELETE", "/v1/experts/west-1", &[("authorization", &bearer)], b"");
-    let edit = |body: Value| house.send("PATCH", &admin, "/v1/experts/west-1", &[], &body);
-    assert_eq!(edit(json!({ "phone": "617 555 0101" })).is(200).text("/status"), "retired");
-    let file = "id,name,phone,email,skills,home_lat,home_lon,shift,region\n\
-        west-1,Expert west,,,tv:3,42.05,-71.15,mon-fri 08:00-16:00,\n";
-    house.ask("POST", "/v1/imports/experts", &[("authorization", &bearer)], file.as_bytes()).is(200);
-    let shown = house.get(&admin, "/v1/experts/west-1").is(200);
-    assert_eq!((shown.text("/status"), &shown.body["skills"]["tv"]), ("retired", &json!(3)));
-    edit(json!({ "status": "asleep" })).is(422);
-    assert_eq!(edit(json!({ "status": "active" })).is(200).text("/status"), "active");
-}
-
-#[test]
-fn while_the_expert_is_on_the_way_they_are_expected_by_where_they_are() {
-    let house = House::staffed();
-    let number = house.open(WEST);
-    house.until(&number, "assigning");
-    let expert = house.token_of(Role::Expert, "west-1", Vec::new());
-    for name in ["accept", "depart"] {
-        house.post(&expert, &format!("/v1/tickets/{number}/{name}"), &json!({})).is(200);
-    }
-    let clerk = house.token(Role::Clerk);
-    let shown = || house.get(&clerk, &format!("/v1/tickets/{number}")).is(200);
-    let planned = shown();
-    assert_eq!(planned.text("/visit/eta"), planned.text("/visit/planned_start"));
-    let far = json!({ "lat": 42.09, "lon": -71.11, "at": house.time(0) });
-    house.post(&expert, "/v1/experts/west-1/position", &far).is(204);
-    let eta = shown().text("/visit/eta").to_owned();
-    assert_ne!(eta, planned.text("/visit/planned_start"));
-    let from: Timestamp = Timestamp::parse(&eta).unwrap();
-    assert!(from > Timestamp::parse(&house.time(0)).unwrap().plus_s(300), "six kilometres: {eta}");
-    let tracked = shown().text("/tracking_url").rsplit_once("/v1/track/").map(|(_, token)| token.to_owned()).unwrap();
-    let told = house.ask("GET", &format!("/v1/track/{tracked}"), &[], b"").is(200);
-    let apart = Timestamp::parse(told.text("/eta")).unwrap().since_s(from);
-    assert!((0..60).contains(&apart), "the customer sees the same: {apart} s");
-    let board = house.get(&clerk, "/v1/regions/west/board").is(200);
-    assert_ne!(board.text("/tickets/0/visit/eta"), planned.text("/visit/planned_start"));
 }
 
 #[test]

@@ -6,6 +6,8 @@
 
 mod common;
 
+#[path = "promises/afterwards.rs"]
+mod afterwards;
 #[path = "promises/contained.rs"]
 mod contained;
 #[path = "promises/dispatch.rs"]

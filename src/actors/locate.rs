@@ -7,14 +7,33 @@ use super::{
     service::{Opened, Service},
 };
 use crate::domain::{
-    ids::TicketNumber,
+    ids::{RegionId, TicketNumber},
     intake::{Whereabouts, whereabouts},
     person::Address,
     place::Place,
     ticket::Command,
 };
 
-pub(super) async fn locate(
+impl Service {
+    /// Gives a ticket its place, and with it its region: what is asked of intake, afterwards.
+    pub async fn place_ticket(
+        &self,
+        number: TicketNumber,
+        place: Option<Place>,
+        address: Option<Address>,
+        caller: &Caller,
+    ) -> Result<Opened, Failure> {
+        locate(self, number, place, address, caller).await
+    }
+
+    /// The region a place belongs to.
+    #[must_use]
+    pub fn locate(&self, place: Place) -> Option<RegionId> {
+        self.tree().atlas.sheet(&self.tree().store).locate(place)
+    }
+}
+
+async fn locate(
     service: &Service,
     number: TicketNumber,
     place: Option<Place>,

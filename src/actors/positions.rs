@@ -2,12 +2,16 @@
 //! Nothing in the journal, and no message to any actor but a look once a minute at who is on the way: a
 //! thousand phones cost a map's update each.
 
-use super::{region, tree::Tree};
-use crate::domain::{
-    fix::{Fix, Unlikely, Use, judge},
-    ids::ExpertId,
-    route::{Route, StopState},
-    time::Timestamp,
+use super::{region, service::Service, tree::Tree};
+use crate::{
+    domain::{
+        fix::{Fix, Unlikely, Use, judge},
+        ids::ExpertId,
+        route::{Route, StopState},
+        ticket::{Step, Ticket},
+        time::Timestamp,
+    },
+    routing,
 };
 use std::{
     collections::HashMap,
@@ -73,8 +77,32 @@ impl Positions {
     }
 }
 
+impl Service {
+    /// Where an expert's phone says it is (in memory, not journalled).
+    pub fn report(&self, expert: &ExpertId, fix: Fix) -> Result<(), Unlikely> {
+        self.tree().positions.report(expert, fix, self.tree().clock.now())?;
+        compare(self.tree(), expert);
+        Ok(())
+    }
+
+    /// The last believable position of an expert.
+    #[must_use]
+    pub fn position_of(&self, expert: &ExpertId) -> Option<Fix> {
+        self.tree().positions.of(expert)
+    }
+
+    /// When whoever is on the way gets there, by where their phone is. None: nobody is, or nobody knows where.
+    #[must_use]
+    pub fn arrival(&self, ticket: &Ticket) -> Option<Timestamp> {
+        let expert = ticket.visit.expert.as_ref().filter(|_| ticket.step == Some(Step::EnRoute))?;
+        let (fix, place) = (self.position_of(expert)?, ticket.personal.known()?.place?);
+        let region = self.tree().store.region(&ticket.region)?;
+        routing::arrival(&fix, place, ticket.window, &region.settings.travel, self.tree().clock.now())
+    }
+}
+
 /// After a report: whoever is on the way may be late by it, which is their dispatcher's to say.
-pub(super) fn compare(tree: &Tree, expert: &ExpertId) {
+fn compare(tree: &Tree, expert: &ExpertId) {
     let drives = |route: Arc<Route>| route.stops.iter().any(|stop| stop.state == StopState::EnRoute);
     if tree.store.route(expert).is_some_and(drives)
         && tree.positions.look(expert, tree.clock.now())

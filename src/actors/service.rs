@@ -8,7 +8,7 @@ use super::{
     feed::{self, Filter, Subscription},
     herald,
     intake::{self, Atlas},
-    locate, outbox,
+    outbox,
     pace::Pace,
     positions::{self, Positions},
     pulse::Pulses,
@@ -29,17 +29,13 @@ use crate::{
         drafts::{ExpertDraft, RegionDraft},
         expert::{Absence, AbsenceKind, Expert},
         fact::State,
-        fix::{Fix, Unlikely},
         ids::{ExpertId, RegionId, TicketNumber, Version},
         intake::NewTicket,
-        person::Address,
-        place::Place,
         region::Region,
-        ticket::{Command, Step, Ticket},
+        ticket::{Command, Ticket},
         time::Timestamp,
     },
     notify::Desk,
-    routing,
     storage::{Claim, Store},
     telemetry::Span,
 };
@@ -54,7 +50,7 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Where a ZIP code lies.
-pub type ZipLookup = Arc<dyn Fn(&str) -> Option<Place> + Send + Sync>;
+pub type ZipLookup = Arc<dyn Fn(&str) -> Option<crate::domain::place::Place> + Send + Sync>;
 
 /// How the tree is run.
 #[derive(Clone)]
@@ -251,17 +247,6 @@ impl Service {
         self.tree.store.claim(&key, self.tree.clock.now()).map_err(Failure::from)
     }
 
-    /// Gives a ticket its place, and with it its region: what is asked of intake, afterwards.
-    pub async fn place_ticket(
-        &self,
-        number: TicketNumber,
-        place: Option<Place>,
-        address: Option<Address>,
-        caller: &Caller,
-    ) -> Result<Opened, Failure> {
-        locate::locate(self, number, place, address, caller).await
-    }
-
     /// A dispatcher's choice of expert: plans the stop, then commands the ticket.
     pub async fn assign(
         &self,
@@ -362,34 +347,6 @@ impl Service {
     #[must_use]
     pub fn feed_position(&self) -> Position {
         feed::position(&self.tree)
-    }
-
-    /// Where an expert's phone says it is (in memory, not journalled).
-    pub fn report(&self, expert: &ExpertId, fix: Fix) -> Result<(), Unlikely> {
-        self.tree.positions.report(expert, fix, self.tree.clock.now())?;
-        positions::compare(&self.tree, expert);
-        Ok(())
-    }
-
-    /// The last believable position of an expert.
-    #[must_use]
-    pub fn position_of(&self, expert: &ExpertId) -> Option<Fix> {
-        self.tree.positions.of(expert)
-    }
-
-    /// When whoever is on the way gets there, by where their phone is. None: nobody is, or nobody knows where.
-    #[must_use]
-    pub fn arrival(&self, ticket: &Ticket) -> Option<Timestamp> {
-        let expert = ticket.visit.expert.as_ref().filter(|_| ticket.step == Some(Step::EnRoute))?;
-        let (fix, place) = (self.position_of(expert)?, ticket.personal.known()?.place?);
-        let region = self.tree.store.region(&ticket.region)?;
-        routing::arrival(&fix, place, ticket.window, &region.settings.travel, self.tree.clock.now())
-    }
-
-    /// The region a place belongs to.
-    #[must_use]
-    pub fn locate(&self, place: Place) -> Option<RegionId> {
-        self.tree.atlas.sheet(&self.tree.store).locate(place)
     }
 
     #[must_use]

@@ -11,6 +11,7 @@ mod decide;
 mod event;
 mod flags;
 mod outbox;
+mod party;
 mod refusal;
 mod sla;
 mod timers;
