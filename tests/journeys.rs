@@ -8,12 +8,12 @@ mod common;
 mod channel;
 #[path = "journeys/customers.rs"]
 mod customers;
-#[path = "journeys/desk.rs"]
-mod desk;
 #[path = "journeys/document.rs"]
 mod document;
 #[path = "journeys/edge.rs"]
 mod edge;
+#[path = "journeys/experts.rs"]
+mod experts;
 #[path = "journeys/feed.rs"]
 mod feed;
 #[path = "journeys/house.rs"]
@@ -30,6 +30,8 @@ mod matrix;
 mod messages;
 #[path = "journeys/people.rs"]
 mod people;
+#[path = "journeys/places.rs"]
+mod places;
 #[path = "common/schema.rs"]
 mod schema;
 
@@ -334,26 +336,6 @@ fn what_was_done_offline_on_a_cancelled_ticket_is_refused_and_its_notes_are_kept
     assert_eq!(act("complete", done).is(409).code(), "wrong_phase");
     let timeline = house.get(&clerk, &format!("/v1/tickets/{number}/timeline")).is(200);
     assert!(timeline.body.to_string().contains("swapped the board"), "{}", timeline.body);
-}
-
-#[test]
-fn an_expert_commands_only_what_they_were_offered_once_and_learns_of_nothing_else() {
-    let house = House::staffed();
-    let number = house.open(WEST);
-    house.until(&number, "assigning");
-    let act = |expert: &str, name: &str, body: Value| {
-        let token = house.token_of(Role::Expert, expert, Vec::new());
-        house.post(&token, &format!("/v1/tickets/{number}/{name}"), &body)
-    };
-    let done = |notes: &str| json!({ "resolution": "fixed", "notes": notes, "at": house.time(0), "id": notes });
-    assert_eq!(act("east-1", "complete", done("let me in")).is(404).code(), "not_found");
-    let order = json!({ "expert": "east-1", "reason": "knows the house", "pin": true, "force": true });
-    house.post(&house.token(Role::Dispatcher), &format!("/v1/tickets/{number}/assign"), &order).is(200);
-    // Taken from them without a trace in the state: the journal knows.
-    assert_eq!(act("west-1", "complete", done("swapped the board")).is(409).code(), "not_yours");
-    let timeline = house.get(&house.token(Role::Clerk), &format!("/v1/tickets/{number}/timeline")).is(200);
-    let told = timeline.body.to_string();
-    assert!(told.contains("swapped the board") && !told.contains("let me in"), "{told}");
 }
 
 #[test]

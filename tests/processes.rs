@@ -67,7 +67,7 @@ fn commands_on_a_stopped_servers_data_send_nobody_and_the_next_server_does() {
     std::fs::write(&file, "external_id,title,skills,lat,lon\nx-1,dark screen,tv,42.31,-71.09\n").unwrap();
     succeed(&["import", "tickets", file.to_str().unwrap(), "--data", data]);
     let (events, phases) = stand(data);
-    assert_eq!(phases, serde_json::json!({ "new": 1 }));
+    assert_eq!(phases["new"], 1);
     for command in [&["ticket", "list"][..], &["region", "list"], &["expert", "list"], &["outbox", "list"], &["audit"]]
     {
         succeed(&[command, &["--data", data]].concat());

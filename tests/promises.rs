@@ -6,14 +6,14 @@
 
 mod common;
 
+#[path = "promises/afterwards.rs"]
+mod afterwards;
 #[path = "promises/contained.rs"]
 mod contained;
 #[path = "promises/dispatch.rs"]
 mod dispatch;
 #[path = "promises/feed.rs"]
 mod feed;
-#[path = "promises/late.rs"]
-mod late;
 #[path = "promises/messages.rs"]
 mod messages;
 #[path = "promises/sabotage.rs"]

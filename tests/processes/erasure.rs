@@ -31,7 +31,7 @@ const LON: f64 = -71.091_234;
 const WORDS: [&str; 26] = [
     "Customerqz",
     "Surnameqz",
-    "mildred@",
+    "mail@surnameqz",
     "Zebrawood",
     "6175559753",
     "617-555-9753",

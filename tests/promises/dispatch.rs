@@ -205,7 +205,7 @@ fn at_night_it_waits_for_the_morning() {
 }
 
 /// The kinds of a ticket's events, oldest first.
-pub(crate) fn history(tree: &Tree, number: TicketNumber) -> Vec<&'static str> {
+fn history(tree: &Tree, number: TicketNumber) -> Vec<&'static str> {
     let history = tree.service.store().history(&Thing::Ticket(number)).unwrap();
     history.iter().map(|recorded| recorded.fact.kind()).collect()
 }

@@ -1,11 +1,11 @@
-//! What people force against a rule, and what comes late: an acceptance, an expert on the way.
+//! What happens to a visit after it was given to somebody: absences, answers from afar, a drive that takes long.
 
 use crate::common::tree::{ALWAYS, Time, Tree, at, by, desk, expert, play, reopen, runtime, tv};
-use crate::dispatch::history;
 use callout::{
     domain::{
         expert::AbsenceKind,
         fix::Fix,
+        ids::Thing,
         intake::NewTicket,
         ticket::{Action, Command, ExpertCommand, Phase, Role},
         time::HOUR_S,
@@ -30,11 +30,14 @@ fn what_a_person_forced_into_an_absence_stays_until_a_new_one_comes() {
         tree.square("west", 0.0, |_| {}).await;
         tree.expert("sick", at(5.0, 5.0), "tv", ALWAYS).await;
         let now = tree.clock.now();
-        let day = (now, now.plus_s(24 * HOUR_S));
+        // Ten minutes are too short for any visit.
+        let day = (now.plus_s(600), now.plus_s(2 * HOUR_S));
         tree.service.add_absence(&who, AbsenceKind::Sick, day.0, day.1, &desk()).await.unwrap();
         let number = tree.open(tv(5.0, 5.0)).await;
         tree.until("nobody is there", || tree.ticket(number).waiting.is_some()).await;
         tree.service.assign(number, &who, "they said they would".into(), true, true, &desk()).await.unwrap();
+        let visit = tree.ticket(number).visit.clone();
+        assert!(visit.planned_end > Some(day.0) && visit.planned_start < Some(day.1), "it lies in the absence");
         tree.expert("sick", at(5.5, 5.0), "tv", ALWAYS).await;
         later(&tree, 4.0).await;
         assert!(held(&tree, number), "an edit of something else takes nothing back");
@@ -125,7 +128,8 @@ fn who_gets_stuck_on_the_way_is_expected_later_and_the_customer_hears_of_it() {
         assert!((2..=6).contains(&versions.len()), "by minutes, not by reports: {versions:?}");
         let late_s = planned().since_s(first);
         assert!(late_s > 15 * 60, "{late_s} s");
-        let told = history(tree, number).iter().filter(|kind| **kind == "ticket.replanned").count();
+        let history = tree.service.store().history(&Thing::Ticket(number)).unwrap();
+        let told = history.iter().filter(|recorded| recorded.fact.kind() == "ticket.replanned").count();
         assert!(told >= 2, "{told}");
         let ticket = tree.ticket(number);
         assert!(ticket.visit.told_start > Some(first.plus_s(15 * 60)), "the customer was told");

@@ -1,8 +1,8 @@
-//! What a desk does by hand: a place given afterwards, somebody taken back, an arrival that follows the phone.
+//! Where tickets are, and where those are who drive to them.
 
 use crate::{WEST, house::House};
 use callout::domain::{ticket::Role, time::Timestamp};
-use serde_json::{Value, json};
+use serde_json::json;
 
 #[test]
 fn a_ticket_without_a_place_is_given_one_and_goes_to_its_region() {
@@ -32,23 +32,6 @@ fn a_ticket_without_a_place_is_given_one_and_goes_to_its_region() {
         house.post(&expert, &format!("/v1/tickets/{number}/{name}"), &json!({})).is(200);
     }
     assert_eq!(house.post(&clerk, &path, &place).is(409).code(), "wrong_phase");
-}
-
-#[test]
-fn who_retired_is_taken_back_by_their_status_and_by_nothing_else() {
-    let house = House::staffed();
-    let admin = house.token(Role::Admin);
-    let bearer = format!("Bearer {admin}");
-    house.ask("DELETE", "/v1/experts/west-1", &[("authorization", &bearer)], b"");
-    let edit = |body: Value| house.send("PATCH", &admin, "/v1/experts/west-1", &[], &body);
-    assert_eq!(edit(json!({ "phone": "617 555 0101" })).is(200).text("/status"), "retired");
-    let file = "id,name,phone,email,skills,home_lat,home_lon,shift,region\n\
-        west-1,Expert west,,,tv:3,42.05,-71.15,mon-fri 08:00-16:00,\n";
-    house.ask("POST", "/v1/imports/experts", &[("authorization", &bearer)], file.as_bytes()).is(200);
-    let shown = house.get(&admin, "/v1/experts/west-1").is(200);
-    assert_eq!((shown.text("/status"), &shown.body["skills"]["tv"]), ("retired", &json!(3)));
-    edit(json!({ "status": "asleep" })).is(422);
-    assert_eq!(edit(json!({ "status": "active" })).is(200).text("/status"), "active");
 }
 
 #[test]
