@@ -349,7 +349,7 @@ mod tests {
     fn each_trouble_is_named_with_what_to_do() {
         let dir = tempfile::tempdir().unwrap();
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-        let pem = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tls/first.pem");
+        let pem = crate::tls::pairs::file("first.pem");
         let mut settings = Settings::defaults().unwrap();
         settings.server.listen = taken.local_addr().unwrap();
         settings.storage.data = dir.path().to_path_buf();

@@ -62,18 +62,17 @@ fn element<'a>(bytes: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     fn ends(name: &str) -> String {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tls").join(name);
-        let ends = expires_ms(&super::super::certificates(&path).unwrap()[0]).unwrap();
+        let certificates = super::super::certificates(&super::super::pairs::file(name)).unwrap();
+        let ends = expires_ms(&certificates[0]).unwrap();
         Timestamp(ends).to_string()
     }
 
     #[test]
     fn both_ways_of_writing_a_year_are_read() {
-        assert!(ends("first.pem").starts_with("2126-11-04T14:04:10"), "{}", ends("first.pem"));
-        assert!(ends("renewed.pem").starts_with("2036-11-25T14:04:10"), "{}", ends("renewed.pem"));
+        assert!(ends("first.pem").starts_with("2126-11-04T00:00:00"), "{}", ends("first.pem"));
+        assert!(ends("renewed.pem").starts_with("2036-11-04T00:00:00"), "{}", ends("renewed.pem"));
     }
 
     proptest::proptest! {

@@ -5,6 +5,9 @@
 //! Must never do: show a key, or serve with a pair that does not fit.
 
 mod expiry;
+#[cfg(test)]
+#[path = "../../tests/common/pairs.rs"]
+pub(crate) mod pairs;
 mod pinned;
 
 pub use expiry::expires_ms;
@@ -155,11 +158,7 @@ fn provider() -> Arc<CryptoProvider> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn file(name: &str) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tls").join(name)
-    }
+    use super::{pairs::file, *};
 
     #[test]
     fn what_is_wrong_with_a_file_is_told_with_its_name_and_the_way_out() {

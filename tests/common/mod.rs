@@ -5,6 +5,7 @@
 pub mod client;
 pub mod gateway;
 pub mod live;
+pub mod pairs;
 pub mod process;
 pub mod town;
 pub mod tree;

@@ -1,7 +1,10 @@
 //! TLS at the door of a real server: clients, live sessions, the command line, renewal without a restart.
 
 use super::{
-    common::process::{Server, callout, succeed, token},
+    common::{
+        pairs::file,
+        process::{Server, callout, succeed, token},
+    },
     settle,
 };
 use callout::tls;
@@ -17,10 +20,6 @@ use tokio_rustls::rustls::{ClientConnection, StreamOwned};
 use tokio_tungstenite::tungstenite::{self, client::IntoClientRequest};
 
 type Line = StreamOwned<ClientConnection, TcpStream>;
-
-fn file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tls").join(name)
-}
 
 fn connect(address: &str, ca: Option<&Path>) -> io::Result<Line> {
     let stream = TcpStream::connect(address)?;
@@ -100,7 +99,6 @@ fn a_door_with_tls_serves_calls_live_sessions_and_the_command_line_and_takes_up_
             break;
         }
         assert!(began.elapsed() < Duration::from_secs(30), "the renewed certificate was not taken up");
-        std::thread::sleep(Duration::from_millis(100));
     }
     drop(silent);
     assert_eq!(server.stop(), Some(0));
