@@ -40,7 +40,10 @@ impl App {
             .build()?;
         let identity = settings.server.tls().map(|(certificate, key)| Identity::open(certificate, key)).transpose()?;
         // Bound first: a taken port is found out before the data are touched.
-        let door = edge.block_on(Door::bind(settings.server.listen))?;
+        let door = {
+            let _inside = edge.enter();
+            Door::bind(settings.server.listen)?
+        };
         let address = door.address()?;
         let mut settings = settings.clone();
         // The port that was picked, for links when nobody says how the world reaches us.

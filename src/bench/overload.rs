@@ -44,9 +44,10 @@ pub struct OverloadOptions {
 /// Times are from when a request was due to its whole answer.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct OverloadReport {
-    /// Requests sent a second.
+    /// Requests that were due a second.
     pub offered_per_s: f64,
     pub accepted: u64,
+    /// Of those acknowledged while the run lasted: what came after its end was behind.
     pub accepted_per_s: f64,
     /// Answered 429 or 503 with `Retry-After`.
     pub refused: u64,
@@ -65,6 +66,8 @@ pub struct OverloadReport {
 struct Tally {
     accepted_us: Histogram,
     refused_us: Histogram,
+    /// Accepted before the end of the run.
+    in_time: u64,
     other: u64,
     unanswered: u64,
     slowest: Duration,
@@ -120,7 +123,7 @@ fn report(tally: &Tally, lasted: Duration) -> OverloadReport {
     OverloadReport {
         offered_per_s: per_s(accepted + refused + tally.other + tally.unanswered),
         accepted,
-        accepted_per_s: per_s(accepted),
+        accepted_per_s: per_s(tally.in_time),
         refused,
         other: tally.other,
         unanswered: tally.unanswered,
@@ -168,17 +171,21 @@ impl Client {
                 body.len()
             );
             let answer = timeout(PATIENCE, self.ask(request.as_bytes())).await;
-            self.note(answer.ok().and_then(Result::ok), now().duration_since(due));
+            let answered = now();
+            self.note(answer.ok().and_then(Result::ok), answered.duration_since(due), answered <= end);
             due += every;
             nth += 1;
         }
     }
 
-    fn note(&mut self, answer: Option<Answer>, took: Duration) {
+    fn note(&mut self, answer: Option<Answer>, took: Duration, in_time: bool) {
         let mut tally = self.tally.borrow_mut();
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         match &answer {
-            Some(Answer { status: 201, .. }) => tally.accepted_us.record(us),
+            Some(Answer { status: 201, .. }) => {
+                tally.accepted_us.record(us);
+                tally.in_time += u64::from(in_time);
+            }
             Some(Answer { status: 429 | 503, retry_after: true, .. }) => tally.refused_us.record(us),
             Some(_) => tally.other += 1,
             None => tally.unanswered += 1,

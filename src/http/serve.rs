@@ -33,7 +33,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
 };
 
@@ -43,8 +43,12 @@ pub struct Door {
 }
 
 impl Door {
-    pub async fn bind(listen: SocketAddr) -> io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(listen).await? })
+    pub fn bind(listen: SocketAddr) -> io::Result<Self> {
+        let socket = if listen.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // As the standard library does: a port of a process that just ended is taken over.
+        socket.set_reuseaddr(true)?;
+        socket.bind(listen)?;
+        Ok(Self { listener: socket.listen(limits::BACKLOG)? })
     }
 
     pub fn address(&self) -> io::Result<SocketAddr> {

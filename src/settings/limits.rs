@@ -61,6 +61,9 @@ pub const BOARD_TICKETS: usize = 2_000;
 pub const CALLS: usize = 2_048;
 /// Imports, audits and backups under way at once: each may use a core.
 pub const IMPORTS: usize = 2;
+/// Connections that the system keeps until we accept them. The usual 128 are gone in some milliseconds of a rush,
+/// and who finds no room asks again only after a second.
+pub const BACKLOG: u32 = 4_096;
 /// Open connections; each costs some 20 kB and a file descriptor.
 pub const CONNECTIONS: usize = 8_192;
 /// Connections beyond that bound which are being told so; more are closed without a word.
