@@ -39,7 +39,8 @@ impl<'s, 'g> Seeker<'s, 'g> {
         Self { ground, tours, visit, best, open: hours.open, close: hours.close }
     }
 
-    /// Looks at both sides of every neighbour that has a route; some are overlooked by a blink.
+    /// Looks behind every neighbour that has a route, and ahead of those who are the first in it; some
+    /// places are overlooked by a blink.
     pub(super) fn beside(&mut self, near: &Near, dice: &mut Blinks) {
         let (tours, place) = (self.tours, self.ground.place[self.visit as usize]);
         let (inward, onward) = (self.ground.to(0, place), self.ground.from(0, place));
@@ -51,14 +52,17 @@ impl<'s, 'g> Seeker<'s, 'g> {
             }
             if !one_profile {
                 self.behind(neighbour.visit);
-                self.behind(stop.before);
+                if stop.before >= self.ground.visits {
+                    self.behind(stop.before);
+                }
                 continue;
             }
             let (before, behind) = (tours.stop(stop.before), tours.stop(stop.behind));
             if self.is_in_time(stop, behind) && !dice.blink() {
                 self.judge(neighbour.visit, stop, behind, neighbour.back, onward.leg(behind.place));
             }
-            if self.is_in_time(before, stop) && !dice.blink() {
+            // Behind other visits it is the same place as behind them; only a day's first place is left.
+            if stop.before >= self.ground.visits && self.is_in_time(before, stop) && !dice.blink() {
                 self.judge(stop.before, before, stop, inward.leg(before.place), neighbour.there);
             }
         }
