@@ -1,6 +1,7 @@
 //! Simulated annealing over ruin and recreate (Christiaens and Vanden Berghe 2020, section 5.1).
 //!
 //! Must hold: the temperature follows the share of the budget that is spent, so any budget ends cold;
+//! a large one cools down several times, since small problems gain more from another try than from a slower one;
 //! `best` is the cheapest plan ever seen.
 
 use super::{
@@ -21,6 +22,11 @@ const COLD: f64 = 0.1;
 const CLOSEST: usize = 5;
 /// Rounds between two looks at the budget.
 const ROUNDS_PER_LOOK: u64 = 64;
+/// Rounds per visit that one cooling is worth; with more of them it is better to cool down once more.
+const ENOUGH: f64 = 3_500.0;
+const MOST_COOLINGS: f64 = 100.0;
+/// Share of the budget after which its number of rounds is known well enough.
+const KNOWN_AT: f64 = 0.02;
 /// Visits left out earlier that a round tries again: those nearest to where it ruins.
 const TRIED_AGAIN: usize = 10;
 /// Share of rounds in which opening a route is made to look cheaper, by up to so many mean legs.
@@ -72,18 +78,28 @@ impl<'s, 'g> Search<'s, 'g> {
     /// Rounds until the budget is spent; how many there were.
     pub(super) fn run(&mut self, spent: &mut dyn FnMut(u64) -> f64) -> u64 {
         let (hot, cold) = (HOT * self.mean_leg, COLD * self.mean_leg);
-        let mut rounds = 0;
+        let (mut rounds, mut coolings) = (0, 1.0);
         loop {
-            let share = spent(rounds);
+            let share = spent(rounds).max(0.0);
             if share >= 1.0 {
                 return rounds;
             }
-            let temperature = hot * (cold / hot).powf(share.max(0.0));
+            if share < KNOWN_AT {
+                coolings = self.coolings(rounds, share);
+            }
+            let cooled = (share * coolings).fract();
+            let temperature = hot * (cold / hot).powf(cooled);
             for _ in 0..ROUNDS_PER_LOOK {
                 self.round(temperature);
             }
             rounds += ROUNDS_PER_LOOK;
         }
+    }
+
+    /// How often to cool down: as often as the budget has enough rounds for, judged from its beginning.
+    fn coolings(&self, rounds: u64, share: f64) -> f64 {
+        let expected = rounds as f64 / share.max(f64::MIN_POSITIVE);
+        (expected / (ENOUGH * f64::from(self.ground.visits))).floor().clamp(1.0, MOST_COOLINGS)
     }
 
     fn round(&mut self, temperature: f64) {
