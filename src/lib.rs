@@ -16,6 +16,7 @@ pub mod import;
 pub mod load;
 pub mod notify;
 pub mod objectives;
+pub mod plans;
 pub mod routing;
 pub mod settings;
 pub mod sim;

@@ -38,6 +38,7 @@ const LAYERS: [&[&str]; 7] = [
         "reports",
         "cluster",
         "bench",
+        "plans",
         "objectives",
         "dossier",
         "access_log",

@@ -28,6 +28,7 @@ mod probe;
 mod prompt;
 mod region;
 pub mod replay;
+mod route;
 mod serve;
 mod shell;
 mod target;
@@ -122,6 +123,9 @@ enum Command {
     Demo(demo::DemoArgs),
     /// The demo's board, of any running server
     Top(top::TopArgs),
+    /// Plans of whole days: solve
+    #[command(subcommand)]
+    Route(route::RouteCommand),
     /// Days of requests through the real router; prints the figures
     Replay(replay::ReplayArgs),
     /// The load generator
@@ -168,6 +172,7 @@ pub fn run() -> ExitCode {
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),
         Command::Probe(args) => probe::run(&args, &settings),
+        Command::Route(command) => route::run(&command),
         Command::Top(args) => top::run(&args),
         Command::Bench(command) => bench::run(&command),
     };

@@ -1,8 +1,9 @@
 //! Routing: pure functions over a snapshot of experts, routes and visits. No I/O, no clock, no chance.
 //!
 //! `bid` asks one expert's route for its best insertion of a visit; `choose` picks among bids;
-//! `replan` re-times a route after something happened. The optimiser (a later issue) enters through
-//! `propose`: it takes a snapshot and returns a proposal that names the versions it was based on.
+//! `replan` re-times a route after something happened. Planners enter through `propose`: a snapshot
+//! in, a proposal out that names the versions it was based on. `solve` plans whole days: a
+//! [`problem::Problem`] in, the best plan that the budget allows out.
 
 mod arrival;
 mod bid;
@@ -11,7 +12,9 @@ mod change;
 pub mod checker;
 mod cost;
 mod evaluate;
+pub mod problem;
 mod propose;
+mod solve;
 mod timing;
 mod travel;
 mod visit;
@@ -24,6 +27,7 @@ pub use change::{anchored, delayed, insert, replan, slide};
 pub use checker::first_overlap;
 pub use evaluate::{Evaluation, Recheck, candidate, evaluate, recheck, winner};
 pub use propose::{Move, Proposal, Snapshot, Unplaced, propose, ruled};
+pub use solve::{Solution, solve};
 pub use travel::travel;
 pub use visit::VisitSpec;
 pub use working::{next_on_shift, stretch};

@@ -4,9 +4,12 @@
 //! gets wrong in one way must not be got wrong here in the same way. Used by tests, simulation and audit.
 
 mod award;
+mod plan;
+mod plan_cost;
 mod route;
 
 pub use award::{Award, check_award, check_choice};
+pub use plan::{Breach, check_plan};
 pub use route::{check_route, first_overlap};
 
 use crate::domain::{

@@ -1,0 +1,164 @@
+//! `callout route solve`: plans a file, with nothing but the file.
+
+use super::output::{Done, Trouble, print_json};
+use crate::{
+    plans::{Aim, Format, Job, answer, gantt, read, svg},
+    routing::{Solution, checker::check_plan, solve},
+};
+use clap::{Args, Subcommand, ValueEnum};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RouteCommand {
+    /// Plan the visits of a file; the better, the more time it has
+    Solve(SolveArgs),
+}
+
+/// The plan is checked by code that shares nothing with the solver before it is shown.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  callout route solve day.json --seconds 5 --svg plan.svg\n  \
+                        callout route solve C104.txt --format solomon --seconds 10 --json")]
+pub(super) struct SolveArgs {
+    file: PathBuf,
+    #[arg(long, value_enum, default_value_t = FormatName::Callout)]
+    format: FormatName,
+    /// Time for it all, reading the file included
+    #[arg(long, value_name = "S", default_value_t = 10.0, value_parser = seconds)]
+    seconds: f64,
+    /// Stop after so many rounds of ruin and recreate, if that is sooner
+    #[arg(long, value_name = "N")]
+    iterations: Option<u64>,
+    /// Independent searches; the best plan counts
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=64))]
+    threads: u64,
+    /// The same seed and number of iterations give the same plan
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    #[arg(long, value_enum, default_value_t = ObjectiveName::Distance)]
+    objective: ObjectiveName,
+    /// Write the answer to this file too
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Draw the routes
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Draw the days
+    #[arg(long, value_name = "FILE")]
+    gantt: Option<PathBuf>,
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FormatName {
+    Callout,
+    Vroom,
+    Solomon,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ObjectiveName {
+    Distance,
+    VehiclesThenDistance,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    (seconds >= 0.0 && seconds.is_finite()).then_some(seconds).ok_or_else(|| "not zero or more".to_owned())
+}
+
+pub(super) fn run(command: &RouteCommand) -> Done {
+    match command {
+        RouteCommand::Solve(args) => run_solve(args),
+    }
+}
+
+fn run_solve(args: &SolveArgs) -> Done {
+    let start = now();
+    let text = fs::read_to_string(&args.file).map_err(|error| at(&args.file, &error.to_string()))?;
+    let format = match args.format {
+        FormatName::Callout => Format::Callout,
+        FormatName::Vroom => Format::Vroom,
+        FormatName::Solomon => Format::Solomon,
+    };
+    let aim = match args.objective {
+        ObjectiveName::Distance => Aim::Distance,
+        ObjectiveName::VehiclesThenDistance => Aim::VehiclesThenDistance,
+    };
+    let job = read(&text, format, aim).map_err(|flaws| at(&args.file, &flaws.join("\n  ")))?;
+    let solution = search(args, &job, start);
+    let breaches = check_plan(&job.problem, &solution.plan);
+    if let Some(breach) = breaches.first() {
+        return Err(Trouble::Refused(format!("the checker found {} breaches, first {breach:?}", breaches.len())));
+    }
+    show(args, &job, &solution, start.elapsed().as_secs_f64())
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a budget of real time on a machine of its own; no plan depends on the hour"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Searches on as many threads as asked for, from neighbouring seeds.
+fn search(args: &SolveArgs, job: &Job, start: Instant) -> Solution {
+    let one = |seed: u64| {
+        let mut spent = |rounds: u64| {
+            let time = start.elapsed().as_secs_f64() / args.seconds.max(f64::MIN_POSITIVE);
+            let share = args.iterations.map_or(0.0, |most| rounds as f64 / most.max(1) as f64);
+            time.max(share)
+        };
+        solve(&job.problem, seed, &mut spent)
+    };
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..args.threads).map(|no| scope.spawn(move || one(args.seed + no))).collect();
+        let first = one(args.seed);
+        let rest = others.into_iter().filter_map(|other| other.join().ok());
+        let rank = |solution: &Solution| (solution.plan.unserved.len(), solution.plan.costs.total());
+        rest.fold(first, |best, other| if rank(&other) < rank(&best) { other } else { best })
+    })
+}
+
+fn show(args: &SolveArgs, job: &Job, solution: &Solution, wall_s: f64) -> Done {
+    let plan = &solution.plan;
+    let told = answer(job, solution, wall_s);
+    if let Some(file) = &args.out {
+        write(file, &format!("{told:#}\n"))?;
+    }
+    if let Some(file) = &args.svg {
+        let map = svg(job, plan).ok_or_else(|| Trouble::Refused("no map: the file has no coordinates".to_owned()))?;
+        write(file, &map)?;
+    }
+    if let Some(file) = &args.gantt {
+        write(file, &gantt(job, plan))?;
+    }
+    if args.json {
+        print_json(&told);
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!(
+        "{} of {} visits by {} technicians, cost {}, distance {}; {} rounds in {wall_s:.1} s",
+        job.problem.visits().len() - plan.unserved.len(),
+        job.problem.visits().len(),
+        plan.routes.len(),
+        told["cost"],
+        told["distance"],
+        solution.rounds,
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(file: &Path, text: &str) -> Result<(), Trouble> {
+    fs::write(file, text).map_err(|error| at(file, &error.to_string()))
+}
+
+fn at(file: &Path, why: &str) -> Trouble {
+    Trouble::Refused(format!("{}: {why}", file.display()))
+}

@@ -1,0 +1,78 @@
+//! The routes of a plan as a picture: an SVG that shows the places where they are.
+
+use super::Job;
+use crate::routing::problem::{Plan, PlannedRoute};
+use std::fmt::Write;
+
+/// Of the picture, in pixels.
+const SIZE: f64 = 1_000.0;
+const MARGIN: f64 = 20.0;
+
+/// The map of `plan`; none, if nobody knows where the places are.
+#[must_use]
+pub fn svg(job: &Job, plan: &Plan) -> Option<String> {
+    let frame = Frame::around(&job.places)?;
+    let mut picture = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {SIZE} {SIZE}\">\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
+    );
+    for (no, route) in plan.routes.iter().enumerate() {
+        draw(job, &frame, route, &colour(no), &mut picture);
+    }
+    for unserved in &plan.unserved {
+        let (x, y) = frame.point(job, job.problem.visits()[unserved.visit as usize].place);
+        let _ = writeln!(picture, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"none\" stroke=\"black\"/>");
+    }
+    picture.push_str("</svg>\n");
+    Some(picture)
+}
+
+fn draw(job: &Job, frame: &Frame, route: &PlannedRoute, colour: &str, picture: &mut String) {
+    let technician = &job.problem.technicians()[route.technician as usize];
+    let stops = route.stops.iter().map(|stop| job.problem.visits()[stop.visit as usize].place);
+    let mut line = String::new();
+    for place in technician.start.into_iter().chain(stops.clone()).chain(technician.end) {
+        let (x, y) = frame.point(job, place);
+        let _ = write!(line, "{x:.1},{y:.1} ");
+    }
+    let _ = writeln!(picture, "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\"/>", line.trim_end());
+    for place in stops {
+        let (x, y) = frame.point(job, place);
+        let _ = writeln!(picture, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>");
+    }
+}
+
+/// Neighbouring numbers far apart on the colour circle (the golden angle).
+pub(super) fn colour(no: usize) -> String {
+    format!("hsl({:.0} 70% 40%)", (no as f64 * 137.508) % 360.0)
+}
+
+/// What part of the world fills the picture.
+struct Frame {
+    west: f64,
+    north: f64,
+    /// Pixels per unit east, and per unit north: a degree of longitude is the shorter one.
+    east_scale: f64,
+    north_scale: f64,
+}
+
+impl Frame {
+    fn around(places: &[(f64, f64)]) -> Option<Self> {
+        let range = |of: fn(&(f64, f64)) -> f64| {
+            places.iter().map(of).fold((f64::MAX, f64::MIN), |(least, most), x| (least.min(x), most.max(x)))
+        };
+        let ((west, east), (south, north)) = (range(|place| place.0), range(|place| place.1));
+        let on_earth = south >= -90.0 && north <= 90.0 && west >= -180.0 && east <= 180.0;
+        // On plans without a globe, east and north are alike.
+        let shrink =
+            if on_earth && north - south < 10.0 { (f64::midpoint(south, north)).to_radians().cos() } else { 1.0 };
+        let extent = ((east - west) * shrink).max(north - south).max(1e-9);
+        let scale = (SIZE - 2.0 * MARGIN) / extent;
+        (!places.is_empty()).then_some(Self { west, north, east_scale: scale * shrink, north_scale: scale })
+    }
+
+    fn point(&self, job: &Job, place: u32) -> (f64, f64) {
+        let (east, north) = job.places.get(place as usize).copied().unwrap_or((self.west, self.north));
+        (MARGIN + (east - self.west) * self.east_scale, MARGIN + (self.north - north) * self.north_scale)
+    }
+}

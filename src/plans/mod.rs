@@ -1,0 +1,80 @@
+//! Plans as files: problems read from the formats that routing people use, plans written for people.
+//!
+//! Owns the texts, not the planning: a text becomes a [`Job`], which `routing::solve` solves; its plan
+//! becomes JSON, a map or a chart. It must never open a file or know who asks: the doors do.
+
+mod chart;
+mod json;
+mod map;
+mod own;
+mod solomon;
+mod vroom;
+
+pub use chart::gantt;
+pub use json::answer;
+pub use map::svg;
+
+use crate::routing::problem::{Draft, Problem};
+
+/// Which words the text uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// This product's own JSON, documented in `docs/ROUTING.md`.
+    Callout,
+    /// VROOM's input, `jobs` and `vehicles` (its API.md).
+    Vroom,
+    /// The text of Solomon (1987) and Gehring and Homberger (1999), measured as DIMACS 2021 did.
+    Solomon,
+}
+
+/// What counts first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// The weights of the problem.
+    Distance,
+    /// Few technicians, then the weights.
+    VehiclesThenDistance,
+}
+
+/// A problem with what is needed to tell people about its plan.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub problem: Problem,
+    /// Of each place of the matrix, for the map: east and north, in any unit. Empty: not known.
+    pub places: Vec<(f64, f64)>,
+    /// Divides the matrix' distances into what people read.
+    pub distance_unit: f64,
+}
+
+/// Weight of a route that is dearer than any drive: a thousand days, in thousandths of a second.
+const ROUTE_FIRST: i64 = 86_400_000_000;
+
+/// Reads `text`; each thing that is wrong is a line of its own.
+pub fn read(text: &str, format: Format, aim: Aim) -> Result<Job, Vec<String>> {
+    let sketch = match format {
+        Format::Callout => own::read(text)?,
+        Format::Vroom => vroom::read(text)?,
+        Format::Solomon => solomon::read(text)?,
+    };
+    let mut draft = sketch.draft;
+    if aim == Aim::VehiclesThenDistance {
+        draft.weights.route = ROUTE_FIRST;
+    }
+    let problem = Problem::new(draft).map_err(|flaws| flaws.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    Ok(Job { problem, places: sketch.places, distance_unit: sketch.distance_unit })
+}
+
+/// What a reader makes of a text.
+struct Sketch {
+    draft: Draft,
+    places: Vec<(f64, f64)>,
+    distance_unit: f64,
+}
+
+/// One flaw of the whole text.
+fn refused(why: impl Into<String>) -> Vec<String> {
+    vec![why.into()]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+use super::*;
+use crate::routing::{Solution, checker::check_plan, solve};
+use serde_json::{Value, json};
+
+fn solved(job: &Job) -> Solution {
+    let solution = solve(&job.problem, 1, &mut |rounds| rounds as f64 / 512.0);
+    let breaches = check_plan(&job.problem, &solution.plan);
+    assert!(breaches.is_empty(), "{breaches:?}");
+    solution
+}
+
+fn told(text: &str, format: Format) -> Value {
+    let job = read(text, format, Aim::Distance).unwrap();
+    answer(&job, &solved(&job), 0.5)
+}
+
+const FOUR_CORNERS: &str =
+    "corners\r\n\r\nVEHICLE\nNUMBER  CAPACITY\n  3  10\n\nCUSTOMER\nCUST NO. XCOORD. YCOORD. DEMAND READY DUE SERVICE\n
+ 0 0 0 0 0 100 0\n 1 0 3 5 0 100 1\n 2 4 3 5 0 100 1\n 3 4 0 5 50 60 1\n 4 1 1 5 0 100 1\n";
+
+#[test]
+fn a_classic_text_is_measured_in_truncated_tenths() {
+    let told = told(FOUR_CORNERS, Format::Solomon);
+    // Loads allow two customers a route: 0-1-4-0 is 3 + 2.2 + 1.4, 0-2-3-0 is 5 + 3 + 4.
+    assert_eq!(told["distance"], json!(18.6));
+    assert_eq!(told["cost"], json!(18.6));
+    assert_eq!(told["vehicles"], json!(2));
+    let mut served: Vec<u64> = told["routes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|route| route.as_array().unwrap().clone())
+        .map(|id| id.as_u64().unwrap())
+        .collect();
+    served.sort_unstable();
+    assert_eq!(served, [1, 2, 3, 4], "customers by their numbers, without the depot");
+}
+
+#[test]
+fn a_classic_text_that_is_cut_is_refused_with_the_line() {
+    let cut = FOUR_CORNERS.replace(" 4 1 1 5 0 100 1\n", " 4 1 1");
+    let flaws = read(&cut, Format::Solomon, Aim::Distance).unwrap_err();
+    assert!(flaws[0].contains("7 figures"), "{flaws:?}");
+    assert!(read("", Format::Solomon, Aim::Distance).is_err());
+}
+
+fn vroom() -> Value {
+    json!({
+        "jobs": [
+            { "id": 1, "location": [-71.06, 42.35], "service": 600, "skills": [1], "time_windows": [[0, 7_200]] },
+            { "id": 2, "location": [-71.05, 42.36], "service": 600, "skills": [2], "priority": 10 },
+            { "id": 3, "location": [-71.04, 42.34], "service": 600 },
+        ],
+        "vehicles": [{
+            "id": 7, "start": [-71.06, 42.36], "end": [-71.06, 42.36], "skills": [1], "time_window": [0, 14_400],
+            "breaks": [{ "id": 1, "time_windows": [[600, 1_200]], "service": 1_800 }],
+        }],
+    })
+}
+
+#[test]
+fn a_job_that_nobody_can_do_is_named_with_the_rule() {
+    let told = told(&vroom().to_string(), Format::Vroom);
+    assert_eq!(told["unserved"], json!([{ "visit": 2, "reasons": [{ "rule": "skill", "technicians": ["7"] }] }]));
+    assert_eq!(told["schedule"][0]["breaks"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_not_understood_is_refused_by_name() {
+    let mut input = vroom();
+    input["shipments"] = json!([]);
+    let flaws = read(&input.to_string(), Format::Vroom, Aim::Distance).unwrap_err();
+    assert!(flaws[0].contains("shipments"), "{flaws:?}");
+}
+
+fn own() -> Value {
+    json!({
+        "technicians": [
+            { "id": "north", "start": 0, "end": 0, "shift": [0, 500], "skills": { "gas": 2 } },
+            { "id": "south", "start": 1, "shift": [0, 500], "max_overtime": 60 },
+        ],
+        "visits": [
+            { "id": "boiler", "place": 2, "duration": 30, "skills": { "gas": 1 }, "windows": [[100, 200]] },
+            { "id": "lamp", "place": 3, "duration": 30, "excluded": ["north"], "unserved": 900 },
+        ],
+        "matrices": [{ "durations": [
+            [0, 40, 10, 20], [40, 0, 20, 10], [10, 20, 0, 30], [20, 10, null, 0],
+        ] }],
+        "places": [[0.0, 1.0], [1.0, 0.0], [0.0, 0.0], [1.0, 1.0]],
+        "weights": { "over_qualification": 500 },
+    })
+}
+
+#[test]
+fn our_own_format_keeps_names_and_answers_by_term() {
+    let told = told(&own().to_string(), Format::Callout);
+    assert_eq!(told["routes"], json!([["boiler"], ["lamp"]]));
+    assert_eq!(told["terms"]["travel"], json!(30.0), "there and back, and one way to the lamp");
+    assert_eq!(told["terms"]["over_qualification"], json!(0.5));
+    assert_eq!(told["schedule"][0]["stops"][0]["begin"], json!(100));
+}
+
+#[test]
+fn names_that_lead_nowhere_are_refused() {
+    let mut input = own();
+    input["visits"][1]["excluded"] = json!(["west"]);
+    let flaws = read(&input.to_string(), Format::Callout, Aim::Distance).unwrap_err();
+    assert_eq!(flaws, ["visit lamp: there is no technician west"]);
+    input["visits"][1]["excluded"] = json!([]);
+    input["matrices"][0]["durations"][1] = json!([1, 2]);
+    let flaws = read(&input.to_string(), Format::Callout, Aim::Distance).unwrap_err();
+    assert!(flaws.iter().any(|flaw| flaw.contains("not square")), "{flaws:?}");
+}
+
+#[test]
+fn few_vehicles_can_count_first() {
+    // All four loads fit into one vehicle now.
+    let text = FOUR_CORNERS.replace("3  10", "3  20");
+    let job = read(&text, Format::Solomon, Aim::VehiclesThenDistance).unwrap();
+    assert_eq!(solved(&job).plan.routes.len(), 1);
+}
+
+#[test]
+fn pictures_show_every_visit() {
+    let job = read(&own().to_string(), Format::Callout, Aim::Distance).unwrap();
+    let plan = solved(&job).plan;
+    assert_eq!(svg(&job, &plan).unwrap().matches("<circle").count(), 2);
+    assert_eq!(gantt(&job, &plan).matches("<title>").count(), 2);
+}

@@ -1,0 +1,184 @@
+//! Simulated annealing over ruin and recreate (Christiaens and Vanden Berghe 2020, section 5.1).
+//!
+//! Must hold: the temperature follows the share of the budget that is spent, so any budget ends cold;
+//! a large one cools down several times, since small problems gain more from another try than from a slower one;
+//! `best` is the cheapest plan ever seen.
+
+use super::{
+    dice::Dice,
+    ground::Ground,
+    near::Near,
+    recreate::{Candidate, Recreate},
+    ruin::Ruin,
+    tours::Tours,
+    undo::Undo,
+};
+
+/// Temperatures at both ends, in mean legs between neighbours. Colder starts lose on long routes and
+/// large fleets: the first plan has to be left behind, not polished.
+const HOT: f64 = 10.0;
+const COLD: f64 = 0.1;
+/// Legs of how many neighbours make the mean.
+const CLOSEST: usize = 5;
+/// Rounds between two looks at the budget.
+const ROUNDS_PER_LOOK: u64 = 64;
+/// Rounds per visit that one cooling is worth; with more of them it is better to cool down once more.
+const ENOUGH: f64 = 3_500.0;
+const MOST_COOLINGS: f64 = 100.0;
+/// Share of the budget after which its number of rounds is known well enough.
+const KNOWN_AT: f64 = 0.02;
+/// Visits left out earlier that a round tries again: those nearest to where it ruins.
+const TRIED_AGAIN: usize = 10;
+/// Share of rounds in which opening a route is made to look cheaper, by up to so many mean legs.
+/// Insertion one by one never sees that several visits together are worth a route of their own.
+const OPENING: (f64, f64) = (0.1, 10.0);
+
+pub(super) struct Search<'s, 'g> {
+    ground: &'s Ground<'g>,
+    near: Near,
+    dice: Dice,
+    ruin: Ruin,
+    recreate: Recreate,
+    mean_leg: f64,
+    tours: Tours,
+    undo: Undo,
+    best: Tours,
+    /// Kept from round to round to save allocations.
+    candidates: Vec<Candidate>,
+}
+
+impl<'s, 'g> Search<'s, 'g> {
+    /// Starts from a plan made by insertion alone.
+    pub(super) fn new(ground: &'s Ground<'g>, seed: u64) -> Self {
+        let near = Near::new(ground);
+        let mut search = Self {
+            ground,
+            mean_leg: mean_leg(ground, &near),
+            near,
+            dice: Dice::new(seed),
+            ruin: Ruin::default(),
+            recreate: Recreate::new(ground, Dice::new(!seed)),
+            tours: Tours::new(ground),
+            undo: Undo::default(),
+            best: Tours::new(ground),
+            candidates: Vec::new(),
+        };
+        search.undo.begin(&search.tours);
+        search.candidates.extend((0..ground.visits).map(Candidate::fresh));
+        search.insert();
+        search.settle();
+        search.best.clone_from(&search.tours);
+        search
+    }
+
+    pub(super) fn into_best(self) -> Tours {
+        self.best
+    }
+
+    /// Rounds until the budget is spent; how many there were.
+    pub(super) fn run(&mut self, spent: &mut dyn FnMut(u64) -> f64) -> u64 {
+        let (hot, cold) = (HOT * self.mean_leg, COLD * self.mean_leg);
+        let (mut rounds, mut coolings) = (0, 1.0);
+        loop {
+            let share = spent(rounds).max(0.0);
+            if share >= 1.0 {
+                return rounds;
+            }
+            if share < KNOWN_AT {
+                coolings = self.coolings(rounds, share);
+            }
+            let cooled = (share * coolings).fract();
+            let temperature = hot * (cold / hot).powf(cooled);
+            for _ in 0..ROUNDS_PER_LOOK {
+                self.round(temperature);
+            }
+            rounds += ROUNDS_PER_LOOK;
+        }
+    }
+
+    /// How often to cool down: as often as the budget has enough rounds for, judged from its beginning.
+    fn coolings(&self, rounds: u64, share: f64) -> f64 {
+        let expected = rounds as f64 / share.max(f64::MIN_POSITIVE);
+        (expected / (ENOUGH * f64::from(self.ground.visits))).floor().clamp(1.0, MOST_COOLINGS)
+    }
+
+    fn round(&mut self, temperature: f64) {
+        self.undo.begin(&self.tours);
+        let before = self.tours.cost;
+        let seed = self.seed();
+        if !self.ruin.around(seed, self.ground, &self.near, &mut self.tours, &mut self.undo, &mut self.dice) {
+            self.undo.restore(self.ground, &mut self.tours);
+            return;
+        }
+        self.candidates.clear();
+        self.candidates.extend(self.ruin.removed.iter().copied().map(Candidate::fresh));
+        self.add_left_out(seed);
+        self.insert();
+        if self.accepts(self.tours.cost - before, temperature) {
+            self.settle();
+            if self.tours.cost < self.best.cost {
+                self.best.clone_from(&self.tours);
+            }
+        } else {
+            self.undo.restore(self.ground, &mut self.tours);
+        }
+    }
+
+    /// Where the round ruins: half of the time around a visit that is left out, if there is one.
+    fn seed(&mut self) -> u32 {
+        let absent = self.tours.absent.len() as u32;
+        if absent > 0 && self.dice.below(2) == 0 {
+            self.tours.absent[self.dice.below(absent) as usize]
+        } else {
+            self.dice.below(self.ground.visits)
+        }
+    }
+
+    /// Adds those who were left out earlier and are near: the ruin may have made room for them.
+    fn add_left_out(&mut self, seed: u32) {
+        if self.tours.absent.is_empty() {
+            return;
+        }
+        let (tours, removed) = (&self.tours, &self.ruin.removed);
+        let around = [seed].into_iter().chain(self.near.around(seed).iter().copied());
+        let left_out = around.filter(|visit| tours.is_absent(*visit) && !removed.contains(visit));
+        self.candidates.extend(left_out.take(TRIED_AGAIN).map(Candidate::left_out));
+    }
+
+    fn insert(&mut self) {
+        let (share, size) = OPENING;
+        let favour = if self.dice.unit() < share { self.dice.unit() * size * self.mean_leg } else { 0.0 };
+        self.recreate.run(
+            self.ground,
+            &self.near,
+            &mut self.tours,
+            &mut self.undo,
+            &mut self.dice,
+            &mut self.candidates,
+            favour as i64,
+        );
+    }
+
+    /// Metropolis' rule.
+    fn accepts(&mut self, worse: i64, temperature: f64) -> bool {
+        worse <= 0 || (worse as f64) < -temperature * self.dice.unit().ln()
+    }
+
+    /// Makes the list of absent visits true after a round that stays.
+    fn settle(&mut self) {
+        let mut absent = std::mem::take(&mut self.tours.absent);
+        absent.retain(|visit| self.tours.is_absent(*visit));
+        absent.extend(self.ruin.removed.iter().filter(|visit| self.tours.is_absent(**visit)));
+        self.tours.absent = absent;
+    }
+}
+
+/// Mean cost of the legs from each visit to its closest neighbours.
+fn mean_leg(ground: &Ground<'_>, near: &Near) -> f64 {
+    let leg = |(one, other): (u32, &u32)| {
+        f64::from(ground.from(0, ground.place[one as usize]).leg(ground.place[*other as usize]).cost)
+    };
+    let legs = (0..ground.visits).flat_map(|one| near.around(one).iter().take(CLOSEST).map(move |other| (one, other)));
+    let (count, sum) = legs.map(leg).fold((0.0, 0.0), |(count, sum), leg| (count + 1.0, sum + leg));
+    f64::max(sum / f64::max(count, 1.0), 1.0)
+}

@@ -1,0 +1,44 @@
+//! The offline solver: a plan at once, and a better one as long as the budget lasts.
+//!
+//! Must hold: one thread, no clock and no chance of its own: the budget is asked, the dice are seeded,
+//! so the same seed and number of rounds give the same plan. A plan breaks no hard rule, at any moment.
+
+mod anneal;
+mod crew;
+mod dice;
+mod ground;
+mod insertion;
+mod legs;
+mod near;
+mod reasons;
+mod recreate;
+mod report;
+mod ruin;
+mod tours;
+mod undo;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use super::problem::{Plan, Problem};
+
+/// A plan and what it took.
+#[derive(Clone, Debug)]
+pub struct Solution {
+    pub plan: Plan,
+    /// Rounds of ruin and recreate.
+    pub rounds: u64,
+}
+
+/// Solves `problem` until `spent`, which is asked with the number of rounds so far, says that a share
+/// of 1 or more of the budget is gone. At a share of 1 from the start the first plan is returned.
+///
+/// Insertion by cost, then ruin and recreate with string removals under simulated annealing
+/// (Christiaens and Vanden Berghe 2020, "Slack induction by string removals for vehicle routing problems").
+pub fn solve(problem: &Problem, seed: u64, spent: &mut dyn FnMut(u64) -> f64) -> Solution {
+    let ground = ground::Ground::new(problem);
+    let mut search = anneal::Search::new(&ground, seed);
+    let rounds = search.run(spent);
+    Solution { plan: report::plan(&ground, &search.into_best()), rounds }
+}

@@ -1,0 +1,69 @@
+use super::{brute::optimum, draw::Draw};
+use crate::routing::{Solution, checker::check_plan, problem::Problem, solve};
+
+/// How many problems a claim is tried on: `CALLOUT_CASES` for a long run.
+fn cases(usual: u64) -> std::ops::Range<u64> {
+    let wanted = std::env::var("CALLOUT_CASES").ok().and_then(|count| count.parse().ok());
+    0..wanted.unwrap_or(usual)
+}
+
+/// Solves with a budget of rounds.
+fn solved(problem: &Problem, seed: u64, rounds: u64) -> Solution {
+    solve(problem, seed, &mut |done| done as f64 / rounds as f64)
+}
+
+#[test]
+fn no_plan_breaks_a_rule_or_misstates_its_cost() {
+    for seed in cases(300) {
+        let problem = Draw::new(seed).problem(40, 6);
+        let solution = solved(&problem, seed, 256);
+        let breaches = check_plan(&problem, &solution.plan);
+        assert!(breaches.is_empty(), "seed {seed}: {breaches:?}");
+    }
+}
+
+#[test]
+fn small_problems_are_solved_to_the_optimum_and_never_below() {
+    let mut reached = 0;
+    let seeds = cases(60);
+    for seed in seeds.clone() {
+        // Long runs also try the largest that can be enumerated.
+        let visits = if seed % 4 == 3 && seeds.end > 60 { 8 } else { 5 };
+        let problem = Draw::new(seed).problem(visits, 3);
+        let plan = solved(&problem, seed, 1_024).plan;
+        let must = |visit: u32| problem.visits()[visit as usize].unserved.is_none();
+        let missing = plan.unserved.iter().filter(|unserved| must(unserved.visit)).count() as u32;
+        let (found, best) = ((missing, plan.costs.total()), optimum(&problem));
+        assert!(found >= best, "seed {seed}: {found:?} is better than the optimum {best:?}");
+        reached += u32::from(found == best);
+    }
+    println!("{reached} of {} at the optimum", seeds.end);
+    assert!(reached * 100 >= seeds.end as u32 * 95, "{reached} of {} at the optimum", seeds.end);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_plan() {
+    let problem = Draw::new(7).problem(40, 6);
+    assert_eq!(solved(&problem, 1, 512).plan, solved(&problem, 1, 512).plan);
+}
+
+#[test]
+fn a_spent_budget_still_gives_a_plan() {
+    let problem = Draw::new(8).problem(40, 6);
+    let solution = solve(&problem, 1, &mut |_| 1.0);
+    assert_eq!(solution.rounds, 0);
+    assert!(check_plan(&problem, &solution.plan).is_empty());
+}
+
+#[test]
+fn who_is_left_out_is_told_what_is_in_the_way_of_each_technician() {
+    for seed in 0..50 {
+        let problem = Draw::new(seed).problem(12, 3);
+        for unserved in solved(&problem, seed, 128).plan.unserved {
+            let mut named: Vec<u32> = unserved.reasons.iter().flat_map(|(_, who)| who.iter().copied()).collect();
+            named.sort_unstable();
+            let all: Vec<u32> = (0..problem.technicians().len() as u32).collect();
+            assert_eq!(named, all, "seed {seed}, visit {}", unserved.visit);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The plan under work: every route as a linked list, with the times that make an insertion O(1).
+//!
+//! Must hold after [`Tours::retime`]: `leave` is the earliest departure of each stop, `latest` the latest
+//! arrival that keeps every later stop in time (forward slack, Savelsbergh 1992), `calm` the latest
+//! arrival that makes nothing later cost more than it does; `cost` is the exact cost of the whole.
+
+use super::{ground::Ground, walk};
+
+/// No route, no node.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// A node in its route.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stop {
+    pub(super) before: u32,
+    pub(super) behind: u32,
+    /// The technician's index, or [`NONE`].
+    pub(super) route: u32,
+    pub(super) place: u32,
+    pub(super) leave: i32,
+    pub(super) latest: i32,
+    pub(super) calm: i32,
+    /// Cost of the leg to the node behind; nothing in a route without visits.
+    pub(super) leg: i32,
+}
+
+/// Sums of one route.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sums {
+    pub(super) visits: u32,
+    pub(super) travel: i64,
+    /// Of having a route at all, and of who does which visit.
+    pub(super) fit: i64,
+    pub(super) soft: i64,
+}
+
+#[derive(Clone)]
+pub(super) struct Tours {
+    pub(super) stops: Vec<Stop>,
+    pub(super) sums: Vec<Sums>,
+    /// Per technician and dimension.
+    pub(super) loads: Vec<i64>,
+    /// Visits that nobody does.
+    pub(super) absent: Vec<u32>,
+    pub(super) cost: i64,
+}
+
+impl Tours {
+    /// Nobody does anything.
+    pub(super) fn new(ground: &Ground<'_>) -> Self {
+        let stop = |place: &u32| Stop {
+            before: NONE,
+            behind: NONE,
+            route: NONE,
+            place: *place,
+            leave: 0,
+            latest: 0,
+            calm: 0,
+            leg: 0,
+        };
+        let mut tours = Self {
+            stops: ground.place.iter().map(stop).collect(),
+            sums: vec![Sums::default(); ground.technicians() as usize],
+            loads: vec![0; ground.technicians() as usize * ground.dimensions],
+            absent: (0..ground.visits).collect(),
+            cost: ground.unserved.iter().sum(),
+        };
+        for route in 0..ground.technicians() {
+            let (start, end) = (ground.start(route), ground.end(route));
+            tours.stops[start as usize].behind = end;
+            tours.stops[end as usize].before = start;
+            tours.stops[start as usize].route = route;
+            tours.stops[end as usize].route = route;
+            tours.retime(ground, route);
+        }
+        tours
+    }
+
+    #[inline]
+    pub(super) fn stop(&self, node: u32) -> &Stop {
+        &self.stops[node as usize]
+    }
+
+    #[inline]
+    pub(super) fn is_absent(&self, visit: u32) -> bool {
+        self.stops[visit as usize].route == NONE
+    }
+
+    /// The visits of a route in order.
+    pub(super) fn visits<'t>(&'t self, ground: &Ground<'_>, route: u32) -> impl Iterator<Item = u32> + 't {
+        let (first, end) = (self.stop(ground.start(route)).behind, ground.end(route));
+        std::iter::successors(Some(first), |node| Some(self.stop(*node).behind)).take_while(move |node| *node != end)
+    }
+
+    /// Takes a visit out of its route, which has to be retimed then.
+    pub(super) fn unlink(&mut self, ground: &Ground<'_>, visit: u32) {
+        let Stop { before, behind, route, .. } = self.stops[visit as usize];
+        self.stops[before as usize].behind = behind;
+        self.stops[behind as usize].before = before;
+        self.stops[visit as usize].route = NONE;
+        self.cost += ground.unserved[visit as usize];
+        self.count(ground, visit, route, -1);
+    }
+
+    /// Puts an absent visit behind `before`; the route has to be retimed then.
+    pub(super) fn link(&mut self, ground: &Ground<'_>, visit: u32, before: u32) {
+        let Stop { behind, route, .. } = self.stops[before as usize];
+        let stop = &mut self.stops[visit as usize];
+        (stop.before, stop.behind, stop.route) = (before, behind, route);
+        self.stops[before as usize].behind = visit;
+        self.stops[behind as usize].before = visit;
+        self.cost -= ground.unserved[visit as usize];
+        self.count(ground, visit, route, 1);
+    }
+
+    fn count(&mut self, ground: &Ground<'_>, visit: u32, route: u32, sign: i64) {
+        let sums = &mut self.sums[route as usize];
+        sums.visits = sums.visits.wrapping_add_signed(sign as i32);
+        let first = route as usize * ground.dimensions;
+        for (sum, load) in self.loads[first..].iter_mut().zip(ground.load(visit)) {
+            *sum += sign * load;
+        }
+    }
+
+    /// Whether `visit` still fits into what the technician carries and may do.
+    #[inline]
+    pub(super) fn has_room(&self, ground: &Ground<'_>, route: u32, visit: u32) -> bool {
+        let member = &ground.crew.members[route as usize];
+        let first = route as usize * ground.dimensions;
+        let loads = self.loads[first..first + ground.dimensions].iter().zip(ground.load(visit));
+        self.sums[route as usize].visits < member.max_visits
+            && loads.zip(&member.capacity).all(|((sum, load), capacity)| sum + load <= *capacity)
+    }
+
+    /// Makes times and sums of a changed route true again; false if it cannot be driven in time, which
+    /// a removal can cause where a detour is quicker than the direct way.
+    pub(super) fn retime(&mut self, ground: &Ground<'_>, route: u32) -> bool {
+        let sums = self.sums[route as usize];
+        self.cost -= sums.travel + sums.fit + sums.soft;
+        let on_time = self.forward(ground, route);
+        self.backward(ground, route);
+        let on_time = on_time && self.walk_if_careful(ground, route);
+        let sums = self.sums[route as usize];
+        self.cost += sums.travel + sums.fit + sums.soft;
+        on_time
+    }
+
+    fn forward(&mut self, ground: &Ground<'_>, route: u32) -> bool {
+        let member = &ground.crew.members[route as usize];
+        let (start, end) = (ground.start(route), ground.end(route));
+        let visits = self.sums[route as usize].visits;
+        let fixed = if visits > 0 { ground.problem.weights().route } else { 0 };
+        let mut sums = Sums { visits, fit: fixed, ..Sums::default() };
+        let mut on_time = true;
+        self.stops[start as usize].leave = member.shift_from;
+        let mut from = start;
+        while from != end {
+            let Stop { behind: node, place, leave, .. } = self.stops[from as usize];
+            let leg = ground.from(member.profile, place).leg(self.stop(node).place);
+            let arrival = leave + leg.time;
+            let paid = if sums.visits > 0 { leg.cost } else { 0 };
+            self.stops[from as usize].leg = paid;
+            sums.travel += i64::from(paid);
+            if node == end {
+                on_time &= arrival <= member.home_by;
+                self.stops[end as usize].leave = arrival;
+                sums.soft += i64::from((arrival - member.shift_until).max(0)) * member.overtime;
+            } else {
+                let fit = ground.fit(node, member.kind);
+                let Some(begin) = ground.begin(node, arrival) else { return false };
+                sums.fit += i64::from(fit.cost);
+                if ground.is_soft {
+                    sums.soft += ground.soft[node as usize].cost(begin);
+                }
+                self.stops[node as usize].leave = begin + fit.duration;
+            }
+            from = node;
+        }
+        self.sums[route as usize] = sums;
+        on_time
+    }
+
+    fn backward(&mut self, ground: &Ground<'_>, route: u32) {
+        let member = &ground.crew.members[route as usize];
+        let (start, end) = (ground.start(route), ground.end(route));
+        let home = &mut self.stops[end as usize];
+        home.latest = member.home_by;
+        home.calm = member.shift_until.max(home.leave);
+        let mut node = home.before;
+        let mut behind = *home;
+        while node != start {
+            let fit = ground.fit(node, member.kind);
+            let stop = self.stops[node as usize];
+            let spent = ground.from(member.profile, stop.place).leg(behind.place).time + fit.duration;
+            let latest = ground.latest(node, behind.latest - spent).unwrap_or(i32::MIN / 2);
+            let mut calm = latest;
+            if ground.is_soft {
+                let own = ground.soft[node as usize].free_until().max(stop.leave - fit.duration);
+                calm = ground.latest(node, own.min(behind.calm - spent)).unwrap_or(i32::MIN / 2);
+            }
+            let stop = &mut self.stops[node as usize];
+            (stop.latest, stop.calm) = (latest, calm);
+            behind = *stop;
+            node = behind.before;
+        }
+    }
+
+    /// Breaks and limits on distance are judged by walking the route.
+    fn walk_if_careful(&mut self, ground: &Ground<'_>, route: u32) -> bool {
+        if !ground.crew.members[route as usize].careful || self.sums[route as usize].visits == 0 {
+            return true;
+        }
+        let visits: Vec<u32> = self.visits(ground, route).collect();
+        let Some(soft) = walk::soft_cost(ground, route, &visits) else { return false };
+        self.sums[route as usize].soft = soft;
+        true
+    }
+}
