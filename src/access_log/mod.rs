@@ -113,14 +113,21 @@ impl AccessLog {
         Ok(Self { folder, key, orders, entries, missed, strangers, metrics, thread })
     }
 
+    /// Counts a call that is not worth a line of its own: one refused for coming too often.
+    pub fn pass_over(&self) {
+        self.missed.fetch_add(1, Ordering::Relaxed);
+        self.metrics.access_missed.add(1);
+    }
+
     /// Notes a call. Never waits: what finds no room is counted, and the count gets into the record.
     pub fn note(&self, entry: Entry) {
-        let stranger = matches!(entry.caller, Caller::Nobody);
+        let refused = matches!(entry.status, 401 | 403 | 404 | 429);
+        // Also who tries links, or signs a gateway's calls wrongly.
+        let stranger = matches!(entry.caller, Caller::Nobody) || refused && matches!(entry.caller, Caller::Link);
         // Whoever has no token must not be able to push those who have one out of the record.
         let room = !stranger || self.strangers.admits(entry.at_ms);
         if !room || self.entries.try_send(Box::new(entry)).is_err() {
-            self.missed.fetch_add(1, Ordering::Relaxed);
-            self.metrics.access_missed.add(1);
+            self.pass_over();
         }
     }
 

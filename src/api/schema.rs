@@ -159,7 +159,7 @@ leaves! {
     /// Visits that an expert may hold at once.
     VisitsAhead = whole(1, 50).examples([json!(3)]);
     /// What somebody is written to in: `en` or `es`, perhaps with a country behind it.
-    Language = text(2, 35).pattern(Some("^([eE][nN]|[eE][sS])([-_][A-Za-z0-9]{1,8})*$")).examples([json!("es")]);
+    Language = text(2, limits::LANGUAGE_CHARS).pattern(Some("^([eE][nN]|[eE][sS])([-_][A-Za-z0-9]{1,8})*$")).examples([json!("es")]);
     /// Local time in which customers are left in peace, perhaps over midnight; equal ends mean never.
     QuietHours = text(11, 11).pattern(Some("^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$"))
         .examples([json!("21:00-08:00")]);

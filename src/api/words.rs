@@ -39,7 +39,8 @@ pub fn email(text: &str) -> Result<String, &'static str> {
 
 /// A language that people are written to in, by its ISO 639-1 code.
 pub fn language(text: &str) -> Result<Language, &'static str> {
-    Language::parse(text).ok_or("a language is en or es")
+    let short = Some(text).filter(|text| text.len() <= limits::LANGUAGE_CHARS);
+    short.and_then(Language::parse).ok_or("a language is en or es")
 }
 
 /// An id of any kind, trimmed.

@@ -2,7 +2,7 @@
 
 use super::{
     Context, Reply,
-    answer::{Refused, forbidden, ok},
+    answer::{Refused, ok},
     blocking,
     query::{Paging, Query},
     session::Session,
@@ -58,7 +58,7 @@ struct AccessFilter {
     responses((status = 200, description = "A page.", body = answers::AccessList)),
 )]
 pub(super) async fn list(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
-    everywhere(&session)?;
+    session.everywhere()?;
     let wanted = wanted(shared.clock.now(), &uri)?;
     let log = shared.access_log.clone();
     let page = blocking(move || log.list(&wanted)).await?.map_err(unreadable)?;
@@ -76,14 +76,9 @@ pub(super) async fn list(State(shared): State<Context>, session: Session, uri: U
     responses((status = 200, description = "Whether it is as it was written.", body = answers::AccessProof)),
 )]
 pub(super) async fn proof(State(shared): State<Context>, session: Session) -> Reply {
-    everywhere(&session)?;
+    session.everywhere()?;
     let log = shared.access_log.clone();
     Ok(ok(&blocking(move || log.verify()).await?.map_err(unreadable)?))
-}
-
-/// The record is about all regions.
-fn everywhere(session: &Session) -> Result<(), Refused> {
-    if session.claims.regions.is_empty() { Ok(()) } else { Err(forbidden("this token is for some regions only")) }
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]

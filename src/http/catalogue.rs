@@ -164,6 +164,7 @@ async fn write(
     input: WideInput,
     change: impl FnOnce(&mut Catalogue),
 ) -> Result<std::sync::Arc<Catalogue>, super::answer::Refused> {
+    input.session.everywhere()?;
     let present = shared.service.store().catalogue();
     let mut catalogue = Catalogue::clone(&present);
     change(&mut catalogue);

@@ -9,6 +9,7 @@ use super::{
     dress::Wishes,
     failure::outcome_unknown,
     peer::Peer,
+    place::Place,
     recorded, session,
 };
 use crate::{
@@ -112,11 +113,15 @@ where
     let began = started();
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let intake = path == "/v1/tickets" && *request.method() == Method::POST;
-    let permit = if probe { None } else { shared.permits.try_acquire().ok() };
-    if permit.is_none() && !probe {
+    let place = if probe { None } else { Place::take(shared) };
+    if place.is_none() && !probe {
         shared.meters.http_shed.add(1);
         count(shared, StatusCode::SERVICE_UNAVAILABLE, intake);
-        return overloaded();
+        return refused(overload());
+    }
+    // A read has no body to wait for.
+    if let Some(place) = place.as_ref().filter(|_| !reads) {
+        request.extensions_mut().insert(place.clone());
     }
     let (mut span, mut call) = (None, recorded::Call::begin(&request));
     let answer = async {
@@ -144,7 +149,9 @@ where
         }
         Err(_) => refused(outcome_unknown()),
     };
-    drop(permit);
+    if let Some(place) = place {
+        place.leave();
+    }
     call.end(shared, &mut response, id);
     if let Some(span) = span {
         finish_span(span, response.status());
@@ -229,9 +236,10 @@ async fn contained<T>(handler: impl Future<Output = T>) -> Option<T> {
     .await
 }
 
-fn overloaded() -> Response {
+/// There is no place for this call.
+pub(super) fn overload() -> Problem {
     let problem = Problem::new(503, "overloaded", "too many calls at once; nothing was done");
-    refused(Problem { retry_after_s: Some(limits::RETRY_AFTER_S), ..problem })
+    Problem { retry_after_s: Some(limits::RETRY_AFTER_S), ..problem }
 }
 
 fn refused(problem: Problem) -> Response {

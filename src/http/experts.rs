@@ -2,7 +2,7 @@
 
 use super::{
     Context, Reply, Shared,
-    answer::{Refused, json, located, not_found, ok, replayed, versioned},
+    answer::{Refused, forbidden, json, located, not_found, ok, replayed, versioned},
     body::Input,
     idempotency::{earlier, keep, once, refused_for_good},
     query::{Paging, Part, Query, part},
@@ -135,6 +135,7 @@ pub(super) async fn show(State(shared): State<Context>, session: Session, Path(i
 )]
 pub(super) async fn add(State(shared): State<Context>, input: Input) -> Reply {
     let body = expert::expert_body(&input.json()?, None)?;
+    within(&shared, &input.session, &body)?;
     let _turn = shared.running.turn(&input.caller).await;
     if let Some(before) = earlier(&shared, &input.session, &input.caller).await? {
         return Ok(before);
@@ -155,6 +156,18 @@ pub(super) async fn add(State(shared): State<Context>, input: Input) -> Reply {
     keep(&shared, &input.caller, outcome).await?;
     let response = one(&shared, &written, StatusCode::CREATED);
     Ok(if new { response } else { replayed(response) })
+}
+
+/// A token for some regions puts experts into those alone.
+fn within(shared: &Shared, session: &Session, draft: &ExpertDraft) -> Result<(), Refused> {
+    if session.claims.regions.is_empty() {
+        return Ok(());
+    }
+    let region = draft.region.clone().or_else(|| shared.service.locate(draft.personal.home));
+    match region {
+        Some(region) if session.sees_region(&region) => Ok(()),
+        Some(_) | None => Err(forbidden("this token is for other regions")),
+    }
 }
 
 fn same(there: &Expert, body: &ExpertDraft) -> bool {
@@ -182,6 +195,7 @@ fn same(there: &Expert, body: &ExpertDraft) -> bool {
 pub(super) async fn edit(State(shared): State<Context>, Path(id): Path<String>, input: Input) -> Reply {
     let present = known(&shared, &input.session, &id)?;
     let body = expert::expert_body(&input.json()?, Some(&present))?;
+    within(&shared, &input.session, &body)?;
     let mut caller = input.caller.clone();
     // What was not sent came from this version: an edit in between must not be undone.
     caller.if_match = caller.if_match.or(Some(present.version));

@@ -59,6 +59,9 @@ pub(super) async fn import(
     if session.role() != Role::Admin && kind != Kind::Tickets {
         return Err(forbidden("only an administrator imports regions, experts and places"));
     }
+    if kind != Kind::Tickets {
+        session.everywhere()?;
+    }
     let options = options(request.uri())?;
     let (parts, body) = request.into_parts();
     let busy = || Problem { retry_after_s: Some(10), ..Problem::new(503, "overloaded", "other imports are running") };

@@ -46,7 +46,8 @@ use axum::{
     ),
 )]
 pub(super) async fn login(State(shared): State<Context>, peer: Peer, headers: HeaderMap, request: Request) -> Reply {
-    let bytes = body::read_json_body(&headers, request.into_body(), limits::CREDENTIALS_BODY_BYTES).await?;
+    let (parts, body) = request.into_parts();
+    let bytes = body::read_json_body(&headers, &parts.extensions, body, limits::CREDENTIALS_BODY_BYTES).await?;
     let Credentials { name, password } = people::credentials(&body::parse(&bytes)?)?;
     let account = shared.people.prove(&shared, name, password, peer).await?;
     let account = account.ok_or_else(|| Problem::new(401, "bad_login", "the name or the password is wrong"))?;

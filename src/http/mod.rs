@@ -32,6 +32,7 @@ mod orders;
 mod outbox;
 mod peer;
 mod people;
+mod place;
 mod query;
 mod rates;
 mod recorded;
@@ -92,6 +93,7 @@ struct Shared {
     /// Real time, for tokens: the tree's clock may run faster.
     clock: Clock,
     permits: Semaphore,
+    bodies: place::Bodies,
     imports: Arc<Semaphore>,
     running: idempotency::Running,
     meters: Arc<Metrics>,

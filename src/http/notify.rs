@@ -15,7 +15,7 @@ use crate::{
 use axum::{
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use utoipa::IntoParams;
@@ -42,7 +42,7 @@ type Fields = Vec<(String, String)>;
 )]
 pub(super) async fn status(State(shared): State<Context>, request: Request) -> Reply {
     let (parts, body) = request.into_parts();
-    let fields = genuine(&shared, &parts.uri, &parts.headers, body).await?;
+    let fields = genuine(&shared, &parts, body).await?;
     let mut query = Query::of(&parts.uri);
     let id = query.text("delivery").and_then(|id| DeliveryId::parse(&id)).ok_or_else(|| not_found("this message"))?;
     let said = field(&fields, "MessageStatus");
@@ -79,7 +79,7 @@ pub(super) async fn status(State(shared): State<Context>, request: Request) -> R
 )]
 pub(super) async fn inbound(State(shared): State<Context>, request: Request) -> Reply {
     let (parts, body) = request.into_parts();
-    let fields = genuine(&shared, &parts.uri, &parts.headers, body).await?;
+    let fields = genuine(&shared, &parts, body).await?;
     let (from, text) = (field(&fields, "From").to_owned(), field(&fields, "Body").to_owned());
     if from.len() > limits::WORD_CHARS || !from.bytes().any(|b| b.is_ascii_digit()) {
         return Err(Problem::new(422, "invalid", "From is no number").into());
@@ -104,10 +104,11 @@ struct Callback {
 }
 
 /// The fields of a call that is the gateway's own; 403 for everybody else.
-async fn genuine(shared: &Shared, uri: &Uri, headers: &HeaderMap, body: Body) -> Result<Fields, Refused> {
+async fn genuine(shared: &Shared, parts: &Parts, body: Body) -> Result<Fields, Refused> {
     let forged = || Problem::new(403, "forged", "this call is not signed by the gateway of this server");
+    let Parts { uri, headers, extensions, .. } = parts;
     let signature = headers.get("x-twilio-signature").and_then(|value| value.to_str().ok()).ok_or_else(forged)?;
-    let fields = body::read_form(headers, body).await?;
+    let fields = body::read_form(headers, extensions, body).await?;
     let path = uri.path_and_query().map_or(uri.path(), |path| path.as_str());
     match shared.service.desk().genuine(path, &fields, signature) {
         Some(true) => Ok(fields),

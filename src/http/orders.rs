@@ -42,6 +42,11 @@ pub(super) async fn order(
             shared.service.place_ticket(ticket.number, place, address, &input.caller).await
         }
         Order::Assign { expert, reason, pin, force } => {
+            // Somebody of a region that the caller may not see does not exist for them.
+            let known = shared.service.store().expert(&expert);
+            if known.is_some_and(|known| !input.session.sees_expert(&known)) {
+                return Err(Failure::Refused { refusal: Refusal::UnknownExpert(expert), ticket: Some(ticket) }.into());
+            }
             shared.service.assign(ticket.number, &expert, reason, pin, force, &input.caller).await
         }
         Order::Expert { act, on_behalf_of } => {

@@ -43,7 +43,8 @@ pub(super) fn part<T>(
 ) -> Result<(Vec<T>, Option<String>), Refused> {
     let mut query = Query::of(uri);
     let limit = query.limit_given().unwrap_or(usize::MAX);
-    let after = query.parsed("cursor", str::parse::<u64>);
+    let place = |text: &str| (text.len() <= limits::WORD_CHARS).then(|| text.parse::<u64>().ok()).flatten();
+    let after = query.parsed("cursor", |text| place(text).ok_or("not a cursor of this list"));
     query.finish()?;
     let mut left = items.into_iter().filter(|(place, _)| after.is_none_or(|after| *place > after));
     let page: Vec<(u64, T)> = left.by_ref().take(limit).collect();

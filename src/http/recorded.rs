@@ -3,7 +3,7 @@
 //! Must hold: every call does that is not among [`QUIET`], so that a new route is recorded until somebody says why
 //! not. Must never: let a word of the caller's into a line: an id gets there if it names something that exists.
 
-use super::{Shared, access, session, session::Session};
+use super::{Shared, access, query::decode, session, session::Session};
 use crate::{
     access_log::{About, Caller, Entry},
     domain::ids::{CustomerId, ExpertId, RegionId, TicketNumber},
@@ -92,6 +92,10 @@ impl Call {
         if quiet(row) && !known && !matches!(status, 401 | 403 | 404) {
             return;
         }
+        if status == 429 && matches!(caller, Caller::Token(_)) {
+            shared.access_log.pass_over();
+            return;
+        }
         let mut about = about(shared, row, &self.uri);
         if let Some(shown) = response.extensions_mut().remove::<Shown>() {
             about.tickets = shown.tickets;
@@ -112,6 +116,8 @@ pub(super) fn quiet(row: &access::Row) -> bool {
 fn about(shared: &Shared, row: &access::Row, uri: &Uri) -> About {
     let mut about = About::default();
     for (pattern, segment) in row.path.split('/').zip(uri.path().split('/')) {
+        // As the handler reads it, or a sign written another way would hide the ticket.
+        let segment = &*decode(segment).unwrap_or_default();
         match pattern {
             "{number}" => about.ticket = segment.parse().ok(),
             // A link or a delivery begins with its ticket's number; the rest of a link is a secret.
@@ -124,12 +130,14 @@ fn about(shared: &Shared, row: &access::Row, uri: &Uri) -> About {
     }
     for pair in uri.query().unwrap_or_default().split('&') {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (name, value) = (&*decode(name).unwrap_or_default(), decode(value).unwrap_or_default());
+        let value = value.trim();
         match name {
             _ if value.is_empty() => {}
             "ticket" => about.ticket = value.parse().ok(),
             "expert" => about.expert = expert(shared, value),
             "region" | "regions" => about.regions = regions(shared, value),
-            "customer" => about.customer = CustomerId::parse(value).ok(),
+            "customer" => about.by = Some("customer"),
             "phone" => about.by = Some("phone"),
             "email" => about.by = Some("email"),
             "external_id" => about.by = Some("external_id"),

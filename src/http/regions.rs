@@ -116,6 +116,8 @@ pub(super) async fn show(State(shared): State<Context>, session: Session, Path(i
     ),
 )]
 pub(super) async fn add(State(shared): State<Context>, input: RegionInput) -> Reply {
+    // An outline over another region takes tickets from it.
+    input.session.everywhere()?;
     let body = region_body(&input.json()?, None)?;
     let draft = draft(body, None).await?;
     let _turn = shared.running.turn(&input.caller).await;

@@ -11,6 +11,7 @@ use super::{
     line::Line,
     live::Live,
     people::People,
+    place::Bodies,
     rates::Rates,
     routes::router,
 };
@@ -127,6 +128,7 @@ impl Entrance {
             data,
             clock: Clock::machine(Timestamp::ZERO),
             permits: Semaphore::new(limits::CALLS),
+            bodies: Bodies::new(),
             imports: Arc::new(Semaphore::new(limits::IMPORTS)),
             running: Running::default(),
             meters,

@@ -1,7 +1,10 @@
 //! Who calls and with what: the token's claims, the request's headers. Made by the edge before any
 //! handler runs.
 
-use super::{Context, Shared, access, answer::Refused};
+use super::{
+    Context, Shared, access,
+    answer::{Refused, forbidden},
+};
 use crate::{
     actors::Caller,
     api::{Problem, TicketView, Viewer},
@@ -178,11 +181,15 @@ impl Session {
                     || ticket.visits.iter().any(|visit| same(&visit.expert))
                     || ticket.visit.refused_by.iter().any(|e| e.as_str() == subject)
             }
-            Role::Portal => true,
-            Role::System | Role::Clerk | Role::Dispatcher | Role::Manager | Role::Admin => {
+            Role::Portal | Role::System | Role::Clerk | Role::Dispatcher | Role::Manager | Role::Admin => {
                 self.sees_region(&ticket.region)
             }
         }
+    }
+
+    /// For what is about all regions, or decides over them: a token that is bound to some may not.
+    pub(super) fn everywhere(&self) -> Result<(), Refused> {
+        if self.claims.regions.is_empty() { Ok(()) } else { Err(forbidden("this token is for some regions only")) }
     }
 
     /// A token may be bound to some regions.
@@ -221,7 +228,8 @@ pub(super) fn claim_of(
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refused> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let key = value.to_str().ok().map(str::trim).filter(|key| !key.is_empty() && key.len() <= limits::KEY_BYTES);
+    let fit = |key: &&str| (1..=limits::KEY_BYTES).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+    let key = value.to_str().ok().map(str::trim).filter(fit);
     let wrong = || format!("an Idempotency-Key is 1 to {} visible ASCII characters", limits::KEY_BYTES);
     key.map(Some).ok_or_else(|| Problem::new(400, "bad_idempotency_key", wrong()).into())
 }

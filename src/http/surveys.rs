@@ -138,10 +138,11 @@ pub(super) async fn answer(
 ) -> Reply {
     let number = shared.tokens.survey_ticket(&token).ok_or_else(|| not_found("this survey"))?;
     let form = body::is_form(&headers);
+    let (parts, body) = request.into_parts();
     let bytes = if form {
-        as_json(body::read_form(&headers, request.into_body()).await?)
+        as_json(body::read_form(&headers, &parts.extensions, body).await?)
     } else {
-        body::read_json_body(&headers, request.into_body(), limits::BODY_BYTES).await?
+        body::read_json_body(&headers, &parts.extensions, body, limits::BODY_BYTES).await?
     };
     let command = commands::survey(&body::parse(&bytes)?)?;
     let mut caller = Caller::of(Who { role: Role::Customer, id: "survey".into() });

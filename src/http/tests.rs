@@ -3,7 +3,7 @@
 use super::{
     Shared, access, dress, edge,
     idempotency::Running,
-    live, people, rates, recorded,
+    live, people, place, rates, recorded,
     routes::{router, routes},
 };
 use crate::{
@@ -50,6 +50,7 @@ impl Bench {
             data: core.data.clone(),
             clock: Clock::machine(Timestamp::ZERO),
             permits: Semaphore::new(limits::CALLS),
+            bodies: place::Bodies::new(),
             imports: Arc::new(Semaphore::new(limits::IMPORTS)),
             running: Running::default(),
             meters: core.service.store().telemetry().metrics.clone(),
@@ -185,41 +186,55 @@ impl axum::body::HttpBody for Silent {
     }
 }
 
+fn clerk(bench: &Bench) -> String {
+    let grant = Grant { role: Role::Clerk, subject: Some("x".into()), regions: Vec::<RegionId>::new(), ttl_s: 60 };
+    bench.shared.tokens.sign_unlisted(grant, bench.shared.clock.now())
+}
+
 #[test]
 fn the_bound_on_calls_is_one_for_all_routes_together() {
     let bench = Bench::new();
-    let grant = Grant { role: Role::Clerk, subject: Some("x".into()), regions: Vec::<RegionId>::new(), ttl_s: 60 };
-    let token = bench.shared.tokens.sign_unlisted(grant, bench.shared.clock.now());
-    let rest = u32::try_from(limits::CALLS).unwrap() - 3;
-    let others = bench.shared.permits.try_acquire_many(rest).unwrap();
-    let paths = ["/v1/tickets", "/v1/tickets/0A1-000142-K/cancel", "/v1/experts/x/absences"];
-    let runtime = bench.core.as_ref().unwrap().handle();
-    let calls = paths.map(|path| {
-        let router = TowerToHyperService::new(router(bench.shared.clone()));
-        let bearer = format!("Bearer {token}");
-        let request = Request::builder().method(Method::POST).uri(path).header(header::AUTHORIZATION, bearer);
-        runtime.spawn(edge::edge(bench.shared.clone(), router, request.body(Silent).unwrap()))
-    });
-    runtime.block_on(async {
-        while bench.shared.permits.available_permits() > 0 {
-            tokio::task::yield_now().await;
-        }
-    });
+    let token = clerk(&bench);
+    let all = bench.shared.permits.try_acquire_many(u32::try_from(limits::CALLS).unwrap()).unwrap();
     for row in access::TABLE {
         let status = bench.ask(&row.method, &filled(row.path), Some(&token)).status();
         let probe = matches!(row.path, "/healthz" | "/readyz" | "/metrics");
         assert_eq!(status == StatusCode::SERVICE_UNAVAILABLE, !probe, "{}: {status}", row.path);
     }
-    for call in &calls {
-        call.abort();
-    }
+    drop(all);
+}
+
+#[test]
+fn whoever_sends_a_body_slowly_holds_no_place_and_strangers_keep_out_strangers_only() {
+    let bench = Bench::new();
+    let token = clerk(&bench);
+    let runtime = bench.core.as_ref().unwrap().handle();
+    let send = |path: &str, token: Option<&str>| {
+        let router = TowerToHyperService::new(router(bench.shared.clone()));
+        let mut request = Request::builder().method(Method::POST).uri(path);
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        runtime.spawn(edge::edge(bench.shared.clone(), router, request.body(Silent).unwrap()))
+    };
+    let mut calls: Vec<_> = (0..limits::CALLS + 10).map(|_| send("/v1/tickets", Some(&token))).collect();
+    calls.extend((0..limits::OPEN_BODIES).map(|_| send("/v1/login", None)));
+    runtime.block_on(async {
+        while bench.shared.bodies.waiting() < limits::CALLS + 10 + limits::OPEN_BODIES {
+            tokio::task::yield_now().await;
+        }
+        let one_more = send("/v1/login", None).await.unwrap().unwrap();
+        assert_eq!(one_more.status(), StatusCode::SERVICE_UNAVAILABLE);
+    });
+    assert_eq!(bench.shared.permits.available_permits(), limits::CALLS, "none of them holds a place");
+    assert_eq!(bench.ask(&Method::GET, "/v1/tickets", Some(&token)).status(), StatusCode::OK);
+    calls.iter().for_each(tokio::task::JoinHandle::abort);
     runtime.block_on(async {
         for call in calls {
-            assert!(call.await.unwrap_err().is_cancelled(), "it held its place until then");
+            assert!(call.await.unwrap_err().is_cancelled(), "it waited until then");
         }
     });
-    drop(others);
-    assert_eq!(bench.shared.permits.available_permits(), limits::CALLS);
+    assert_eq!((bench.shared.bodies.waiting(), bench.shared.permits.available_permits()), (0, limits::CALLS));
 }
 
 #[test]

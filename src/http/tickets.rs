@@ -197,7 +197,7 @@ struct Wanted {
 )]
 pub(super) async fn list(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
     let Wanted { search, listing } = wanted(&shared, &session, &uri)?;
-    let searched = search.is_some();
+    let (searched, customer) = (search.is_some(), listing.customer.clone());
     let store = shared.service.store().clone();
     let page = blocking(move || match search {
         Some(search) => store.search(&search, &listing),
@@ -211,7 +211,9 @@ pub(super) async fn list(State(shared): State<Context>, session: Session, uri: U
     let answer = ok(&json!({ "items": items, "next_cursor": page.next_cursor }));
     // A search is about whom it found, a list about what it was narrowed to.
     let tickets = if searched { seen.iter().map(|ticket| ticket.number).collect() } else { Vec::new() };
-    Ok(Shown { tickets, customer: None }.with(answer))
+    // Whoever asks for a customer who has none has asked for a word.
+    let customer = customer.filter(|_| !seen.is_empty());
+    Ok(Shown { tickets, customer }.with(answer))
 }
 
 fn wanted(shared: &Shared, session: &Session, uri: &Uri) -> Result<Wanted, Refused> {

@@ -27,6 +27,7 @@ use std::path::PathBuf;
     ),
 )]
 pub(super) async fn audit(State(shared): State<Context>, input: Input<{ limits::GEOMETRY_BODY_BYTES }>) -> Reply {
+    input.session.everywhere()?;
     let (replay, acknowledged) = audit_body(&input.json_or_empty()?)?;
     let _permit = shared.imports.try_acquire().map_err(|_| busy())?;
     let store = shared.service.store().clone();
@@ -60,6 +61,8 @@ pub(super) async fn audit(State(shared): State<Context>, input: Input<{ limits::
     ),
 )]
 pub(super) async fn backup(State(shared): State<Context>, input: Input) -> Reply {
+    // A copy of everything, keys included.
+    input.session.everywhere()?;
     let dir = backup_body(&input.json()?)?;
     let _permit = shared.imports.try_acquire().map_err(|_| busy())?;
     let store = shared.service.store().clone();

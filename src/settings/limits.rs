@@ -29,6 +29,8 @@ pub const EMAIL_CHARS: usize = 254;
 pub const ZIP_CHARS: usize = 12;
 /// A product, a category, a resolution, a part, a time zone's name, characters.
 pub const WORD_CHARS: usize = 100;
+/// A language's tag, characters (RFC 5646, 4.4.1).
+pub const LANGUAGE_CHARS: usize = 35;
 /// A customer's own id of a ticket, characters.
 pub const EXTERNAL_ID_CHARS: usize = 200;
 /// Digits of a phone number: E.164 allows 15; three are the shortest service numbers.
@@ -59,6 +61,12 @@ pub const BOARD_TICKETS: usize = 2_000;
 
 /// Calls under way at once; each holds at most a body and a ticket. More are refused at once.
 pub const CALLS: usize = 2_048;
+/// Calls whose bodies are still on their way, and which hold no place among those under way meanwhile.
+pub const BODIES: usize = 4_096;
+/// The same of callers without a token: logins, surveys, the gateway's calls.
+pub const OPEN_BODIES: usize = 256;
+/// How long such a caller may take to send a body: it fits into one packet or a few.
+pub const OPEN_BODY: Duration = Duration::from_secs(5);
 /// Imports, audits and backups under way at once: each may use a core.
 pub const IMPORTS: usize = 2;
 /// Connections that the system keeps until we accept them. The usual 128 are gone in some milliseconds of a rush,

@@ -218,6 +218,58 @@ fn staff_who_are_bound_to_a_region_see_it_and_nothing_of_another() {
 }
 
 #[test]
+fn an_administrator_of_a_region_decides_over_nothing_that_is_everybodys_or_anothers() {
+    let house = House::staffed();
+    let (west, whole) = (bound(&house, Role::Admin, "desk", "west"), house.token(Role::Admin));
+    let ring = json!([[[-71.0, 42.0], [-70.9, 42.0], [-70.9, 42.1], [-71.0, 42.1], [-71.0, 42.0]]]);
+    let region = json!({ "id": "inner", "name": "Inner", "time_zone": "UTC", "geometry": { "type": "Polygon", "coordinates": ring } });
+    let expert = |id: &str, at: [f64; 2]| json!({ "id": id, "name": "Expert", "home": { "lat": at[0], "lon": at[1] } });
+    let folder = tempfile::tempdir().unwrap();
+    for (method, path, body) in [
+        ("POST", "/v1/regions", region),
+        ("POST", "/v1/experts", expert("e-1", EAST)),
+        ("PATCH", "/v1/experts/west-1", json!({ "region": "east" })),
+        ("PUT", "/v1/catalogue-rules", json!({ "items": [] })),
+        ("PUT", "/v1/skills", json!({ "items": [] })),
+        ("PUT", "/v1/calendars", json!({ "items": [] })),
+        ("POST", "/v1/audits", json!({})),
+        ("POST", "/v1/backups", json!({ "dir": folder.path().join("copy") })),
+        ("POST", "/v1/imports/regions", json!({})),
+        ("POST", "/v1/imports/experts", json!({})),
+        ("POST", "/v1/imports/places", json!({})),
+    ] {
+        let refused = house.send(method, &west, path, &[], &body);
+        assert_eq!((refused.status, refused.text("/code")), (403, "forbidden"), "{method} {path}: {}", refused.body);
+        let let_in = house.send(method, &whole, path, &[], &body).status;
+        assert_ne!(let_in, 403, "{method} {path}");
+    }
+    house.post(&west, "/v1/experts", &expert("w-9", WEST)).is(201);
+    house.send("PATCH", &west, "/v1/experts/w-9", &[], &json!({ "name": "Expert 9" })).is(200);
+}
+
+#[test]
+fn a_dispatcher_of_a_region_sends_its_experts_only_and_a_portal_sees_its_regions() {
+    let house = House::staffed();
+    let (west, east) = (house.open(WEST), house.open(EAST));
+    house.until(&west, "assigning");
+    let dispatcher = bound(&house, Role::Dispatcher, "desk", "west");
+    let assign = |expert: &str| {
+        house.post(
+            &dispatcher,
+            &format!("/v1/tickets/{west}/assign"),
+            &json!({ "expert": expert, "reason": "r", "force": true }),
+        )
+    };
+    let (hidden, none) = (assign("east-1"), assign("nobody"));
+    assert_eq!((hidden.status, hidden.text("/code")), (none.status, none.text("/code")), "{}", hidden.body);
+    assign("west-1").is(200);
+    let portal = bound(&house, Role::Portal, "portal", "west");
+    house.get(&portal, &format!("/v1/tickets/{west}")).is(200);
+    house.get(&portal, &format!("/v1/tickets/{east}")).is(404);
+    house.post(&portal, &format!("/v1/tickets/{east}/cancel"), &json!({ "reason": "r" })).is(404);
+}
+
+#[test]
 fn customers_see_their_own_tickets_and_experts_themselves() {
     let house = House::staffed();
     let one = house.token_of(Role::Customer, "c-1", Vec::new());
