@@ -12,6 +12,8 @@ mod afterwards;
 mod contained;
 #[path = "promises/dispatch.rs"]
 mod dispatch;
+#[path = "promises/erasure.rs"]
+mod erasure;
 #[path = "promises/feed.rs"]
 mod feed;
 #[path = "promises/messages.rs"]

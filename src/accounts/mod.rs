@@ -22,7 +22,7 @@ pub use password::{NewPassword, WeakPassword};
 pub use throttle::{Throttle, Wait};
 
 use crate::{
-    domain::time::Timestamp,
+    domain::{ids::CustomerId, ticket::Role, time::Timestamp},
     settings::{Secret, limits},
 };
 use file::{AccountFile, Known};
@@ -142,6 +142,23 @@ impl Accounts {
                 None => edited,
             })
         })
+    }
+
+    /// Those of one customer, by name; as the file says now.
+    pub fn of_customer(&self, customer: &CustomerId) -> Result<Vec<Arc<Account>>, AccountFileError> {
+        let theirs = |account: &Arc<Account>| account.role == Role::Customer && account.subject == customer.as_str();
+        Ok(self.list()?.into_iter().filter(theirs).collect())
+    }
+
+    /// Ends a customer's accounts, and with them the tokens that were got by login; how many were active.
+    pub fn disable_customer(&self, customer: &CustomerId, now: Timestamp) -> Result<usize, AccountError> {
+        let active = |account: &Arc<Account>| account.state == State::Active;
+        let active: Vec<_> = self.of_customer(customer)?.into_iter().filter(active).collect();
+        for account in &active {
+            let edit = Edit { state: Some(State::Disabled), ..Edit::default() };
+            self.edit(&account.name, edit, None, None, now)?;
+        }
+        Ok(active.len())
     }
 
     /// The active account of this name and password. Costs one hash, whether or not there is such a name.

@@ -107,6 +107,9 @@ pub struct CustomerExport {
     /// Who looked at these tickets.
     #[schema(value_type = Vec<Object>)]
     pub accesses: Vec<serde_json::Value>,
+    /// What they log in to. Without passwords.
+    #[schema(value_type = Vec<super::people::UserView>)]
+    pub accounts: Vec<serde_json::Value>,
     /// With the same phone or e-mail address, but another customer's: not in here.
     #[schema(value_type = Vec<schema::TicketNumber>)]
     pub shared: Vec<String>,
@@ -137,4 +140,6 @@ pub struct ErasureReport {
     pub shared: Vec<String>,
     /// Taken out of the mailbox.
     pub messages: u64,
+    /// Their accounts that were ended, or would be; tokens and sessions with them.
+    pub accounts: u64,
 }

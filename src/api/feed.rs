@@ -11,7 +11,7 @@ use super::{
 };
 use crate::domain::{
     fact::{Fact, State},
-    ids::{ExpertId, RegionId, Seq, TicketNumber, Version},
+    ids::{ExpertId, RegionId, Seq, Thing, TicketNumber, Version},
     ticket::{Ticket, TicketEvent},
 };
 use serde::Serialize;
@@ -113,7 +113,8 @@ pub struct Event<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::Seq)]
     cause: Option<Seq>,
-    /// What the timeline says of it; and `ticket`, how the ticket stands after it. For an expert, a route or a region: how that stands.
+    /// What the timeline says of it; and `ticket`, how the ticket stands after it. For an expert, a route or a region: how that stands. Empty where
+    /// our own record of it cannot be read.
     #[schema(value_type = Object)]
     data: Value,
 }
@@ -156,6 +157,41 @@ fn named(event: &TicketEvent) -> Option<&ExpertId> {
 #[must_use]
 pub fn event(position: Position, region: &RegionId, stamp: &Stamp<'_>, fact: &Fact, after: &State) -> Vec<u8> {
     let subject = subject(fact, after);
+    encoded(position, region, stamp, fact, &subject, after.version(), data(fact, after))
+}
+
+/// The same of one that cannot be folded: that it happened, and to what.
+#[must_use]
+pub fn bare(
+    position: Position,
+    region: &RegionId,
+    stamp: &Stamp<'_>,
+    fact: &Fact,
+    thing: &Thing,
+    version: Version,
+) -> Vec<u8> {
+    encoded(position, region, stamp, fact, &subject_of(thing), version, json!({}))
+}
+
+/// What an event is about, as far as its thing alone tells.
+#[must_use]
+pub fn subject_of(thing: &Thing) -> Subject {
+    match thing {
+        Thing::Ticket(number) => Subject { ticket: Some(*number), ..Subject::default() },
+        Thing::Expert(expert) | Thing::Route(expert) => Subject { expert: Some(expert.clone()), ..Subject::default() },
+        Thing::Region(_) | Thing::Catalogue => Subject::default(),
+    }
+}
+
+fn encoded(
+    position: Position,
+    region: &RegionId,
+    stamp: &Stamp<'_>,
+    fact: &Fact,
+    subject: &Subject,
+    version: Version,
+    data: Value,
+) -> Vec<u8> {
     let event = Event {
         r#type: "event",
         position: position.to_string(),
@@ -165,12 +201,12 @@ pub fn event(position: Position, region: &RegionId, stamp: &Stamp<'_>, fact: &Fa
         kind: fact.kind(),
         ticket: subject.ticket.map(|number| number.to_string()),
         expert: subject.expert.as_ref().map(ExpertId::as_str),
-        version: after.version(),
+        version,
         who: WhoView { role: stamp.who.role.name(), id: stamp.who.id.clone() },
         request_id: stamp.request_id,
         trace_id: stamp.trace_id,
         cause: stamp.cause,
-        data: data(fact, after),
+        data,
     };
     // Texts and numbers always encode.
     serde_json::to_vec(&event).unwrap_or_default()

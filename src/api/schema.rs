@@ -176,7 +176,7 @@ leaves! {
     /// Where a list goes on: the last page's `next_cursor`.
     Cursor = text(0, limits::WORD_CHARS);
     /// What people log in by; capitals are folded.
-    AccountName = text(1, 64).pattern(Some("^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$")).examples([json!("desk-1")]);
+    AccountName = text(1, 64).pattern(Some("^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$")).examples([json!("desk-1")]);
     /// A name as it was typed.
     TypedName = text(1, limits::NAME_CHARS).examples([json!("desk-1")]);
     /// A password as it was typed.

@@ -183,7 +183,8 @@ impl Client {
 
     fn answer(&self, request: Request<AnyBody>) -> Result<Value, ClientError> {
         let path = request.uri().path();
-        let long = path.starts_with("/v1/imports/") || ["/v1/audits", "/v1/backups"].contains(&path);
+        let long = path.starts_with("/v1/imports/")
+            || ["/v1/audits", "/v1/backups", "/v1/customers/erase", "/v1/access/proof"].contains(&path);
         let time = if long { limits::IMPORT + SLACK } else { self.patience };
         let (status, bytes) = self.runtime.block_on(self.in_time(time, self.exchange(request)))?;
         let answer = serde_json::from_slice(&bytes).unwrap_or(Value::Null);

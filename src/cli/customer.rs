@@ -151,6 +151,10 @@ fn told(report: &Value) {
     if report["erased"] == true {
         println!("{} messages were taken out of the mailbox", plain(&report["messages"]));
     }
+    if report["accounts"] != 0 {
+        let ended = if report["erased"] == true { "were ended" } else { "would end" };
+        println!("{} accounts {ended}", plain(&report["accounts"]));
+    }
     if count("open") > 0 {
         println!("{} of them open: {}", count("open"), plain(&report["open"]));
     }

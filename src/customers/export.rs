@@ -20,6 +20,8 @@ pub struct Beside {
     pub opted_out: Vec<String>,
     /// Lines of the access record.
     pub accesses: Vec<Value>,
+    /// What they log in to.
+    pub accounts: Vec<Value>,
 }
 
 /// The whole of it. Tickets of an erased customer say so.
@@ -33,6 +35,7 @@ pub fn export(store: &Store, held: &Held, beside: &Beside, at: Timestamp) -> Res
         "messages": beside.messages,
         "opted_out": beside.opted_out,
         "accesses": beside.accesses,
+        "accounts": beside.accounts,
         "shared": numbers(&mut held.shared.iter().map(ToString::to_string)),
     }))
 }

@@ -28,6 +28,9 @@ pub struct Held {
     pub tickets: BTreeMap<TicketNumber, Arc<Ticket>>,
     /// With the same phone or e-mail, but under another customer's id: not theirs without being named.
     pub shared: BTreeSet<TicketNumber>,
+    /// What they are known by, as it was typed: once they are erased, nobody else remembers.
+    phones: BTreeSet<String>,
+    emails: BTreeSet<String>,
 }
 
 /// What was named belongs to several customers: one of them has to be named by id.
@@ -35,6 +38,14 @@ pub struct Held {
 pub struct Several(pub BTreeSet<CustomerId>);
 
 impl Held {
+    /// Adds what came since.
+    pub fn take(&mut self, since: Self) {
+        self.tickets.extend(since.tickets);
+        self.shared.extend(since.shared);
+        self.phones.extend(since.phones);
+        self.emails.extend(since.emails);
+    }
+
     #[must_use]
     pub fn numbers(&self) -> Vec<TicketNumber> {
         self.tickets.keys().copied().collect()
@@ -52,15 +63,15 @@ impl Held {
     }
 }
 
-/// How else a number may have been typed, itself included: with its country and without.
-pub type Alike<'a> = &'a dyn Fn(&str) -> Vec<String>;
+/// In which forms a number may have been typed, its own included: with its country and without.
+pub type Forms<'a> = &'a dyn Fn(&str) -> Vec<String>;
 
 /// All tickets of whom `named` names: theirs by id, and those without an id that have a phone or an e-mail
 /// address in common with them. Empty: nobody is known by that.
-pub fn find(store: &Store, named: &Named, alike: Alike<'_>) -> Result<Result<Held, Several>, Fault> {
+pub fn find(store: &Store, named: &Named, forms: Forms<'_>) -> Result<Result<Held, Several>, Fault> {
     let mut seeds = BTreeSet::new();
     seeds.extend(named.ticket);
-    seeds.extend(of_contact(store, named.phone.as_deref(), named.email.as_deref(), alike)?);
+    seeds.extend(of_contact(store, named.phone.as_deref(), named.email.as_deref(), forms)?);
     let mut held = Held::default();
     for number in seeds {
         held.tickets.extend(store.ticket(number)?.map(|ticket| (number, ticket)));
@@ -71,21 +82,29 @@ pub fn find(store: &Store, named: &Named, alike: Alike<'_>) -> Result<Result<Hel
         return Ok(Err(Several(ids)));
     }
     held.customer = ids.pop_first();
-    if let Some(customer) = &held.customer {
-        held.tickets.extend(of_customer(store, customer)?);
-    }
-    follow_contacts(store, &mut held, alike)?;
+    held.phones.extend(named.phone.clone());
+    held.emails.extend(named.email.clone());
+    gather(store, &mut held, forms)?;
     Ok(Ok(held))
+}
+
+/// What was accepted for them since `held` was found, by all that was known of them then: also when their
+/// tickets of then have been erased, and tell no phone and no address any more.
+pub fn find_since(store: &Store, held: &Held, forms: Forms<'_>) -> Result<Held, Fault> {
+    let mut now = held.clone();
+    gather(store, &mut now, forms)?;
+    now.tickets.retain(|number, _| !held.tickets.contains_key(number));
+    Ok(now)
 }
 
 fn of_contact(
     store: &Store,
     phone: Option<&str>,
     email: Option<&str>,
-    alike: Alike<'_>,
+    forms: Forms<'_>,
 ) -> Result<BTreeSet<TicketNumber>, Fault> {
     let mut found = BTreeSet::new();
-    for phone in phone.map(alike).unwrap_or_default() {
+    for phone in phone.map(forms).unwrap_or_default() {
         found.extend(store.tickets_of_contact(Some(&phone), None)?);
     }
     if email.is_some() {
@@ -107,23 +126,45 @@ fn of_customer(store: &Store, customer: &CustomerId) -> Result<Vec<(TicketNumber
     }
 }
 
-/// Takes in what has a phone or an e-mail address in common with what is held, until there is no more.
-fn follow_contacts(store: &Store, held: &mut Held, alike: Alike<'_>) -> Result<(), Fault> {
-    let (mut phones, mut emails) = (BTreeSet::new(), BTreeSet::new());
+/// Takes in what is theirs by id, and what has a phone or an e-mail address in common with what is held, until
+/// there is no more.
+fn gather(store: &Store, held: &mut Held, forms: Forms<'_>) -> Result<(), Fault> {
+    if let Some(customer) = held.customer.clone() {
+        held.tickets.extend(of_customer(store, &customer)?);
+    }
     let mut fresh: Vec<Arc<Ticket>> = held.tickets.values().cloned().collect();
+    for phone in held.phones.clone() {
+        fresh.extend(take_in(store, held, Some(&phone), None, forms)?);
+    }
+    for email in held.emails.clone() {
+        fresh.extend(take_in(store, held, None, Some(&email), forms)?);
+    }
     while let Some(ticket) = fresh.pop() {
         let Some(personal) = ticket.personal.known() else { continue };
-        let phone = personal.contact.phone.clone().filter(|phone| phones.insert(phone.clone()));
-        let email = personal.contact.email.clone().filter(|email| emails.insert(email.clone()));
-        for number in of_contact(store, phone.as_deref(), email.as_deref(), alike)? {
-            let Some(found) = store.ticket(number)?.filter(|_| !held.tickets.contains_key(&number)) else { continue };
-            if found.customer.is_some() && found.customer != held.customer {
-                held.shared.insert(number);
-            } else {
-                held.tickets.insert(number, found.clone());
-                fresh.push(found);
-            }
-        }
+        let phone = personal.contact.phone.clone().filter(|phone| held.phones.insert(phone.clone()));
+        let email = personal.contact.email.clone().filter(|email| held.emails.insert(email.clone()));
+        fresh.extend(take_in(store, held, phone.as_deref(), email.as_deref(), forms)?);
     }
     Ok(())
+}
+
+/// Takes in what has this phone or e-mail address; what of it is new.
+fn take_in(
+    store: &Store,
+    held: &mut Held,
+    phone: Option<&str>,
+    email: Option<&str>,
+    forms: Forms<'_>,
+) -> Result<Vec<Arc<Ticket>>, Fault> {
+    let mut fresh = Vec::new();
+    for number in of_contact(store, phone, email, forms)? {
+        let Some(found) = store.ticket(number)?.filter(|_| !held.tickets.contains_key(&number)) else { continue };
+        if found.customer.is_some() && found.customer != held.customer {
+            held.shared.insert(number);
+        } else {
+            held.tickets.insert(number, found.clone());
+            fresh.push(found);
+        }
+    }
+    Ok(fresh)
 }

@@ -9,4 +9,4 @@ mod export;
 mod find;
 
 pub use export::{Beside, export};
-pub use find::{Alike, Held, Named, Several, find};
+pub use find::{Forms, Held, Named, Several, find, find_since};

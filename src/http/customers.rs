@@ -7,22 +7,28 @@ use super::{
     blocking,
     body::Input,
     idempotency::{once, tell},
+    people::view,
     recorded::Shown,
     session::Session,
 };
 use crate::{
     access_log::Wanted,
+    accounts::{Account, AccountError, State as AccountState},
     actors::{Caller, Failure},
     api::{
         Problem,
         customer::{self, CustomerExport, CustomerSaid, Erasure, ErasureReport, ErasureSaid, NamedCustomer},
     },
-    customers::{Beside, Held, Named, Several, export as exported, find},
-    domain::ticket::Command,
+    customers::{Beside, Held, Named, Several, export as exported, find, find_since},
+    domain::{
+        ids::CustomerId,
+        ticket::{Command, Role},
+    },
     settings::limits,
 };
 use axum::{extract::State, http::StatusCode};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// Why tickets of somebody who is erased were cancelled.
 const CANCELLED: &str = "the customer's data were erased";
@@ -46,12 +52,12 @@ const CANCELLED: &str = "the customer's data were erased";
 )]
 pub(super) async fn export(State(shared): State<Context>, input: Input) -> Reply {
     let named = customer::named_body(&input.json()?)?;
-    let held = held(&shared, &input.session, &named).await?;
-    let shown = shown(&held);
+    let whole = whole(&shared, &input.session, &named).await?;
+    let shown = shown(&whole.held);
     let now = shared.service.clock().now();
     let document = blocking(move || {
-        let beside = beside(&shared, &held)?;
-        exported(shared.service.store(), &held, &beside, now).map_err(Failure::from)
+        let beside = beside(&shared, &whole)?;
+        exported(shared.service.store(), &whole.held, &beside, now).map_err(Failure::from)
     });
     Ok(shown.with(ok(&document.await??)))
 }
@@ -59,8 +65,8 @@ pub(super) async fn export(State(shared): State<Context>, input: Input) -> Reply
 /// Forget a customer
 ///
 /// Their keys are destroyed: what the journal holds of them opens no more, its chain stays whole. Messages in the
-/// mailbox and the hashes that find them by phone or e-mail go too. It cannot be undone. Repeating it finishes
-/// what was cut short.
+/// mailbox and the hashes that find them by phone or e-mail go too, and their accounts end with all tokens. It
+/// cannot be undone. It goes on when nobody waits for the answer; repeating it finishes what was cut short.
 #[utoipa::path(
     post,
     path = "/v1/customers/erase",
@@ -76,18 +82,78 @@ pub(super) async fn export(State(shared): State<Context>, input: Input) -> Reply
 )]
 pub(super) async fn erase(State(shared): State<Context>, input: Input) -> Reply {
     let asked = customer::erasure_body(&input.json()?)?;
-    let held = held(&shared, &input.session, &asked.named).await?;
-    let shown = shown(&held);
     if asked.dry_run {
-        return Ok(shown.with(ok(&report(&held, false, 0))));
+        let whole = whole(&shared, &input.session, &asked.named).await?;
+        let gone = Gone { accounts: whole.active(), messages: 0 };
+        return Ok(shown(&whole.held).with(ok(&report(&whole.held, false, &gone))));
     }
-    let caller = sealed_key(&shared, &input);
-    let answer = once(&shared, &caller, async || {
-        cancel(&shared, &input.session.caller(), &asked, &held).await?;
-        let messages = shared.service.erase(held.erasing()).await?;
-        Ok(tell(StatusCode::OK, &report(&held, true, messages)))
+    let (caller, session) = (sealed_key(&shared, &input), input.session);
+    to_its_end(async move {
+        let mut about = Shown::default();
+        // The key first: who was erased is found by phone or address no more, and a repeat is answered all the same.
+        let answer = once(&shared, &caller, async || {
+            let mut held = whole(&shared, &session, &asked.named).await?.held;
+            about = shown(&held);
+            let gone = forget(&shared, &session, &asked, &mut held).await?;
+            about = shown(&held);
+            Ok(tell(StatusCode::OK, &report(&held, true, &gone)))
+        });
+        let answer = answer.await?;
+        Ok(about.with(answer))
+    })
+    .await
+}
+
+/// Goes on when the caller goes away, or is answered that it takes too long: from its first key on, an erasure
+/// that stops is half of one.
+async fn to_its_end(work: impl Future<Output = Reply> + Send + 'static) -> Reply {
+    let failed = |error: tokio::task::JoinError| Failure::Fault(error.to_string());
+    tokio::spawn(work).await.map_err(failed)?
+}
+
+/// What went, beside tickets.
+#[derive(Default)]
+struct Gone {
+    accounts: usize,
+    messages: usize,
+}
+
+/// Erases what is held, and what was accepted for them meanwhile, until nothing new comes.
+async fn forget(shared: &Context, session: &Session, asked: &Erasure, held: &mut Held) -> Result<Gone, Refused> {
+    let caller = session.caller();
+    cancel(shared, &caller, asked, held).await?;
+    // Before the keys: from here on they themselves bring nothing new.
+    let accounts = end_accounts(shared, held.customer.clone()).await?;
+    let mut messages = shared.service.erase(held.erasing()).await?;
+    for _ in 0..limits::ERASURE_ROUNDS {
+        let (store, desk, known) = (shared.service.store().clone(), shared.service.desk().clone(), held.clone());
+        let since = blocking(move || find_since(&store, &known, &|phone| desk.forms_of(phone))).await??;
+        if since.tickets.is_empty() {
+            return Ok(Gone { accounts, messages });
+        }
+        seen(session, &since)?;
+        cancel(shared, &caller, asked, &since).await?;
+        messages += shared.service.erase(since.erasing()).await?;
+        held.take(since);
+    }
+    Err(Failure::Fault("tickets of theirs keep coming; a repeat goes on".into()).into())
+}
+
+/// Ends what they log in to, and the tokens that were given to them without a login; how many accounts there were.
+async fn end_accounts(shared: &Context, customer: Option<CustomerId>) -> Result<usize, Refused> {
+    let Some(customer) = customer else { return Ok(0) };
+    let (accounts, tokens, now) = (shared.people.accounts().clone(), shared.tokens.clone(), shared.clock.now());
+    let ended = blocking(move || {
+        let ended = accounts.disable_customer(&customer, now)?;
+        for (token, revoked) in tokens.list(now)? {
+            let theirs = token.role == Role::Customer.name() && token.subject == customer.as_str();
+            if theirs && !revoked && token.account.is_none() {
+                tokens.revoke(&token.id)?;
+            }
+        }
+        Ok(ended)
     });
-    Ok(shown.with(answer.await?))
+    ended.await?
 }
 
 /// The caller with a fingerprint of the body that nobody can find a phone number by: it stays in the journal.
@@ -100,18 +166,43 @@ fn sealed_key(shared: &Shared, input: &Input) -> Caller {
     caller
 }
 
+/// A customer: their tickets, and what they log in to.
+struct Whole {
+    held: Held,
+    accounts: Vec<Arc<Account>>,
+}
+
+impl Whole {
+    /// Accounts that would be ended.
+    fn active(&self) -> usize {
+        self.accounts.iter().filter(|account| account.state == AccountState::Active).count()
+    }
+}
+
 /// Whom is meant, if the caller may see all of it.
-async fn held(shared: &Context, session: &Session, named: &NamedCustomer) -> Result<Held, Refused> {
+async fn whole(shared: &Context, session: &Session, named: &NamedCustomer) -> Result<Whole, Refused> {
     let NamedCustomer { customer, ticket, phone, email } = named.clone();
     let (store, desk) = (shared.service.store().clone(), shared.service.desk().clone());
     let named = Named { customer, ticket, phone, email };
-    let found = blocking(move || find(&store, &named, &|phone| desk.alike(phone)));
+    let found = blocking(move || find(&store, &named, &|phone| desk.forms_of(phone)));
     let held = found.await??.map_err(several)?;
-    if held.tickets.is_empty() {
+    let (accounts, customer) = (shared.people.accounts().clone(), held.customer.clone());
+    let accounts =
+        blocking(move || customer.map_or_else(|| Ok(Vec::new()), |customer| accounts.of_customer(&customer)));
+    let accounts = accounts.await?.map_err(AccountError::from)?;
+    // Somebody who only has an account lies in no region.
+    let theirs = !accounts.is_empty() && session.claims.regions.is_empty();
+    if held.tickets.is_empty() && !theirs {
         return Err(not_found("a customer so named"));
     }
+    seen(session, &held)?;
+    Ok(Whole { held, accounts })
+}
+
+/// Whether the caller may see all of it.
+fn seen(session: &Session, held: &Held) -> Result<(), Refused> {
     if held.tickets.values().all(|ticket| session.sees(ticket)) {
-        Ok(held)
+        Ok(())
     } else {
         Err(forbidden("some of their tickets lie in a region that this token is not for"))
     }
@@ -129,7 +220,8 @@ fn shown(held: &Held) -> Shown {
 }
 
 /// What lies beside the journal: the mailbox, opt-outs, the access record.
-fn beside(shared: &Shared, held: &Held) -> Result<Beside, Failure> {
+fn beside(shared: &Shared, whole: &Whole) -> Result<Beside, Failure> {
+    let Whole { held, accounts } = whole;
     let failed = |error: std::io::Error| Failure::Fault(error.to_string());
     let desk = shared.service.desk();
     let numbers = held.numbers();
@@ -147,6 +239,7 @@ fn beside(shared: &Shared, held: &Held) -> Result<Beside, Failure> {
         messages: desk.messages(&numbers).map_err(failed)?,
         opted_out: phones.into_iter().filter(|phone| desk.opted_out(phone)).collect(),
         accesses: shared.access_log.list(&wanted).map_err(failed)?.items,
+        accounts: accounts.iter().map(|account| json!(view(account))).collect(),
     })
 }
 
@@ -154,9 +247,8 @@ fn beside(shared: &Shared, held: &Held) -> Result<Beside, Failure> {
 async fn cancel(shared: &Shared, caller: &Caller, asked: &Erasure, held: &Held) -> Result<(), Refused> {
     let open: Vec<_> = held.open().collect();
     if !asked.cancel_open && !open.is_empty() {
-        let phase = |ticket: &&std::sync::Arc<crate::domain::ticket::Ticket>| {
-            format!("{} ({})", ticket.number, ticket.phase.name())
-        };
+        let phase =
+            |ticket: &&Arc<crate::domain::ticket::Ticket>| format!("{} ({})", ticket.number, ticket.phase.name());
         let open: Vec<_> = open.iter().map(phase).collect();
         let detail = format!("work is still to be done for them: {}; end it, or send cancel_open", open.join(", "));
         return Err(Problem::new(409, "work_open", detail).into());
@@ -168,12 +260,13 @@ async fn cancel(shared: &Shared, caller: &Caller, asked: &Erasure, held: &Held) 
     Ok(())
 }
 
-fn report(held: &Held, erased: bool, messages: usize) -> Value {
+fn report(held: &Held, erased: bool, gone: &Gone) -> Value {
     let open: Vec<_> = held.open().map(|ticket| ticket.number.to_string()).collect();
     let numbers: Vec<_> = held.numbers().iter().map(ToString::to_string).collect();
     let shared: Vec<_> = held.shared.iter().map(ToString::to_string).collect();
     json!({
         "erased": erased, "customer_id": held.customer.as_ref().map(ToString::to_string), "tickets": numbers,
-        "open": open, "shared": shared, "messages": messages,
+        "open": open, "shared": shared, "messages": gone.messages,
+        "accounts": gone.accounts,
     })
 }

@@ -107,8 +107,11 @@ where
     let path = request.uri().path();
     // Probes get through when nothing else does.
     let probe = matches!(path, "/healthz" | "/readyz" | "/metrics");
-    let long =
-        path.starts_with("/v1/imports/") || matches!(path, "/v1/audits" | "/v1/backups" | "/v1/incidents/archive");
+    let long = path.starts_with("/v1/imports/")
+        || matches!(
+            path,
+            "/v1/audits" | "/v1/backups" | "/v1/incidents/archive" | "/v1/customers/erase" | "/v1/access/proof"
+        );
     let deadline = if long { limits::IMPORT } else { limits::CALL };
     let began = started();
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);

@@ -9,10 +9,15 @@ use super::{
 use crate::{
     access_log::Wanted,
     actors::Clock,
-    domain::{ids::RegionId, ticket::Role, time::Timestamp},
+    domain::{
+        ids::{CustomerId, RegionId},
+        ticket::Role,
+        time::Timestamp,
+    },
     load::Core,
     objectives::Objectives,
     settings::{Settings, limits},
+    storage::TicketQuery,
     telemetry::metrics::{CATALOGUE, tests::problems_of},
     tokens::Grant,
 };
@@ -23,6 +28,7 @@ use axum::{
 use http_body_util::BodyExt;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
+use serde_json::json;
 use std::{collections::BTreeSet, sync::Arc};
 use tokio::sync::Semaphore;
 
@@ -235,6 +241,45 @@ fn whoever_sends_a_body_slowly_holds_no_place_and_strangers_keep_out_strangers_o
         }
     });
     assert_eq!((bench.shared.bodies.waiting(), bench.shared.permits.available_permits()), (0, limits::CALLS));
+}
+
+#[test]
+fn an_erasure_goes_on_when_nobody_waits_for_it_any_more() {
+    let bench = Bench::new();
+    let runtime = bench.core.as_ref().unwrap().handle();
+    let token = |role| {
+        let grant = Grant { role, subject: Some("x".into()), regions: Vec::new(), ttl_s: 60 };
+        bench.shared.tokens.sign_unlisted(grant, bench.shared.clock.now())
+    };
+    let call = |role, path: &str, body: serde_json::Value| {
+        let router = TowerToHyperService::new(router(bench.shared.clone()));
+        let request = Request::builder().method(Method::POST).uri(path);
+        let request = request.header(header::AUTHORIZATION, format!("Bearer {}", token(role)));
+        let request = request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string()));
+        edge::edge(bench.shared.clone(), router, request.unwrap())
+    };
+    let new =
+        json!({ "title": "No picture", "channel": "phone", "customer_id": "c-1", "contact": { "name": "Somebody" } });
+    let opened = runtime.block_on(call(Role::Clerk, "/v1/tickets", new)).unwrap();
+    assert_eq!(opened.status(), StatusCode::CREATED);
+    let store = bench.shared.service.store();
+    let theirs = TicketQuery { customer: CustomerId::parse("c-1").ok(), limit: 1, ..TicketQuery::default() };
+    let person = store.tickets(&theirs).unwrap().items[0].person();
+    runtime.block_on(async {
+        let erase = call(Role::Admin, "/v1/customers/erase", json!({ "customer_id": "c-1", "cancel_open": true }));
+        let mut erase = std::pin::pin!(erase);
+        // As far as it gets at once; then the caller hangs up.
+        let begun = std::future::poll_fn(|context| std::task::Poll::Ready(erase.as_mut().poll(context).is_pending()));
+        assert!(begun.await, "it waits for disks");
+    });
+    runtime.block_on(async {
+        let gone = async {
+            while store.remembers(person) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(limits::CALL, gone).await.expect("they are erased all the same");
+    });
 }
 
 #[test]

@@ -197,16 +197,6 @@ impl Desk {
         self.mailbox.as_ref().map_or_else(|| Ok(Vec::new()), |mailbox| mailbox.of(tickets))
     }
 
-    /// A number as it may have been typed: with its country, and without when it is ours.
-    #[must_use]
-    pub fn alike(&self, phone: &str) -> Vec<String> {
-        let Some(house) = &self.house else { return vec![phone.to_owned()] };
-        let whole = phone::international(phone, &house.country_code);
-        let short = whole.strip_prefix('+').and_then(|digits| digits.strip_prefix(house.country_code.as_str()));
-        let short = short.map(str::to_owned);
-        short.into_iter().chain([whole]).collect()
-    }
-
     /// Whether this number asked for no more texts.
     #[must_use]
     pub fn opted_out(&self, phone: &str) -> bool {

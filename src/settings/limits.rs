@@ -127,6 +127,8 @@ pub const ACCESS_STRANGERS_PER_S: u64 = 50;
 pub const ACCESS_SYNC_MS: i64 = 1_000;
 /// Tickets that a search's line of the access record names.
 pub const ACCESS_TICKETS: usize = 100;
+/// How often an erasure looks again for tickets that were accepted meanwhile.
+pub const ERASURE_ROUNDS: usize = 16;
 /// Lines of the access record in one customer's export, the newest.
 pub const EXPORT_ACCESSES: usize = 10_000;
 

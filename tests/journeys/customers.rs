@@ -49,6 +49,86 @@ fn a_customer_is_their_own_tickets_and_nobody_elses() {
 }
 
 #[test]
+fn a_number_is_theirs_in_whatever_form_it_was_typed() {
+    let house = House::staffed();
+    let admin = house.token(Role::Admin);
+    let forms = ["617 555 0100", "+1 617 555 0100", "001 617 555 0100", "1-617-555-0100", "0617 555 0100"];
+    let mut numbers: Vec<_> = forms.iter().map(|form| open(&house, None, form, WEST)).collect();
+    numbers.sort();
+    for form in forms {
+        let would = house.post(&admin, "/v1/customers/erase", &json!({ "phone": form, "dry_run": true })).is(200);
+        assert_eq!(would.body["tickets"], json!(numbers), "{form}");
+    }
+    let done = house.post(&admin, "/v1/customers/erase", &json!({ "ticket": numbers[0], "cancel_open": true })).is(200);
+    assert_eq!(done.body["tickets"], json!(numbers));
+}
+
+#[test]
+fn who_is_erased_is_out_their_account_and_every_token_of_theirs() {
+    let house = House::staffed();
+    let admin = house.token(Role::Admin);
+    let add = |name: &str, subject: &str| {
+        let body = json!({ "name": name, "role": "customer", "subject": subject, "password": "correct horse battery" });
+        house.post(&admin, "/v1/users", &body)
+    };
+    let login = |name: &str| {
+        let body = json!({ "name": name, "password": "correct horse battery" }).to_string();
+        house.ask("POST", "/v1/login", &[("content-type", "application/json")], body.as_bytes())
+    };
+    let address = add("somebody@example.org", "c-1").is(422);
+    assert_eq!(address.code(), "invalid", "a name outlives its person: it is no address");
+    add("one", "c-1").is(201);
+    add("two", "c-2").is(201);
+    add("three", "c-3").is(201);
+    let number = open(&house, Some("c-1"), "617-555-0100", WEST);
+    let path = format!("/v1/tickets/{number}");
+    let logged_in = login("one").is(200).text("/token").to_owned();
+    let given = house.token_of(Role::Customer, "c-1", Vec::new());
+    let other = login("two").is(200).text("/token").to_owned();
+    for token in [&logged_in, &given] {
+        house.get(token, &path).is(200);
+    }
+    let whom = json!({ "customer_id": "c-1" });
+    let export = house.post(&admin, "/v1/customers/export", &whom).is(200);
+    assert_eq!((export.text("/accounts/0/name"), export.text("/accounts/0/state")), ("one", "active"));
+    assert!(!export.body.to_string().contains("argon2"), "{}", export.body);
+    house.post(&admin, "/v1/customers/erase", &whom).is(409);
+    house.get(&logged_in, &path).is(200);
+    let mut asked = json!({ "customer_id": "c-1", "cancel_open": true, "dry_run": true });
+    assert_eq!(house.post(&admin, "/v1/customers/erase", &asked).is(200).body["accounts"], 1);
+    house.get(&logged_in, &path).is(200);
+    asked["dry_run"] = false.into();
+    assert_eq!(house.post(&admin, "/v1/customers/erase", &asked).is(200).body["accounts"], 1);
+    for token in [&logged_in, &given] {
+        house.get(token, &path).is(401);
+    }
+    login("one").is(401);
+    house.get(&other, "/v1/tickets").is(200);
+    let export = house.post(&admin, "/v1/customers/export", &whom).is(200);
+    assert_eq!(export.text("/accounts/0/state"), "disabled");
+    // Somebody who never asked for anything is somebody too; but in no region.
+    let bound = house.token_of(Role::Admin, "half", vec![RegionId::parse("west").unwrap()]);
+    let whom = json!({ "customer_id": "c-3" });
+    house.post(&bound, "/v1/customers/erase", &whom).is(404);
+    let done = house.post(&admin, "/v1/customers/erase", &whom).is(200);
+    assert_eq!((&done.body["tickets"], &done.body["accounts"]), (&json!([]), &json!(1)));
+    login("three").is(401);
+}
+
+#[test]
+fn a_repeat_under_the_same_key_is_answered_as_before_though_nobody_is_found_by_that_number_any_more() {
+    let house = House::staffed();
+    let admin = house.token(Role::Admin);
+    open(&house, None, "617-555-0100", WEST);
+    let whom = json!({ "phone": "+1 617 555 0100", "cancel_open": true });
+    let send = || house.send("POST", &admin, "/v1/customers/erase", &[("idempotency-key", "k")], &whom);
+    let first = send().is(200);
+    house.post(&admin, "/v1/customers/erase", &whom).is(404);
+    let again = send().is(200);
+    assert_eq!((again.header("idempotency-replayed"), &again.body), (Some("true"), &first.body));
+}
+
+#[test]
 fn only_an_administrator_of_all_regions_gives_out_or_erases_and_a_repeat_is_answered_as_before() {
     let house = House::staffed();
     let number = open(&house, Some("c-1"), "617-555-0100", WEST);

@@ -386,8 +386,8 @@ fn an_erasure_that_was_cut_short_is_finished_by_the_next_start() {
     let store = Store::open(store_options(&town.data, Durability::Fsync)).unwrap();
     let named = Named { customer: Some(CustomerId::parse("c-7").unwrap()), ..Named::default() };
     let named = Named { ticket: Some(numbers[2].parse().unwrap()), ..named };
-    let alike = |phone: &str| vec![phone.to_owned(), phone.replace("+1", "")];
-    let held = find(&store, &named, &alike).unwrap().unwrap();
+    let forms = |phone: &str| vec![phone.to_owned(), phone.replace("+1", "")];
+    let held = find(&store, &named, &forms).unwrap().unwrap();
     assert_eq!(held.tickets.len(), 3);
     let erasing = store.begin_erasure(held.erasing()).unwrap();
     store.erase_keys(&erasing.people.iter().copied().collect::<Vec<_>>()).unwrap();

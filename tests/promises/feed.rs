@@ -1,6 +1,6 @@
 //! P7 inside one process: filters, a handover between regions, a subscriber that does not read.
 
-use crate::common::tree::{Time, Tree, at, by, desk, expert, play, region, tv};
+use crate::common::tree::{ALWAYS, Time, Tree, at, by, desk, expert, play, region, tv};
 use callout::{
     actors::feed::{End, Filter, First, Subscription},
     domain::ticket::{Command, Phase, Role},
@@ -53,6 +53,24 @@ fn a_handover_is_seen_by_both_regions_and_what_follows_only_by_the_new_one() {
         assert_eq!(handed["region"], "east");
         assert_eq!(handed["data"]["ticket"]["title"], "dark screen", "whole, for who sees it for the first time");
         assert_eq!(own.len() + 1, west.len() + east.len(), "who sees all sees it once");
+    });
+}
+
+#[test]
+fn an_expert_who_moves_is_seen_to_leave_by_those_they_leave() {
+    play(Time::Machine, async |tree| {
+        tree.square("west", 0.0, |_| {}).await;
+        tree.square("east", 10.0, |_| {}).await;
+        tree.expert("ann", at(5.0, 5.0), "tv", ALWAYS).await;
+        let [mut west, mut east] = ["west", "east"].map(|id| tree.service.subscribe(of(id), None).unwrap());
+        tree.expert("ann", at(15.0, 5.0), "tv", ALWAYS).await;
+        tree.expert("ann", at(15.0, 5.0), "tv pc", ALWAYS).await;
+        let written = |heard: Vec<Value>| -> Vec<Value> {
+            heard.into_iter().filter(|event| event["kind"] == "expert.written").collect()
+        };
+        let (west, east) = (written(all(tree, &mut west).await), written(all(tree, &mut east).await));
+        assert_eq!((west.len(), east.len()), (1, 2), "what follows is the new region's: {west:?}");
+        assert_eq!((&west[0], west[0]["region"].as_str()), (&east[0], Some("east")), "the same bytes to both");
     });
 }
 

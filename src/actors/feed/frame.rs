@@ -7,6 +7,7 @@ use crate::{
         timeline::Stamp,
     },
     domain::{
+        expert::ExpertEvent,
         fact::{Fact, State},
         ids::{ExpertId, RegionId, Seq, Thing, TicketNumber},
         route::{Route, RouteEvent},
@@ -28,7 +29,7 @@ pub struct Frame {
     pub json: Bytes,
     /// The contract's kind, as in `ticket.assigned`.
     pub kind: &'static str,
-    /// Where it belongs; both regions of a handover. None: to everybody.
+    /// Where it belongs, and where it was before if it moved by this. None: to everybody.
     regions: Option<(RegionId, Option<RegionId>)>,
     subject: Subject,
 }
@@ -78,27 +79,39 @@ impl Framer {
         Self { data: store.identity(), store, tickets: HashMap::new() }
     }
 
-    pub(super) fn frame(&mut self, recorded: &Recorded) -> Result<Frame, Fault> {
+    /// One that does not fold (damage, or a bug) goes without how its thing stands: it ends nobody's feed.
+    pub(super) fn frame(&mut self, recorded: &Recorded) -> Frame {
+        self.whole(recorded).unwrap_or_else(|fault| {
+            tracing::error!(seq = recorded.seq, %fault, "an event goes to the feed without its state");
+            self.bare(recorded)
+        })
+    }
+
+    fn whole(&mut self, recorded: &Recorded) -> Result<Frame, Fault> {
         let after = self.after(recorded)?;
-        let envelope = &recorded.envelope;
-        let stamp = Stamp {
-            seq: recorded.seq,
-            at: envelope.at,
-            who: &envelope.who,
-            request_id: envelope.request_id.as_deref(),
-            trace_id: envelope.trace_id.as_deref(),
-            cause: envelope.cause,
-        };
         let region = region_of(&after).unwrap_or(&recorded.region).clone();
-        let position = Position { data: self.data, seq: recorded.seq };
-        let json = feed::event(position, &region, &stamp, &recorded.fact, &after).into();
-        let left = match &recorded.fact {
-            Fact::Ticket(TicketEvent::HandedOver { from, .. }) => Some(from.clone()),
-            _ => None,
-        };
-        let regions = (region != RegionId::cell()).then_some((region, left));
-        let subject = feed::subject(&recorded.fact, &after);
-        Ok(Frame { seq: recorded.seq, json, kind: recorded.fact.kind(), regions, subject })
+        let left = self.left(recorded, &region)?;
+        let json = feed::event(self.position(recorded), &region, &stamp(recorded), &recorded.fact, &after);
+        Ok(framed(recorded, json, region, left, feed::subject(&recorded.fact, &after)))
+    }
+
+    fn bare(&self, recorded: &Recorded) -> Frame {
+        let Recorded { region, thing, version, fact, .. } = recorded;
+        let json = feed::bare(self.position(recorded), region, &stamp(recorded), fact, thing, *version);
+        framed(recorded, json, region.clone(), handed_over(fact), feed::subject_of(thing))
+    }
+
+    fn position(&self, recorded: &Recorded) -> Position {
+        Position { data: self.data, seq: recorded.seq }
+    }
+
+    /// The region that its thing left by this event: whoever follows that one is told where it went.
+    fn left(&self, recorded: &Recorded, region: &RegionId) -> Result<Option<RegionId>, Fault> {
+        if !matches!(recorded.fact, Fact::Expert(ExpertEvent::Written(_))) || recorded.prev == 0 {
+            return Ok(handed_over(&recorded.fact));
+        }
+        let before = self.store.state_at(&recorded.thing, recorded.prev)?;
+        Ok(region_of(&before).filter(|before| *before != region).cloned())
     }
 
     /// The thing's state after this event.
@@ -129,6 +142,31 @@ impl Framer {
     }
 }
 
+fn framed(recorded: &Recorded, json: Vec<u8>, region: RegionId, left: Option<RegionId>, subject: Subject) -> Frame {
+    let regions = (region != RegionId::cell()).then_some((region, left));
+    Frame { seq: recorded.seq, json: json.into(), kind: recorded.fact.kind(), regions, subject }
+}
+
+fn stamp(recorded: &Recorded) -> Stamp<'_> {
+    let envelope = &recorded.envelope;
+    Stamp {
+        seq: recorded.seq,
+        at: envelope.at,
+        who: &envelope.who,
+        request_id: envelope.request_id.as_deref(),
+        trace_id: envelope.trace_id.as_deref(),
+        cause: envelope.cause,
+    }
+}
+
+/// Where a handover's ticket was before.
+fn handed_over(fact: &Fact) -> Option<RegionId> {
+    match fact {
+        Fact::Ticket(TicketEvent::HandedOver { from, .. }) => Some(from.clone()),
+        _ => None,
+    }
+}
+
 /// A route's event is its whole image: nothing before it is needed.
 fn route(expert: &ExpertId, event: &RouteEvent, recorded: &Recorded) -> Arc<Route> {
     let mut route = Route::empty(expert.clone(), recorded.region.clone());
@@ -144,5 +182,58 @@ fn region_of(state: &State) -> Option<&RegionId> {
         State::Expert(expert) => Some(&expert.region),
         State::Region(region) => Some(&region.id),
         State::Catalogue(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{
+            ticket::{Role, Who},
+            time::Timestamp,
+        },
+        storage::{Durability, Envelope, StoreOptions},
+    };
+
+    #[test]
+    fn an_event_that_does_not_fold_goes_without_its_state_and_the_feed_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = StoreOptions {
+            data: dir.path().to_owned(),
+            cell: "main".into(),
+            durability: Durability::Disposable,
+            cache_bytes: 16 << 20,
+            segment_bytes: 64 << 20,
+            seed: Some(7),
+        };
+        let mut framer = Framer::new(Store::open(options).unwrap());
+        let expert = ExpertId::parse("ann").unwrap();
+        // A first event that nothing can begin with.
+        let recorded = Recorded {
+            seq: 5,
+            batch: 5,
+            region: RegionId::parse("west").unwrap(),
+            thing: Thing::Expert(expert.clone()),
+            version: 3,
+            prev: 0,
+            envelope: Envelope {
+                at: Timestamp(0),
+                who: Who { role: Role::System, id: String::new() },
+                request_id: None,
+                cause: None,
+                trace_id: None,
+            },
+            fact: Fact::Expert(ExpertEvent::Retired),
+        };
+        let frame = framer.frame(&recorded);
+        let json: serde_json::Value = serde_json::from_slice(&frame.json).unwrap();
+        assert_eq!((&json["kind"], &json["data"]), (&"expert.retired".into(), &serde_json::json!({})), "{json}");
+        assert_eq!((&json["version"], &json["region"]), (&3.into(), &"west".into()), "{json}");
+        let west = Filter { regions: Some(BTreeSet::from([recorded.region.clone()])), ..Filter::default() };
+        let ann = Filter { expert: Some(expert), ..Filter::default() };
+        assert!(west.passes(&frame) && ann.passes(&frame), "to whom it concerns");
+        let east = Filter { regions: Some(BTreeSet::from([RegionId::parse("east").unwrap()])), ..Filter::default() };
+        assert!(!east.passes(&frame), "and to nobody else");
     }
 }

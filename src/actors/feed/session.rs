@@ -32,12 +32,24 @@ impl Message for Offer {
     type Result = ();
 }
 
+/// What a session wants next. Its fan may be behind whoever joins at the journal's end, or has read the journal:
+/// what the fan says takes nobody back.
+struct Next(Seq);
+
+impl Next {
+    /// All up to there was handed over, or is not wanted; up to where that is now.
+    fn passed(&mut self, up_to: Seq) -> Seq {
+        self.0 = self.0.max(up_to + 1);
+        self.0 - 1
+    }
+}
+
 pub(super) struct Session {
     store: Store,
     /// Where the journal is read: the core's few blocking threads.
     core: Handle,
     filter: Filter,
-    next: Seq,
+    next: Next,
     out: mpsc::Sender<Out>,
     ended: watch::Sender<Option<End>>,
     fan: Option<Addr<Fan>>,
@@ -51,7 +63,7 @@ impl Session {
         out: mpsc::Sender<Out>,
         ended: watch::Sender<Option<End>>,
     ) -> Self {
-        Self { store: tree.store.clone(), core: tree.core.clone(), filter, next, out, ended, fan: None }
+        Self { store: tree.store.clone(), core: tree.core.clone(), filter, next: Next(next), out, ended, fan: None }
     }
 
     pub(super) fn of(mut self, fan: Addr<Fan>) -> Self {
@@ -63,7 +75,7 @@ impl Session {
     fn join(&mut self, ctx: &mut Context<Self>) {
         let Some(fan) = &self.fan else { return ctx.stop() };
         let (filter, ended) = (self.filter.clone(), self.ended.clone());
-        let asked = fan.send(Join { session: ctx.address(), filter, next: self.next, ended });
+        let asked = fan.send(Join { session: ctx.address(), filter, next: self.next.0, ended });
         ctx.wait(asked.into_actor(self).map(|joined, session, ctx| match joined {
             Ok(Joined::Now(frames, up_to)) => {
                 // From here on the fan knows this session, not the other way round.
@@ -77,7 +89,7 @@ impl Session {
 
     /// A page of the journal, then again.
     fn read_on(&mut self, begins: Seq, ctx: &mut Context<Self>) {
-        let (store, from) = (self.store.clone(), self.next);
+        let (store, from) = (self.store.clone(), self.next.0);
         let page = self.core.spawn_blocking(move || read_page(&store, from, begins));
         let (out, filter) = (self.out.clone(), self.filter.clone());
         let passed = async move {
@@ -93,7 +105,7 @@ impl Session {
         };
         ctx.wait(passed.into_actor(self).map(|passed, session, ctx| match passed {
             Ok(up_to) => {
-                session.next = up_to + 1;
+                session.next.passed(up_to);
                 session.join(ctx);
             }
             Err(end) => session.end(end, ctx),
@@ -101,7 +113,7 @@ impl Session {
     }
 
     fn hand_over(&mut self, frames: Vec<Arc<Frame>>, up_to: Seq, beat: bool, ctx: &mut Context<Self>) {
-        self.next = self.next.max(up_to + 1);
+        let up_to = self.next.passed(up_to);
         if frames.is_empty() && !beat {
             return;
         }
@@ -131,7 +143,8 @@ impl Session {
 fn read_page(store: &Store, from: Seq, until: Seq) -> Result<Vec<Arc<Frame>>, Fault> {
     let mut framer = Framer::new(store.clone());
     let events = store.read(from, limits::FEED_PAGE)?;
-    events.iter().filter(|event| event.seq < until).map(|event| framer.frame(event).map(Arc::new)).collect()
+    let wanted = events.iter().filter(|event| event.seq < until);
+    Ok(wanted.map(|event| Arc::new(framer.frame(event))).collect())
 }
 
 impl Actor for Session {
@@ -146,9 +159,22 @@ impl Handler<Offer> for Session {
     type Result = ();
 
     fn handle(&mut self, offer: Offer, ctx: &mut Self::Context) {
-        let next = self.next;
+        let next = self.next.0;
         let wanted = offer.frames.iter().filter(|frame| frame.seq >= next && self.filter.passes(frame));
         let frames = wanted.cloned().collect();
         self.hand_over(frames, offer.up_to, offer.beat, ctx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fan_that_is_behind_takes_nobody_back() {
+        // Told `live at 100`, while the fan is at 95: its heartbeat says 100.
+        let mut next = Next(101);
+        assert_eq!((next.passed(95), next.0), (100, 101));
+        assert_eq!((next.passed(103), next.0), (103, 104));
     }
 }

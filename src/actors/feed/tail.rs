@@ -11,7 +11,7 @@ use crate::{
     storage::{Fault, Store},
 };
 use actix::Addr;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
@@ -47,6 +47,12 @@ impl Beats {
         }
         due
     }
+}
+
+/// How long to gather events after a page of so many. None: after a full one the next is there already, and to wait
+/// would bound the feed below what intake takes.
+fn pause(read: usize) -> Option<Duration> {
+    (read < limits::FEED_PAGE).then_some(limits::FEED_PACE)
 }
 
 impl Tail {
@@ -85,10 +91,13 @@ impl Tail {
             }
             let mut news = self.read(&mut framer)?;
             news.beat = beats.due(Instant::now());
+            let read = news.frames.len();
             if !self.tell(&news).await {
                 return Ok(());
             }
-            tokio::time::sleep(limits::FEED_PACE).await;
+            if let Some(pause) = pause(read) {
+                tokio::time::sleep(pause).await;
+            }
         }
     }
 
@@ -99,7 +108,7 @@ impl Tail {
         if events.is_empty() {
             self.next = self.next.max(head + 1);
         }
-        let frames = events.iter().map(|event| framer.frame(event).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
+        let frames: Vec<_> = events.iter().map(|event| Arc::new(framer.frame(event))).collect();
         self.next = frames.last().map_or(self.next, |frame| frame.seq + 1);
         Ok(News { frames: frames.into(), up_to: self.next - 1, beat: false })
     }
@@ -128,7 +137,12 @@ impl Tail {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+
+    #[test]
+    fn whoever_is_behind_does_not_pause() {
+        assert_eq!([0, 1, limits::FEED_PAGE - 1].map(pause), [Some(limits::FEED_PACE); 3]);
+        assert_eq!(pause(limits::FEED_PAGE), None);
+    }
 
     #[test]
     #[allow(clippy::disallowed_methods, reason = "a moment to count from; nothing waits")]
