@@ -59,8 +59,9 @@ pub const PAGE_ITEMS_DEFAULT: usize = 50;
 /// Open tickets on one board: a console that shows more shows nothing.
 pub const BOARD_TICKETS: usize = 2_000;
 
-/// Calls under way at once; each holds at most a body and a ticket. More are refused at once.
-pub const CALLS: usize = 2_048;
+/// Calls under way at once; each holds at most a body and a ticket. More are refused at once: at 20,000 a second
+/// these are 25 ms of work, and whoever waits longer than that is better told to come again.
+pub const CALLS: usize = 512;
 /// Calls whose bodies are still on their way, and which hold no place among those under way meanwhile.
 pub const BODIES: usize = 4_096;
 /// The same of callers without a token: logins, surveys, the gateway's calls.
