@@ -147,7 +147,7 @@ impl Desk {
         self.concurrency
     }
 
-    /// Nothing is to be sent for now.
+    /// Commands on a stopped server's data write to nobody.
     #[must_use]
     pub fn paused(&self) -> bool {
         self.paused

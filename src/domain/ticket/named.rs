@@ -1,4 +1,4 @@
-//! What an event is called, whom it concerns, and which message it is about.
+//! What an event is called, and whom it concerns. Which message it is about stands with the messages (`outbox.rs`).
 
 use super::{OfferEnd, TicketEvent};
 use crate::domain::ids::ExpertId;
