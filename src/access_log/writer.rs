@@ -46,7 +46,12 @@ pub(super) struct Writer {
     /// The last line's.
     n: u64,
     hash: Hash,
-    open: Option<(String, File)>,
+    open: Option<File>,
+    /// The day that is written to, or was last. Never an earlier one, however the clock is set: the chain goes on
+    /// from file to file.
+    day: String,
+    /// Bytes of that day's file that are lines of the chain. What a full disk let through of a batch goes.
+    length: u64,
     /// Lines that are written and not fsynced.
     loose: bool,
     synced_ms: i64,
@@ -65,12 +70,16 @@ impl Writer {
         let newest = days(&folder)?.pop();
         let torn = newest.as_deref().map(mend).transpose()?.unwrap_or(0);
         let last = newest.as_deref().map(last_line).transpose()?.flatten();
+        let day = newest.as_deref().map(day_of).unwrap_or_default();
+        let length = newest.as_deref().map(fs::metadata).transpose()?.map_or(0, |found| found.len());
         // Goes on from what was noted where the file ends before it: that something is missing stays to be seen.
         let ends = last.as_deref().and_then(said);
         let noted = head(&folder).filter(|(n, _)| ends.is_none_or(|(last, _)| *n >= last));
         let (n, hash) = noted.or(ends).unwrap_or((0, NOTHING));
         let (open, loose) = (None, false);
-        let mut writer = Self { folder, key, keep_days, missed, metrics, n, hash, open, loose, synced_ms: 0 };
+        let synced_ms = 0;
+        let mut writer =
+            Self { folder, key, keep_days, missed, metrics, n, hash, open, day, length, loose, synced_ms };
         writer.write(vec![Line { torn, ..Line::notice("opened", now_ms()) }])?;
         writer.sync()?;
         Ok(writer)
@@ -111,7 +120,7 @@ impl Writer {
         lines
     }
 
-    fn failed(&mut self, error: &io::Error, lines: u64) {
+    pub(super) fn failed(&mut self, error: &io::Error, lines: u64) {
         tracing::error!(%error, lines, "the access record could not be written");
         self.missed.fetch_add(lines, Ordering::Relaxed);
         self.metrics.access_missed.add(lines);
@@ -119,11 +128,11 @@ impl Writer {
         self.open = None;
     }
 
-    fn write(&mut self, lines: Vec<Line>) -> io::Result<()> {
-        let today = rfc3339(now_ms())[..10].to_owned();
+    pub(super) fn write(&mut self, lines: Vec<Line>) -> io::Result<()> {
+        let today = rfc3339(now_ms())[..10].to_owned().max(self.day.clone());
         let mut lines = lines;
-        if self.open.as_ref().is_none_or(|(day, _)| *day != today) {
-            self.turn(&today, &mut lines)?;
+        if self.open.is_none() || self.day != today {
+            self.turn(today, &mut lines)?;
         }
         let (mut n, mut hash, mut text) = (self.n, self.hash, String::new());
         for mut line in lines {
@@ -133,26 +142,28 @@ impl Writer {
             text.extend([&bound, "\n"]);
             hash = next;
         }
-        if let Some((_, file)) = &mut self.open {
+        if let Some(file) = &mut self.open {
             file.write_all(text.as_bytes())?;
             (self.n, self.hash, self.loose) = (n, hash, true);
+            self.length += text.len() as u64;
         }
         Ok(())
     }
 
     /// Opens the day's file. A new one begins with what it follows; days that were kept long enough go.
-    fn turn(&mut self, today: &str, lines: &mut Vec<Line>) -> io::Result<()> {
+    fn turn(&mut self, today: String, lines: &mut Vec<Line>) -> io::Result<()> {
         if self.loose {
             self.sync()?;
         }
-        let path = self.folder.join(format!("{today}.jsonl"));
-        let fresh = !path.exists();
-        if !fresh {
-            mend(&path)?;
+        let file = private().append(true).create(true).open(self.folder.join(format!("{today}.jsonl")))?;
+        if self.day != today {
+            (self.day, self.length) = (today, 0);
         }
-        let file = private().append(true).create(true).open(&path)?;
-        self.open = Some((today.to_owned(), file));
-        if fresh {
+        if file.metadata()?.len() > self.length {
+            file.set_len(self.length)?;
+        }
+        self.open = Some(file);
+        if self.length == 0 {
             let mut first = vec![Line { prev: hex(&self.hash), ..Line::notice("day", now_ms()) }];
             if let Some(through) = self.sweep()? {
                 first.push(Line { through, ..Line::notice("dropped", now_ms()) });
@@ -175,8 +186,8 @@ impl Writer {
         Ok(through)
     }
 
-    fn sync(&mut self) -> io::Result<()> {
-        if let Some((_, file)) = &self.open {
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        if let Some(file) = &self.open {
             file.sync_data()?;
         }
         (self.loose, self.synced_ms) = (false, now_ms());
@@ -192,6 +203,10 @@ pub(super) fn head(folder: &Path) -> Option<(u64, Hash)> {
     let text = fs::read_to_string(folder.join(HEAD)).ok()?;
     let (n, hash) = text.trim_end().split_once(' ')?;
     Some((n.parse().ok()?, unhex(hash)?))
+}
+
+fn day_of(path: &Path) -> String {
+    path.file_stem().map(|day| day.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// The days' files, the oldest first.

@@ -120,7 +120,7 @@ fn issue(args: &IssueArgs, settings: &Settings) -> Done {
 }
 
 fn list(args: &ListArgs, settings: &Settings) -> Done {
-    let tokens = open(&args.place, settings)?.list(now()).map_err(Trouble::refused)?;
+    let tokens = open(&args.place, settings)?.list().map_err(Trouble::refused)?;
     if args.json {
         let items: Vec<_> =
             tokens.iter().map(|(token, revoked)| json!({ "token": token, "revoked": revoked })).collect();

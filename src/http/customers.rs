@@ -145,7 +145,7 @@ async fn end_accounts(shared: &Context, customer: Option<CustomerId>) -> Result<
     let (accounts, tokens, now) = (shared.people.accounts().clone(), shared.tokens.clone(), shared.clock.now());
     let ended = blocking(move || {
         let ended = accounts.disable_customer(&customer, now)?;
-        for (token, revoked) in tokens.list(now)? {
+        for (token, revoked) in tokens.list()? {
             let theirs = token.role == Role::Customer.name() && token.subject == customer.as_str();
             if theirs && !revoked && token.account.is_none() {
                 tokens.revoke(&token.id)?;

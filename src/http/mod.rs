@@ -95,6 +95,8 @@ struct Shared {
     permits: Semaphore,
     bodies: place::Bodies,
     imports: Arc<Semaphore>,
+    uploads: Semaphore,
+    lookups: Arc<Semaphore>,
     running: idempotency::Running,
     meters: Arc<Metrics>,
     spans: Spans,

@@ -36,6 +36,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
+    task::JoinHandle,
 };
 
 /// A door that is bound and not yet open.
@@ -65,12 +66,17 @@ pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<b
         tracing::warn!(places, "fewer connections than could be: too few files may be open");
     }
     let entrance = Entrance::new(options, places, stop.clone());
-    let mut looks = looks();
+    let (mut looks, mut lists) = (looks(limits::DOOR_LOOK), looks(limits::LISTS_LOOK));
+    let mut reading = None;
     loop {
         let accepted = tokio::select! {
             accepted = door.listener.accept() => accepted,
             _ = looks.tick() => {
                 entrance.look();
+                continue;
+            }
+            _ = lists.tick() => {
+                entrance.read_lists(&mut reading);
                 continue;
             }
             _ = stop.wait_for(|stop| *stop) => break,
@@ -92,8 +98,8 @@ pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<b
 }
 
 #[allow(clippy::disallowed_methods, reason = "files are renewed on the machine's time, whatever the tree's")]
-fn looks() -> tokio::time::Interval {
-    let mut looks = tokio::time::interval(limits::DOOR_LOOK);
+fn looks(every: Duration) -> tokio::time::Interval {
+    let mut looks = tokio::time::interval(every);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     looks
 }
@@ -130,6 +136,8 @@ impl Entrance {
             permits: Semaphore::new(limits::CALLS),
             bodies: Bodies::new(),
             imports: Arc::new(Semaphore::new(limits::IMPORTS)),
+            uploads: Semaphore::new(limits::UPLOADS),
+            lookups: Arc::new(Semaphore::new(limits::LOOKUPS)),
             running: Running::default(),
             meters,
             spans,
@@ -166,6 +174,17 @@ impl Entrance {
         let told = self.turned_away.clone().try_acquire_owned().ok().filter(|_| self.identity.is_none());
         if let Some(turn) = told {
             tokio::spawn(turn_away(stream, shared, turn));
+        }
+    }
+
+    /// Takes up revoked tokens and changed accounts of other processes; a disk that hangs holds one thread.
+    fn read_lists(&self, reading: &mut Option<JoinHandle<()>>) {
+        if reading.as_ref().is_none_or(JoinHandle::is_finished) {
+            let shared = self.shared.clone();
+            *reading = Some(tokio::task::spawn_blocking(move || {
+                shared.tokens.refresh();
+                shared.people.accounts().refresh();
+            }));
         }
     }
 

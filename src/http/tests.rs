@@ -57,6 +57,8 @@ impl Bench {
             clock: Clock::machine(Timestamp::ZERO),
             permits: Semaphore::new(limits::CALLS),
             bodies: place::Bodies::new(),
+            uploads: Semaphore::new(limits::UPLOADS),
+            lookups: Arc::new(Semaphore::new(limits::LOOKUPS)),
             imports: Arc::new(Semaphore::new(limits::IMPORTS)),
             running: Running::default(),
             meters: core.service.store().telemetry().metrics.clone(),

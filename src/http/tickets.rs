@@ -58,13 +58,15 @@ pub(super) async fn open(State(shared): State<Context>, input: Input) -> Reply {
         let new = new_ticket::new_ticket(&json)?;
         owned_by_caller(new, &input.session)?
     };
+    let customer = new.customer.clone();
     let _turn = shared.running.turn(&input.caller).await;
     let opened = match shared.service.open(new, &input.caller).await {
         Ok(opened) => opened,
         Err(failure) => return or_replay(&shared, &input.session, &input.caller, failure).await,
     };
     // The external id named a ticket that was there already: it is theirs to see, or it is somebody else's.
-    if opened.replayed && !input.session.sees(&opened.ticket) {
+    let others = customer.zip(opened.ticket.customer.as_ref()).is_some_and(|(new, there)| new != *there);
+    if opened.replayed && (others || !input.session.sees(&opened.ticket)) {
         return Err(Problem::new(409, "external_id_taken", "this external_id was used for another ticket").into());
     }
     if !opened.replayed {

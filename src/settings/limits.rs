@@ -70,6 +70,10 @@ pub const OPEN_BODIES: usize = 256;
 pub const OPEN_BODY: Duration = Duration::from_secs(5);
 /// Imports, audits and backups under way at once: each may use a core.
 pub const IMPORTS: usize = 2;
+/// Files on their way to an import at once: each may take its hour and this machine's disk.
+pub const UPLOADS: usize = 8;
+/// Readings of the access record at once: each goes through many days' files.
+pub const LOOKUPS: usize = 2;
 /// Connections that the system keeps until we accept them. The usual 128 are gone in some milliseconds of a rush,
 /// and who finds no room asks again only after a second.
 pub const BACKLOG: u32 = 4_096;
@@ -79,9 +83,6 @@ pub const CONNECTIONS: usize = 8_192;
 pub const TURNED_AWAY: usize = 64;
 /// A request's head, bytes: sixteen times what a proxy lets through. Beyond it the parser answers 431.
 pub const HEAD_BYTES: usize = 64 * 1024;
-/// Headers of one request, the parser's own bound: beyond it 431. To set it, even to this, costs each call
-/// an allocation.
-pub const HEADERS: usize = 100;
 /// The highest rate that a setting may say, calls a second: above it nothing is limited.
 pub const CALLS_PER_S: u32 = 1_000_000;
 /// How much of its rate a caller may use at once, seconds: a console that opens makes a burst of calls.
@@ -199,8 +200,8 @@ pub const NAME_FORGET_S: i64 = 86_400;
 pub const PEER_FORGET_S: i64 = 3_600;
 /// Names and addresses, each, whose failures are remembered; some 60 bytes each.
 pub const LOGINS_WATCHED: usize = 10_000;
-/// How old the lists of revoked tokens and of accounts may be when a token is judged, milliseconds.
-pub const REVOKED_AGE_MS: i64 = 1_000;
+/// How often the door reads what other processes revoked or changed of accounts; a second later it counts.
+pub const LISTS_LOOK: Duration = Duration::from_millis(500);
 /// Tokens whose signature need not be checked again; each takes some 500 bytes, more with many regions.
 pub const TOKENS_KNOWN: usize = 10_000;
 

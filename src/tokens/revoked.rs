@@ -1,42 +1,32 @@
-//! The ids that count no more, re-read when the file changed, looked at once a second at most.
+//! The ids that count no more, in memory: asked on each call. [`Revoked::look`] reads the file again when it
+//! changed, and is for a thread that may wait for a disk.
 
-use crate::{domain::time::Timestamp, settings::limits};
 use std::{
     collections::BTreeSet,
-    fs,
+    fs, io,
     path::PathBuf,
-    sync::{
-        PoisonError, RwLock,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{PoisonError, RwLock},
     time::SystemTime,
 };
 
 pub(super) struct Revoked {
     path: PathBuf,
-    /// When the file was last looked at.
-    looked_at: AtomicI64,
     known: RwLock<Known>,
 }
 
 #[derive(Default)]
 struct Known {
-    /// Length and time of change of what `ids` was read from.
+    /// Length and time of change of what was read last.
     stamp: Option<(u64, Option<SystemTime>)>,
     ids: BTreeSet<String>,
 }
 
 impl Revoked {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, looked_at: AtomicI64::new(i64::MIN), known: RwLock::default() }
+        Self { path, known: RwLock::default() }
     }
 
-    pub(super) fn has(&self, id: &str, now: Timestamp) -> bool {
-        let looked_at = self.looked_at.load(Ordering::Relaxed);
-        let due = now.0.saturating_sub(looked_at) >= limits::REVOKED_AGE_MS || now.0 < looked_at;
-        if due && self.looked_at.swap(now.0, Ordering::Relaxed) == looked_at {
-            self.look();
-        }
+    pub(super) fn has(&self, id: &str) -> bool {
         self.known.read().unwrap_or_else(PoisonError::into_inner).ids.contains(id)
     }
 
@@ -45,19 +35,22 @@ impl Revoked {
         self.known.write().unwrap_or_else(PoisonError::into_inner).ids.insert(id.to_owned());
     }
 
-    fn look(&self) {
-        // No file: nothing was revoked yet. One that cannot be read keeps what is known.
-        let Ok(found) = fs::metadata(&self.path) else { return };
+    /// No file: nothing was revoked yet. One that cannot be read leaves what is known.
+    pub(super) fn look(&self) -> io::Result<()> {
+        let found = match fs::metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            found => found?,
+        };
         let stamp = Some((found.len(), found.modified().ok()));
         if self.known.read().unwrap_or_else(PoisonError::into_inner).stamp == stamp {
-            return;
+            return Ok(());
         }
-        match fs::read_to_string(&self.path) {
-            Ok(text) => {
-                let ids = text.lines().map(|line| line.trim().to_owned()).collect();
-                *self.known.write().unwrap_or_else(PoisonError::into_inner) = Known { stamp, ids };
-            }
-            Err(error) => tracing::error!(%error, "the list of revoked tokens cannot be read"),
-        }
+        let text = fs::read_to_string(&self.path)?;
+        let ids = text.lines().map(|line| line.trim().to_owned());
+        // Added, not put in place of: what was noted meanwhile stays.
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.ids.extend(ids);
+        known.stamp = stamp;
+        Ok(())
     }
 }

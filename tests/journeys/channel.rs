@@ -133,13 +133,15 @@ fn a_phone_that_was_away_for_an_hour_has_each_command_merged_or_refused_with_why
     // An hour in six seconds.
     let house = House::staffed_hurried(600.0);
     let admin = house.token(Role::Admin);
-    let patient = json!({ "settings": { "offer_ttl_s": 3_600 } });
+    // On a slow machine a call takes many minutes of this clock: no offer may lapse meanwhile.
+    let patient = json!({ "settings": { "offer_ttl_s": 86_400 } });
     house.send("PATCH", &admin, "/v1/regions/west", &[], &patient).is(200);
     let tickets = [house.open(WEST), house.open(WEST), house.open(WEST)];
     let mut phone = Phone::connect(&house, "west-1");
     for (n, number) in tickets.iter().enumerate() {
         house.until(number, "assigning");
-        assert_eq!(phone.order(&format!("a-{n}"), "accept", number, None, &json!({}))["ok"], true);
+        let result = phone.order(&format!("a-{n}"), "accept", number, None, &json!({}));
+        assert_eq!(result["ok"], true, "{result}");
     }
     let left = house.time(0);
     drop(phone);
