@@ -78,8 +78,7 @@ impl Writer {
         let (n, hash) = noted.or(ends).unwrap_or((0, NOTHING));
         let (open, loose) = (None, false);
         let synced_ms = 0;
-        let mut writer =
-            Self { folder, key, keep_days, missed, metrics, n, hash, open, day, length, loose, synced_ms };
+        let mut writer = Self { folder, key, keep_days, missed, metrics, n, hash, open, day, length, loose, synced_ms };
         writer.write(vec![Line { torn, ..Line::notice("opened", now_ms()) }])?;
         writer.sync()?;
         Ok(writer)

@@ -29,9 +29,7 @@ use file::{AccountFile, Known};
 use hash::Hasher;
 use std::{
     path::Path,
-    sync::{
-        Arc, Mutex, PoisonError, RwLock,
-    },
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 /// The accounts of a data directory. One per process; cheap to share behind an `Arc`.

@@ -132,12 +132,8 @@ pub(super) async fn open(tree: &Tree, new: NewTicket, caller: &Caller) -> Result
     let mut envelope = envelope(caller, now);
     // What nobody traces yet begins a trace; from the number alone, so that a replay repeats.
     envelope.trace_id.get_or_insert_with(|| trace_of(number));
-    let batch = Batch {
-        envelope,
-        claims: claims(&ticket, &external, caller, now),
-        changes: vec![change],
-        guards: Vec::new(),
-    };
+    let batch =
+        Batch { envelope, claims: claims(&ticket, &external, caller, now), changes: vec![change], guards: Vec::new() };
     match commit(tree, batch, caller).await {
         Ok(_) => Ok(Opened { ticket, replayed: false }),
         Err(CommitError::Claimed(claim)) => answer_of(tree, *claim, caller),

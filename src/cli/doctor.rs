@@ -262,16 +262,18 @@ fn answers_as_callout(settings: &Settings) -> bool {
 fn descriptors() -> Check {
     let (now, most) = open_files();
     let found = format!("{now} now, {most} for a server, which raises it by itself");
-    let places = limits::connections(most);
-    if places == limits::CONNECTIONS {
-        return ok("files open", format!("{found}; {places} connections"));
+    let (places, sessions) = (limits::connections(most), limits::sessions(most));
+    let room = format!("{places} connections and {sessions} live sessions");
+    if (places, sessions) == (limits::CONNECTIONS, limits::SESSIONS) {
+        return ok("files open", format!("{found}; {room}"));
     }
     let advice = format!(
-        "raise the hard limit to {} for all {} connections: ulimit -Hn, LimitNOFILE=",
-        2 * limits::CONNECTIONS,
-        limits::CONNECTIONS
+        "raise the hard limit to {} for all {} connections and {} sessions: ulimit -Hn, LimitNOFILE=",
+        (2 * limits::CONNECTIONS).max(4 * limits::SESSIONS),
+        limits::CONNECTIONS,
+        limits::SESSIONS
     );
-    not("files open", State::Warning, format!("{found}; only {places} connections"), advice)
+    not("files open", State::Warning, format!("{found}; only {room}"), advice)
 }
 
 /// Days before a certificate's end when it is time to look why nobody has renewed it.

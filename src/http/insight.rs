@@ -54,14 +54,18 @@ const PIECE: usize = 64 * 1_024;
         (status = 200, description = "The present state.", body = told::Objectives),
     ),
 )]
-pub(super) async fn objectives(State(shared): State<Context>, uri: Uri) -> Reply {
+pub(super) async fn objectives(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
     Query::of(&uri).finish()?;
-    Ok(ok(&blocking(move || shared.objectives.report(&sample(&shared))).await?))
+    let sample = sample(&shared, |region| session.sees_region(region));
+    Ok(ok(&blocking(move || shared.objectives.report(&sample)).await?))
 }
 
-fn sample(shared: &Shared) -> Sample {
+/// How the service stands; what waits, of the regions that are `seen`.
+fn sample(shared: &Shared, seen: impl Fn(&RegionId) -> bool) -> Sample {
     let service = &shared.service;
-    Sample { ready: service.readiness().ready, oldest_unassigned_s: service.oldest_unassigned() }
+    let mut oldest_unassigned_s = service.oldest_unassigned();
+    oldest_unassigned_s.retain(|id, _| RegionId::parse(id).is_ok_and(|region| seen(&region)));
+    Sample { ready: service.readiness().ready, oldest_unassigned_s }
 }
 
 /// Crashes, restarts, overload, starts and stops
@@ -168,7 +172,7 @@ async fn scope(shared: &Shared, session: &Session, uri: &Uri) -> Result<Scope, R
 
 /// Everything about some hours, in one archive
 ///
-/// Under a token for some regions, of those alone and without the log. Events, decisions, restarts, metrics, logs and settings as `.tar.gz`, for whoever looks into it; it names nobody. Made
+/// Under a token for some regions, of those alone, without the log and the figures of the whole process. Events, decisions, restarts, metrics, logs and settings as `.tar.gz`, for whoever looks into it; it names nobody. Made
 /// while it is sent: nothing of it lies on the server's disk, and one that breaks off was not finished.
 #[utoipa::path(
     get,
@@ -212,8 +216,7 @@ fn present(shared: &Shared, scope: &Scope) -> Present {
     let telemetry = service.store().telemetry();
     let readiness = service.readiness();
     let unready = readiness.unready.iter().filter(|unready| scope.takes_region(&unready.region));
-    let mut sample = sample(shared);
-    sample.oldest_unassigned_s.retain(|id, _| RegionId::parse(id).is_ok_and(|region| scope.takes_region(&region)));
+    let sample = sample(shared, |region| scope.takes_region(region));
     let unready: Vec<Value> = unready.map(|u| json!({ "region": u.region.as_str(), "why": u.why })).collect();
     Present {
         at: service.clock().now(),

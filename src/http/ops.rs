@@ -1,8 +1,9 @@
 //! `/healthz`, `/readyz`, `/metrics`: for probes, without a token and without a permit.
 
 use super::{
-    Context,
+    Context, Reply,
     answer::{json, ok},
+    blocking,
 };
 use crate::{api::answers, settings::limits};
 use axum::{
@@ -59,8 +60,9 @@ pub(super) async fn ready(State(shared): State<Context>) -> Response {
         (status = 200, description = "OpenMetrics text.", body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8"),
     ),
 )]
-pub(super) async fn metrics(State(shared): State<Context>) -> Response {
+pub(super) async fn metrics(State(shared): State<Context>) -> Reply {
     shared.meters.http_calls.count(limits::CALLS - shared.permits.available_permits());
-    let text = shared.service.metrics();
-    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+    // It asks the disk how full it is.
+    let text = blocking(move || shared.service.metrics()).await?;
+    Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
 }

@@ -61,11 +61,12 @@ impl Door {
 /// Serves until `stop` turns true (or its sender is gone); then takes no more connections, finishes the
 /// calls under way within [`limits::STOP`] and returns.
 pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<bool>) {
-    let places = limits::connections(raise_open_files());
-    if places < limits::CONNECTIONS {
-        tracing::warn!(places, "fewer connections than could be: too few files may be open");
+    let files = raise_open_files();
+    let (places, sessions) = (limits::connections(files), limits::sessions(files));
+    if (places, sessions) != (limits::CONNECTIONS, limits::SESSIONS) {
+        tracing::warn!(places, sessions, "fewer connections than could be: too few files may be open");
     }
-    let entrance = Entrance::new(options, places, stop.clone());
+    let entrance = Entrance::new(options, places, Live::new(sessions, stop.clone()));
     let (mut looks, mut lists) = (looks(limits::DOOR_LOOK), looks(limits::LISTS_LOOK));
     let mut reading = None;
     loop {
@@ -121,7 +122,7 @@ struct Entrance {
 }
 
 impl Entrance {
-    fn new(options: DoorOptions, places: usize, stop: watch::Receiver<bool>) -> Self {
+    fn new(options: DoorOptions, places: usize, live: Live) -> Self {
         let DoorOptions { service, tokens, accounts, zips, objectives, access_log, data, identity, settings } = options;
         let Telemetry { metrics: meters, spans, .. } = service.store().telemetry().clone();
         let shared = Arc::new(Shared {
@@ -142,7 +143,7 @@ impl Entrance {
             meters,
             spans,
             ids: RequestIds::new(),
-            live: Live::new(stop),
+            live,
             rates: Rates::new(&settings),
             wardrobe: Wardrobe::new(&settings),
         });

@@ -64,7 +64,7 @@ impl Bench {
             meters: core.service.store().telemetry().metrics.clone(),
             spans: core.service.store().telemetry().spans.clone(),
             ids: edge::RequestIds::new(),
-            live: live::Live::new(tokio::sync::watch::channel(false).1),
+            live: live::Live::new(limits::SESSIONS, tokio::sync::watch::channel(false).1),
             rates: rates::Rates::new(&settings.server),
             wardrobe: dress::Wardrobe::new(&settings.server),
         });

@@ -92,6 +92,12 @@ pub const BURST_S: u32 = 10;
 pub const CALLER_BITS: u32 = 20;
 /// An answer that is worth packing, bytes: below a packet it saves nothing.
 pub const GZIP_BYTES: u64 = 1_024;
+/// Sessions that read far back in the journal at once: those that wait for a turn get it within moments.
+pub const FEED_READERS: usize = 4;
+/// Pages that one of them reads before the next has its turn.
+pub const FEED_TURN: u32 = 32;
+/// How long a client may take for a page before its session gives the turn back.
+pub const FEED_PATIENCE: Duration = Duration::from_secs(1);
 /// Live sessions (feeds and expert channels) at once; each costs some 60 kB with its socket.
 pub const SESSIONS: usize = 6_000;
 /// Threads for live sessions: what sockets take is the edge's; handing frames over fills one core at
@@ -125,6 +131,8 @@ pub const ACCESS_QUEUE: usize = 65_536;
 /// Calls without a token that get into the access record in a second: enough to see an attack, too few to fill
 /// the disk with it.
 pub const ACCESS_STRANGERS_PER_S: u64 = 50;
+/// The same in a day: some 100 MB.
+pub const ACCESS_STRANGERS_PER_DAY: u64 = 300_000;
 /// How often the access record is fsynced at most, milliseconds: what a power cut may cost of it.
 pub const ACCESS_SYNC_MS: i64 = 1_000;
 /// Tickets that a search's line of the access record names.
@@ -206,8 +214,14 @@ pub const LISTS_LOOK: Duration = Duration::from_millis(500);
 pub const TOKENS_KNOWN: usize = 10_000;
 
 /// Open connections on a machine where a process may have so many files open: a quarter stays for the
-/// journal, snapshots and gateways.
+/// journal, snapshots and gateways. Sessions leave the connections when they begin, so both have their share.
 #[must_use]
 pub fn connections(files: u64) -> usize {
-    CONNECTIONS.min(usize::try_from(files / 4 * 3).unwrap_or(usize::MAX))
+    CONNECTIONS.min(usize::try_from(files / 2).unwrap_or(usize::MAX))
+}
+
+/// Live sessions on such a machine.
+#[must_use]
+pub fn sessions(files: u64) -> usize {
+    SESSIONS.min(usize::try_from(files / 4).unwrap_or(usize::MAX))
 }

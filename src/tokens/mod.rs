@@ -392,8 +392,7 @@ mod tests {
     fn a_token_got_by_login_holds_as_long_as_it_is_told_that_the_login_stands() {
         let dir = tempfile::tempdir().unwrap();
         let login = Login { account: "desk-1".into(), since: Timestamp(NOW.0 - 77) };
-        let stands =
-            |since| -> Standing { Box::new(move |login| login.account == "desk-1" && login.since == since) };
+        let stands = |since| -> Standing { Box::new(move |login| login.account == "desk-1" && login.since == since) };
         let tokens = Tokens::open(dir.path()).unwrap().with_standing(stands(login.since));
         let (token, claims) = tokens.issue_to(login.clone(), grant(Role::Clerk), NOW).unwrap();
         assert_eq!(tokens.verify(&token, NOW).as_deref(), Ok(&claims));

@@ -130,12 +130,7 @@ fn a_strangers_command_finds_no_ticket_and_leaves_nothing_in_it() {
 
 #[test]
 fn a_phone_that_was_away_for_an_hour_has_each_command_merged_or_refused_with_why_and_none_twice() {
-    // An hour in six seconds.
-    let house = House::staffed_hurried(600.0);
-    let admin = house.token(Role::Admin);
-    // On a slow machine a call takes many minutes of this clock: no offer may lapse meanwhile.
-    let patient = json!({ "settings": { "offer_ttl_s": 86_400 } });
-    house.send("PATCH", &admin, "/v1/regions/west", &[], &patient).is(200);
+    let mut house = House::staffed();
     let tickets = [house.open(WEST), house.open(WEST), house.open(WEST)];
     let mut phone = Phone::connect(&house, "west-1");
     for (n, number) in tickets.iter().enumerate() {
@@ -148,6 +143,8 @@ fn a_phone_that_was_away_for_an_hour_has_each_command_merged_or_refused_with_why
     let clerk = house.token(Role::Clerk);
     let [first, second, third] = &tickets;
     house.post(&clerk, &format!("/v1/tickets/{second}/cancel"), &json!({ "reason": "sold it" })).is(200);
+    // An hour in six seconds.
+    house.hurry(600.0);
     let then = [house.time(300), house.time(1_200), house.time(2_400), house.time(2_700), house.time(3_000)];
     house.pass(3_600);
     assert!(house.time(-3_600) > left);
