@@ -238,6 +238,9 @@ fn profile(args: &ProfileArgs) -> Result<Map<String, Value>, Trouble> {
         body.insert("home".into(), place("--home", home)?);
     }
     if let Some(skills) = &args.skills {
+        if skills.contains(',') {
+            return Err(Trouble::Usage(format!("--skills {skills}: skills are separated by ';', like 'tv:2;network'")));
+        }
         let named = skills.split(';').map(str::trim).filter(|skill| !skill.is_empty());
         body.insert("skills".into(), named.collect::<Vec<_>>().into());
     }

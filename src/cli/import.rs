@@ -17,6 +17,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -142,10 +143,8 @@ fn load(kind: Kind, args: &FileArgs, settings: &Settings) -> Result<Shown, Troub
     watching.finish(&file_bar);
     core.stop();
     let loaded = loaded.map_err(Trouble::refused)?;
-    let what = loaded.report.what;
-    let summary = summary(what, loaded.written, loaded.already_there, args.dry_run);
     let json = serde_json::to_value(&loaded).map_err(Trouble::refused)?;
-    Ok(Shown { text: format!("{}\n{}{summary}", loaded.report, roster(&json)), json })
+    Ok(Shown { text: told(&json, args.dry_run), json })
 }
 
 fn upload(kind: Kind, args: &FileArgs) -> Result<Shown, Trouble> {
@@ -181,18 +180,54 @@ fn summary(what: &str, written: u64, already_there: u64, dry_run: bool) -> Strin
     format!("{what}: {written} written, {already_there} were there already")
 }
 
-/// The server's report for people: counts, then the rows with problems.
+/// Refusals of one kind that the text lists, and examples of what was mended or noted.
+const REFUSALS: usize = 20;
+const EXAMPLES: usize = 3;
+
+/// The report for people: counts, then the rows with problems.
 fn told(report: &Value, dry_run: bool) -> String {
     let number = |name: &str| report.get(name).and_then(Value::as_u64).unwrap_or(0);
     let what = report.get("what").and_then(Value::as_str).unwrap_or("rows");
-    let mut lines = vec![format!("{what}: {} rows, {} accepted", number("rows"), number("accepted"))];
+    let refused: u64 = report["refused"].as_object().into_iter().flatten().filter_map(|(_, n)| n.as_u64()).sum();
+    let (rows, accepted, mended) = (number("rows"), number("accepted"), number("mended_rows"));
+    let mut lines =
+        vec![format!("{what}: {rows} rows = {accepted} accepted ({mended} of them mended) + {refused} refused")];
+    for (ours, theirs) in report["columns"].as_object().into_iter().flatten() {
+        lines.push(format!("  column {ours} read from {}", super::output::plain(theirs)));
+    }
+    let ignored: Vec<_> = report["ignored"].as_array().into_iter().flatten().map(super::output::plain).collect();
+    if !ignored.is_empty() {
+        lines.push(format!("  columns not used: {}", ignored.join(", ")));
+    }
     for side in ["refused", "mended", "noted"] {
         let counts = report.get(side).and_then(Value::as_object).into_iter().flatten();
         lines.extend(counts.map(|(kind, count)| format!("  {side} {kind}: {count}")));
     }
-    for problem in report.get("problems").and_then(Value::as_array).into_iter().flatten() {
+    let problems = report["problems"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut listed: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let shown = problems.iter().filter(|problem| {
+        let (outcome, kind) = (super::output::at(problem, "outcome"), super::output::at(problem, "kind"));
+        let most = if outcome == "refused" { REFUSALS } else { EXAMPLES };
+        let count = listed.entry((outcome, kind)).or_default();
+        *count += 1;
+        *count <= most
+    });
+    let shown: Vec<_> = shown.collect();
+    for problem in &shown {
         let part = |name: &str| problem.get(name).map(super::output::plain).unwrap_or_default();
-        lines.push(format!("  {} {}: {} {}", part("line"), part("outcome"), part("field"), part("detail")));
+        let unit = report["unit"].as_str().unwrap_or("line");
+        lines.push(format!(
+            "  {unit} {}, {}: {} ({}): {}",
+            part("line"),
+            part("field"),
+            part("kind"),
+            part("outcome"),
+            part("detail")
+        ));
+    }
+    let more = number("unlisted") + (problems.len() - shown.len()) as u64;
+    if more > 0 {
+        lines.push(format!("  and {more} more, counted above; --json lists them"));
     }
     lines.extend(roster(report).lines().map(str::to_owned));
     lines.push(summary(what, number("written"), number("already_there"), dry_run));

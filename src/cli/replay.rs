@@ -164,12 +164,7 @@ fn regions(args: &ReplayArgs) -> Result<Vec<RegionDraft>, String> {
     if regions.drafts.is_empty() {
         return Err(format!("{} has no usable region", args.regions.display()));
     }
-    Ok(regions.drafts.into_iter().map(region).collect())
-}
-
-fn region(draft: crate::import::RegionDraft) -> RegionDraft {
-    let crate::import::RegionDraft { feature: _, id, name, time_zone, geometry, zips } = draft;
-    RegionDraft { id, name, time_zone, geometry, zips, settings: None }
+    Ok(regions.drafts.into_iter().map(|draft| draft.over(None)).collect())
 }
 
 /// Roughly, for the contiguous United States; elsewhere UTC.

@@ -290,7 +290,7 @@ fn is_json(response: &Response) -> bool {
 /// What a status without a word means: the router's own refusals.
 fn bare(status: StatusCode) -> Problem {
     let (code, detail) = match status.as_u16() {
-        404 => ("not_found", "there is nothing at this path"),
+        404 => ("not_found", "there is nothing at this path; /docs lists what there is"),
         405 => ("method_not_allowed", "this method is not offered here"),
         413 => ("too_large", "the body is too large"),
         _ => ("unreadable", "the request cannot be read"),

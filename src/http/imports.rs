@@ -80,7 +80,8 @@ pub(super) async fn import(
     let work = async || {
         let source = super::blocking({
             let path = file.path.clone();
-            move || Source::file(&path)
+            // Its own name says nothing to whoever sent it.
+            move || Source::received("the file", &path)
         });
         let source = source.await?.map_err(|error| unreadable(&LoadError::Import(error)))?;
         let loader = Loader {
