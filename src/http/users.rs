@@ -18,10 +18,7 @@ use crate::{
         people::{self, NewUser, UserEdit, UserList, UserView},
         schema,
     },
-    domain::{
-        ids::{ExpertId, RegionId},
-        ticket::Role,
-    },
+    domain::ticket::Role,
     settings::limits,
 };
 use axum::{
@@ -112,7 +109,6 @@ pub(super) async fn add(State(shared): State<Context>, input: Body) -> Reply {
     if !rules_over(&shared, &input.session, role, &subject, &regions) {
         return Err(beyond());
     }
-    there(&shared, role, &subject, &regions)?;
     let mut caller = input.caller;
     let asked = format!("{name} {} {subject} {regions:?}", role.name());
     caller.idempotency = caller.idempotency.map(|(key, _)| (key, fingerprint(asked.as_bytes())));
@@ -180,29 +176,12 @@ pub(super) async fn disable(State(shared): State<Context>, Path(name): Path<Stri
     change(&shared, &input, &account, edit, None).await
 }
 
-/// The regions and the expert that an account is to be for.
-fn there(shared: &Context, role: Role, subject: &str, regions: &[RegionId]) -> Result<(), Refused> {
-    let store = shared.service.store();
-    if let Some(region) = regions.iter().find(|region| store.region(region).is_none()) {
-        return Err(invalid("regions", "unknown_region", format!("there is no region {region}")));
-    }
-    let expert = ExpertId::parse(subject).ok().and_then(|id| store.expert(&id));
-    if role == Role::Expert && expert.is_none() {
-        return Err(invalid("subject", "unknown_expert", format!("there is no expert {subject}: add them first")));
-    }
-    Ok(())
-}
-
 async fn change(shared: &Context, input: &Body, account: &Account, edit: Edit, password: Option<NewPassword>) -> Reply {
     let role = edit.role.unwrap_or(account.role);
     let subject = edit.subject.as_deref().unwrap_or(&account.subject);
     let regions = edit.regions.as_ref().unwrap_or(&account.regions);
     if !rules_over(shared, &input.session, role, subject, regions) {
         return Err(beyond());
-    }
-    // A disabled one may be for what is gone.
-    if edit.role.is_some() || edit.subject.is_some() || edit.regions.is_some() {
-        there(shared, role, subject, regions)?;
     }
     // Nobody shuts themselves out by mistake.
     if own(&input.session, &account.name) && edit != Edit::default() {
