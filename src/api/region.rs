@@ -180,13 +180,13 @@ fn settings(sent: &Json<'_>, present: Option<&RegionSettings>) -> Result<RegionS
     let base = present.cloned().unwrap_or_default();
     let mut whole = serde_json::to_value(&base).map_err(unreadable)?;
     lay_over(&mut whole, sent.to_value());
-    let settings: RegionSettings = serde_json::from_value(whole).map_err(|error| blamed(&base, sent, error))?;
+    let settings: RegionSettings = serde_json::from_value(whole).map_err(|error| blamed(&base, sent, &error))?;
     check(&settings)?;
     Ok(settings)
 }
 
 /// The same error with the member it is about: the one that fails alone, too.
-fn blamed(base: &RegionSettings, sent: &Json<'_>, error: serde_json::Error) -> Unfit {
+fn blamed(base: &RegionSettings, sent: &Json<'_>, error: &serde_json::Error) -> Unfit {
     let alone = |(key, value): (String, Value)| {
         let mut whole = serde_json::to_value(base).ok()?;
         lay_over(&mut whole, Value::Object([(key.clone(), value)].into_iter().collect()));
