@@ -3,7 +3,7 @@
 use super::{
     Connection,
     client::query,
-    output::{Done, at, plain, print_json, print_table},
+    output::{Done, at, limit, plain, print_json, print_table},
     target::TargetArgs,
 };
 use crate::settings::Settings;
@@ -40,10 +40,12 @@ pub(super) struct ListArgs {
     /// By or about this customer
     #[arg(long, value_name = "ID")]
     customer: Option<String>,
-    #[arg(long, default_value_t = 50)]
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit)]
     limit: usize,
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -52,6 +54,7 @@ pub(super) struct ListArgs {
 pub(super) struct VerifyArgs {
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -72,7 +75,7 @@ fn list(args: &ListArgs, settings: &Settings) -> Done {
         ("customer", args.customer.as_deref()),
     ];
     let connection = Connection::open(&args.target, settings)?;
-    let items = connection.client.all(&query("/v1/access", &parameters), args.limit.max(1))?;
+    let items = connection.client.all(&query("/v1/access", &parameters), args.limit)?;
     if args.json {
         print_json(&json!({ "items": items }));
         return Ok(ExitCode::SUCCESS);

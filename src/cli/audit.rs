@@ -3,7 +3,7 @@
 
 use super::{
     output::{Done, Trouble, print_json, print_table},
-    target::{TargetArgs, need_data},
+    target::{TargetArgs, need_data, not_opened},
 };
 use crate::{
     domain::ids::TicketNumber,
@@ -36,6 +36,7 @@ pub(super) struct AuditArgs {
     acks: Option<PathBuf>,
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -68,7 +69,7 @@ fn numbers(file: &Path) -> Result<Vec<TicketNumber>, Trouble> {
 
 fn here(args: &AuditArgs, acknowledged: &[TicketNumber], settings: &Settings) -> Result<Value, Trouble> {
     need_data(settings)?;
-    let store = Store::open(store_options(settings)).map_err(Trouble::refused)?;
+    let store = Store::open(store_options(settings)).map_err(not_opened)?;
     let bar = events_bar();
     let report = store.audit(AuditOptions {
         replay: args.replay,

@@ -3,7 +3,7 @@
 use super::{
     audit::events_bar,
     output::{Done, Trouble, print_json},
-    target::{TargetArgs, need_data},
+    target::{TargetArgs, need_data, not_opened},
 };
 use crate::{
     load::store_options,
@@ -30,6 +30,7 @@ pub(super) struct BackupArgs {
     dir: PathBuf,
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -43,6 +44,7 @@ pub(super) struct RestoreArgs {
     /// Where to; must hold no data yet [default: ./callout-data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -56,40 +58,52 @@ pub(super) struct VerifyArgs {
     /// Data directory [default: ./callout-data]
     #[arg(long, value_name = "DIR", conflicts_with = "dir")]
     data: Option<PathBuf>,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &BackupArgs, settings: &Settings) -> Done {
+    let dir = std::path::absolute(&args.dir).map_err(Trouble::refused)?;
     if let Some(client) = args.target.remote()? {
-        let dir = std::path::absolute(&args.dir).map_err(Trouble::refused)?;
         let done = client.call(Method::POST, "/v1/backups", Some(&json!({ "dir": dir })))?;
-        return Ok(tell("backed up", &done, args.json));
+        return Ok(tell("backed up", &dir, &done, args.json));
     }
     let settings = args.target.settings(settings);
     need_data(&settings)?;
+    if lies_in(&dir, &settings.storage.data) {
+        return Err(Trouble::Refused(format!("{} lies in the data directory itself: name another", dir.display())));
+    }
     if backup::foreign(&args.dir) {
         return Err(Trouble::Refused(format!("{} holds something else than a backup", args.dir.display())));
     }
-    let store = Store::open(store_options(&settings)).map_err(Trouble::refused)?;
+    let store = Store::open(store_options(&settings)).map_err(not_opened)?;
     let done = with_bar(|progress| store.backup(&args.dir, progress));
     let closed = store.close();
     let manifest = done.map_err(Trouble::refused)?;
     closed.map_err(Trouble::refused)?;
-    Ok(tell("backed up", &serde_json::to_value(&manifest).map_err(Trouble::refused)?, args.json))
+    Ok(tell("backed up", &dir, &serde_json::to_value(&manifest).map_err(Trouble::refused)?, args.json))
+}
+
+/// Whether a folder, there or to be, is the data directory or lies in it, whatever links lead there.
+fn lies_in(dir: &Path, data: &Path) -> bool {
+    let Ok(data) = data.canonicalize() else { return false };
+    dir.ancestors().filter_map(|above| above.canonicalize().ok()).any(|above| above == data)
 }
 
 pub(super) fn restore(args: &RestoreArgs, settings: &Settings) -> Done {
     let data = args.data.as_deref().unwrap_or(&settings.storage.data);
     let manifest = with_bar(|progress| backup::restore(&args.dir, data, progress)).map_err(Trouble::refused)?;
-    Ok(tell("restored", &serde_json::to_value(&manifest).map_err(Trouble::refused)?, args.json))
+    let data = std::path::absolute(data).map_err(Trouble::refused)?;
+    Ok(tell("restored", &data, &serde_json::to_value(&manifest).map_err(Trouble::refused)?, args.json))
 }
 
-fn tell(done: &str, manifest: &Value, json: bool) -> ExitCode {
+fn tell(done: &str, into: &Path, manifest: &Value, json: bool) -> ExitCode {
     if json {
         print_json(manifest);
     } else {
-        println!("{done} to event {} of cell {}", manifest["last_seq"], super::output::plain(&manifest["cell"]));
+        let cell = super::output::plain(&manifest["cell"]);
+        println!("{done} to event {} of cell {cell}, in {}", manifest["last_seq"], into.display());
     }
     ExitCode::SUCCESS
 }
@@ -117,4 +131,18 @@ fn with_bar<T>(work: impl FnOnce(backup::Progress<'_>) -> T) -> T {
     });
     bar.finish_and_clear();
     done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_in_the_data_directory_is_known_whether_it_is_there_or_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        assert!(lies_in(&data, &data) && lies_in(&data.join("a/b"), &data));
+        assert!(!lies_in(&dir.path().join("backup"), &data));
+    }
 }

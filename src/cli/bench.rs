@@ -49,6 +49,7 @@ pub(super) struct FeedArgs {
     rate: u32,
     #[arg(long, default_value_t = 10)]
     seconds: u64,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -65,6 +66,7 @@ pub(super) struct ExpertsArgs {
     every: u64,
     #[arg(long, default_value_t = 10)]
     seconds: u64,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -81,6 +83,7 @@ pub(super) struct GetArgs {
     clients: usize,
     #[arg(long, default_value_t = 10)]
     seconds: u64,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -101,6 +104,7 @@ pub(super) struct IntakeArgs {
     /// Writes each acknowledged number there, for `audit --acks`
     #[arg(long, value_name = "FILE")]
     acks: Option<PathBuf>,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -122,6 +126,7 @@ pub(super) struct OverloadArgs {
     seconds: u64,
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }

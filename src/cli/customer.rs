@@ -2,7 +2,7 @@
 
 use super::{
     Connection,
-    output::{Done, Trouble, plain, print_json},
+    output::{Done, Trouble, new_file, plain, print_json},
     target::TargetArgs,
 };
 use crate::settings::Settings;
@@ -10,9 +10,8 @@ use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::{Map, Value, json};
 use std::{
-    fs::OpenOptions,
     io::{self, BufRead, IsTerminal, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -72,6 +71,7 @@ pub(super) struct EraseArgs {
     yes: bool,
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -100,21 +100,12 @@ fn export(args: &ExportArgs, settings: &Settings) -> Done {
         return Ok(ExitCode::SUCCESS);
     };
     let text = serde_json::to_string_pretty(&document).unwrap_or_default();
-    save(out, &text).map_err(|error| Trouble::Refused(format!("{}: {error}", out.display())))?;
+    let mut file = new_file(out)?;
+    let saved = writeln!(file, "{text}").and_then(|()| file.sync_all());
+    saved.map_err(|error| Trouble::Refused(format!("{}: {error}", out.display())))?;
     let tickets = document["tickets"].as_array().map_or(0, Vec::len);
     println!("{}: {tickets} tickets", out.display());
     Ok(ExitCode::SUCCESS)
-}
-
-/// A new file, so that nothing is overwritten, for its owner alone.
-fn save(path: &Path, text: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.create_new(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    writeln!(file, "{text}")?;
-    file.sync_all()
 }
 
 fn erase(args: &EraseArgs, settings: &Settings) -> Done {

@@ -42,6 +42,7 @@ pub(super) struct DecideArgs {
     /// Data directory [default: ./callout-data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }

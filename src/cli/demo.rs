@@ -39,7 +39,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Address to listen on; port 0 picks one [default: 127.0.0.1:8080, or a free port when it is taken]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "IP:PORT", value_parser = super::serve::address)]
     listen: Option<SocketAddr>,
     /// Prints the figures as JSON at the end, and shows no board
     #[arg(long)]

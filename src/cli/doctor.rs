@@ -32,6 +32,7 @@ use std::{
 pub(super) struct DoctorArgs {
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }

@@ -65,6 +65,7 @@ pub(super) enum ExpertCommand {
 pub(super) struct Common {
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }

@@ -2,9 +2,9 @@
 //! stderr and the same report either way.
 
 use super::{
-    client::query,
+    client::{Client, query},
     output::{Done, Trouble, print_json},
-    target::TargetArgs,
+    target::{TargetArgs, not_opened},
 };
 use crate::{
     actors::{Caller, Clock},
@@ -63,6 +63,7 @@ pub(super) struct FileArgs {
     /// Read and report, write nothing
     #[arg(long)]
     dry_run: bool,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -98,7 +99,10 @@ pub(super) fn run(args: &ImportArgs, settings: &Settings) -> Done {
 
 /// `callout import KIND FILE`, and `callout expert import FILE`.
 pub(super) fn import(kind: Kind, args: &FileArgs, settings: &Settings) -> Done {
-    let loaded = if args.target.server.is_some() { upload(kind, args)? } else { load(kind, args, settings)? };
+    let loaded = match args.target.remote()? {
+        Some(client) => upload(&client, kind, args)?,
+        None => load(kind, args, settings)?,
+    };
     if args.json {
         print_json(&loaded.json);
     } else {
@@ -129,7 +133,7 @@ fn load(kind: Kind, args: &FileArgs, settings: &Settings) -> Result<Shown, Troub
     };
     let source = Source::file(&args.file).map_err(Trouble::refused)?;
     let progress = source.progress();
-    let core = Core::start(&args.target.settings(settings), Clock::machine).map_err(Trouble::refused)?;
+    let core = Core::start(&args.target.settings(settings), Clock::machine).map_err(not_opened)?;
     let loader = Loader {
         service: core.service.clone(),
         zips: core.zips.clone(),
@@ -148,10 +152,7 @@ fn load(kind: Kind, args: &FileArgs, settings: &Settings) -> Result<Shown, Troub
     Ok(Shown { text: format!("{}\n{}{summary}", loaded.report, roster(&json)), json })
 }
 
-fn upload(kind: Kind, args: &FileArgs) -> Result<Shown, Trouble> {
-    let Some(client) = args.target.remote()? else {
-        return Err(Trouble::Usage("--server is missing".into()));
-    };
+fn upload(client: &Client, kind: Kind, args: &FileArgs) -> Result<Shown, Trouble> {
     let parameters = [
         ("dry_run", args.dry_run.then_some("true")),
         ("columns", Some(args.columns.as_str()).filter(|columns| !columns.is_empty())),

@@ -3,7 +3,7 @@
 use super::{
     Connection,
     client::query,
-    output::{Done, Trouble},
+    output::{Done, Trouble, new_file},
     target::TargetArgs,
 };
 use crate::settings::Settings;
@@ -45,8 +45,7 @@ pub(super) fn run(args: &IncidentArgs, settings: &Settings) -> Done {
         ("ticket", args.ticket.as_deref()),
     ];
     let connection = Connection::open(&args.target, settings)?;
-    // New, so that nothing is overwritten by a command typed twice.
-    let mut file = fs::File::create_new(&args.out).map_err(failed)?;
+    let mut file = new_file(&args.out)?;
     match connection.client.download(&query("/v1/incidents/archive", &parameters), &mut file) {
         Ok(bytes) => {
             file.sync_all().map_err(failed)?;

@@ -190,7 +190,11 @@ fn settings(cli: &Cli) -> Result<Settings, String> {
         None => None,
     };
     let given = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
-    let mut settings = Settings::load(given, &|name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
+    let mut settings = Settings::load(given, &|name| std::env::var(name).ok()).map_err(|error| {
+        let why = error.to_string();
+        let about_address = why.contains("socket address syntax");
+        if about_address { format!("{why}; an address is IP:PORT, like 127.0.0.1:8080") } else { why }
+    })?;
     let quiet = !matches!(cli.command, Command::Serve(_)) && std::env::var_os("CALLOUT_LOG").is_none();
     settings.log = LogSettings {
         format: match cli.log_format {
@@ -221,7 +225,7 @@ impl Connection {
         settings.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         // What listens on the loopback for this command alone needs no certificate.
         (settings.server.tls_certificate, settings.server.tls_key) = (None, None);
-        let app = App::start(&settings, Clock::machine).map_err(Trouble::refused)?;
+        let app = App::start(&settings, Clock::machine).map_err(target::not_opened)?;
         let client = client::Client::new(&app.url(), &app.own_token(Role::Admin), None)?;
         Ok(Self { client, local: Some(app) })
     }

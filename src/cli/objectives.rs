@@ -18,6 +18,7 @@ use std::process::ExitCode;
 pub(super) struct ObjectivesArgs {
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }

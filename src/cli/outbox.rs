@@ -3,7 +3,7 @@
 use super::{
     Connection,
     client::{encode, query},
-    output::{Done, at, plain, print_json, print_table},
+    output::{Done, at, limit, plain, print_json, print_table},
     target::TargetArgs,
 };
 use crate::settings::Settings;
@@ -37,10 +37,12 @@ pub(super) struct ListArgs {
     status: Option<String>,
     #[arg(long)]
     region: Option<String>,
-    #[arg(long, default_value_t = 50)]
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit)]
     limit: usize,
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -51,6 +53,7 @@ pub(super) struct ShowArgs {
     id: String,
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -67,7 +70,7 @@ fn list(args: &ListArgs, settings: &Settings) -> Done {
     let status = if args.dead { Some("dead") } else { args.status.as_deref() };
     let path = query("/v1/outbox", &[("status", status), ("region", args.region.as_deref())]);
     let connection = Connection::open(&args.target, settings)?;
-    let items = connection.client.all(&path, args.limit.max(1))?;
+    let items = connection.client.all(&path, args.limit)?;
     if args.json {
         print_json(&json!({ "items": items }));
         return Ok(ExitCode::SUCCESS);

@@ -34,6 +34,7 @@ pub(super) enum RegionCommand {
 pub(super) struct ListArgs {
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -43,6 +44,7 @@ pub(super) struct ShowArgs {
     id: String,
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -63,6 +65,7 @@ pub(super) struct EditArgs {
     set: Vec<String>,
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }

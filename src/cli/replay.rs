@@ -60,6 +60,7 @@ pub struct ReplayArgs {
     /// Keeps the journal there (a new directory)
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }

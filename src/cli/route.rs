@@ -50,6 +50,7 @@ pub(super) struct SolveArgs {
     /// Draw the days
     #[arg(long, value_name = "FILE")]
     gantt: Option<PathBuf>,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }

@@ -4,7 +4,7 @@ use super::{
     Connection,
     client::{encode, query},
     expert::place,
-    output::{Done, at, columns, plain, print_json, print_table},
+    output::{Done, at, columns, limit, plain, print_json, print_table},
     target::TargetArgs,
     trace,
 };
@@ -45,10 +45,12 @@ pub(super) struct ListArgs {
     /// RFC 3339
     #[arg(long, value_name = "TIME")]
     opened_after: Option<String>,
-    #[arg(long, default_value_t = 50)]
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit)]
     limit: usize,
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -59,6 +61,7 @@ pub(super) struct ShowArgs {
     number: String,
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -72,6 +75,7 @@ pub(super) struct LocateArgs {
     place: String,
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -95,7 +99,7 @@ fn list(args: &ListArgs, settings: &Settings) -> Done {
     ];
     let path = query("/v1/tickets", &filters);
     let connection = Connection::open(&args.target, settings)?;
-    let tickets = connection.client.all(&path, args.limit.max(1))?;
+    let tickets = connection.client.all(&path, args.limit)?;
     if args.json {
         print_json(&json!({ "items": tickets }));
         return Ok(ExitCode::SUCCESS);

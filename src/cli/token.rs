@@ -56,6 +56,7 @@ pub(super) struct PlaceArgs {
 pub(super) struct ListArgs {
     #[command(flatten)]
     place: PlaceArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -73,8 +74,18 @@ pub(super) fn role(text: &str) -> Result<Role, String> {
     Role::parse(text).ok_or_else(|| format!("a role is one of {}", names()))
 }
 
+pub(super) fn with_article(role: Role) -> String {
+    let article = if matches!(role, Role::Expert | Role::Admin) { "an" } else { "a" };
+    format!("{article} {}", role.name())
+}
+
 pub(super) fn region(text: &str) -> Result<RegionId, String> {
     RegionId::parse(text).map_err(|error| error.to_string())
+}
+
+/// Of no region means of all.
+pub(super) fn region_names(regions: &[String]) -> String {
+    if regions.is_empty() { "all".to_owned() } else { regions.join(" ") }
 }
 
 /// `12h` and the like, a second to a year.
@@ -108,7 +119,7 @@ pub(super) fn run(command: &TokenCommand, settings: &Settings) -> Done {
 fn issue(args: &IssueArgs, settings: &Settings) -> Done {
     let IssueArgs { role, subject, region, ttl, place } = args;
     if matches!(role, Role::Customer | Role::Expert) && subject.is_none() {
-        return Err(Trouble::Usage(format!("a token for a {} needs --subject ID", role.name())));
+        return Err(Trouble::Usage(format!("a token for {} needs --subject ID", with_article(*role))));
     }
     if subject.as_deref().is_some_and(str::is_empty) {
         return Err(Trouble::Usage("--subject must not be empty".into()));
@@ -129,7 +140,7 @@ fn list(args: &ListArgs, settings: &Settings) -> Done {
     }
     let row = |(token, revoked): &(crate::tokens::Issued, bool)| {
         let state = if *revoked { "revoked" } else { "" };
-        let regions = token.regions.join(" ");
+        let regions = region_names(&token.regions);
         let t = token.clone();
         vec![t.id, t.role, t.subject, regions, t.issued, t.expires, state.to_owned()]
     };

@@ -10,6 +10,8 @@ use clap::Args;
 use ratatui::crossterm::event::KeyCode;
 use serde_json::Value;
 use std::{
+    fs::File,
+    io::{self, IsTerminal},
     path::PathBuf,
     process::ExitCode,
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
@@ -58,6 +60,11 @@ pub(super) fn run(args: &TopArgs) -> Done {
     let mut remote = RemoteBoard::new(format!("callout top {}", args.server), Vec::new());
     // Before the screen is taken: whoever has the wrong token sees why.
     let mut boards = fetch(&client, &args.region)?;
+    // Keys are read from the terminal even when standard input is something else.
+    let keys = io::stdin().is_terminal() || File::open("/dev/tty").is_ok();
+    if !keys || !io::stdout().is_terminal() {
+        return Err(Trouble::Refused("top needs a terminal; figures as text: callout objectives".into()));
+    }
     let (looks, news) = channel();
     let (stop, stopped) = channel::<()>();
     let (regions, every) = (args.region.clone(), Duration::from_secs(args.every));

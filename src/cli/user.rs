@@ -6,7 +6,7 @@ use super::{
     output::{Done, Trouble, at, plain, print_json, print_table},
     prompt,
     target::TargetArgs,
-    token::{now, region, role},
+    token::{now, region, region_names, role, with_article},
 };
 use crate::{
     accounts::{Account, AccountName, Accounts, Edit, NewPassword, Profile, State},
@@ -52,6 +52,7 @@ pub(super) enum UserCommand {
 pub(super) struct Common {
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -253,7 +254,7 @@ pub(super) fn run(command: &UserCommand, settings: &Settings) -> Done {
 fn add(args: &AddArgs, settings: &Settings) -> Done {
     let profile = Profile { role: args.role, subject: args.subject.clone(), regions: args.region.clone() };
     if matches!(args.role, Role::Customer | Role::Expert) && args.subject.is_none() {
-        return Err(Trouble::Usage(format!("a {} needs --subject ID", args.role.name())));
+        return Err(Trouble::Usage(format!("{} needs --subject ID", with_article(args.role))));
     }
     let place = Place::open(&args.common, settings)?;
     let password = prompt::new_password(args.password_stdin)?;
@@ -269,7 +270,7 @@ fn list(args: &ListArgs, settings: &Settings) -> Done {
         return Ok(ExitCode::SUCCESS);
     }
     let columns = ["name", "role", "subject", "regions", "state", "created_at", "since"];
-    let rows: Vec<_> = users.iter().map(|user| columns.map(|column| at(user, column)).to_vec()).collect();
+    let rows: Vec<_> = users.iter().map(|user| columns.map(|column| cell(user, column)).to_vec()).collect();
     print_table(&["NAME", "ROLE", "SUBJECT", "REGIONS", "STATE", "CREATED", "SINCE"], &rows);
     Ok(ExitCode::SUCCESS)
 }
@@ -288,14 +289,22 @@ fn set_state(args: &OneArgs, state: State, settings: &Settings) -> Done {
     show(&Place::open(&args.common, settings)?.edit(&args.name, edit, None)?, &args.common)
 }
 
+/// A field for people.
+fn cell(user: &Value, name: &str) -> String {
+    match (name, user[name].as_array()) {
+        ("regions", Some(regions)) => region_names(&regions.iter().map(plain).collect::<Vec<_>>()),
+        _ => at(user, name),
+    }
+}
+
 #[allow(clippy::unnecessary_wraps, reason = "all commands end alike")]
 fn show(user: &Value, common: &Common) -> Done {
     if common.json {
         print_json(user);
         return Ok(ExitCode::SUCCESS);
     }
-    for (name, value) in user.as_object().into_iter().flatten() {
-        println!("{name:<12}{}", plain(value));
+    for name in user.as_object().into_iter().flatten().map(|(name, _)| name) {
+        println!("{name:<12}{}", cell(user, name));
     }
     Ok(ExitCode::SUCCESS)
 }
