@@ -16,10 +16,16 @@ pub(super) enum AccessCommand {
     /// The newest lines of the access record
     #[command(after_help = "Examples:
   callout access list --ticket 0A1-000142-N
-  callout access list --who alice --from 2026-11-01T00:00:00Z --json")]
+  callout access list --who desk-1 --from 2026-11-01T00:00:00Z --json
+
+Token roles: admin")]
     List(ListArgs),
     /// Prove that no line was changed, put in or taken out
-    #[command(after_help = "Example:\n  callout access verify --server http://127.0.0.1:8080 --token TOKEN")]
+    #[command(after_help = "Example:
+  callout access verify --server http://127.0.0.1:8080 --token TOKEN
+
+Exit code 1 when it was.
+Token roles: admin")]
     Verify(VerifyArgs),
 }
 
@@ -28,7 +34,7 @@ pub(super) struct ListArgs {
     /// A time like 2026-11-01T00:00:00Z [default: 30 days before --to]
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// A time [default: now]
+    /// A time like 2026-11-02T00:00:00Z [default: now]
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
     /// A subject or a token's id

@@ -23,10 +23,12 @@ use std::{
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   callout backup /backups/today --data ./callout-data
-  callout backup /backups/today --server http://127.0.0.1:8080 --token TOKEN")]
+  callout backup /backups/today --server http://127.0.0.1:8080 --token TOKEN
+
+Token roles: admin")]
 pub(super) struct BackupArgs {
-    /// A folder of its own; an earlier backup in it is brought up to date. With --server: a path on
-    /// the server's machine
+    /// A folder of its own outside the data; an earlier backup in it is brought up to date. With --server: a
+    /// path on the server's machine
     dir: PathBuf,
     #[command(flatten)]
     target: TargetArgs,
@@ -39,9 +41,9 @@ pub(super) struct BackupArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  callout restore /backups/today --data ./callout-data")]
 pub(super) struct RestoreArgs {
-    /// The backup
+    /// The folder of the backup
     dir: PathBuf,
-    /// Where to; must hold no data yet [default: ./callout-data]
+    /// Where to; must hold no data yet [env: CALLOUT_DATA] [default: ./callout-data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Print JSON, for programs
@@ -49,13 +51,19 @@ pub(super) struct RestoreArgs {
     json: bool,
 }
 
-/// Walks the whole chain of a backup or of a stopped server's data: every checksum, every hash.
+/// Reads all of a backup, or of a stopped server's data: every record carries a checksum, and a hash of all records
+/// before it. The last hash (the head) stands for the whole; note it where nobody can change it.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callout verify --data ./callout-data\n  callout verify /backups/today")]
+#[command(after_help = "Examples:
+  callout verify --data ./callout-data
+  callout verify /backups/today
+
+Of a running server: back it up and verify the backup.
+Exit code 1 when something does not fit.")]
 pub(super) struct VerifyArgs {
     /// A backup; without it the data directory
     dir: Option<PathBuf>,
-    /// Data directory [default: ./callout-data]
+    /// Data directory of a stopped server [env: CALLOUT_DATA] [default: ./callout-data]
     #[arg(long, value_name = "DIR", conflicts_with = "dir")]
     data: Option<PathBuf>,
     /// Print JSON, for programs

@@ -20,12 +20,17 @@ pub(super) enum CustomerCommand {
     /// Everything held about a customer, as JSON
     #[command(after_help = "Examples:
   callout customer export c-1042 --out c-1042.json
-  callout customer export --phone '+1 617 555 0100'")]
+  callout customer export --phone '+1 617 555 0100'
+
+Token roles: admin")]
     Export(ExportArgs),
     /// Forget a customer: their names, numbers, places and texts open no more, anywhere
     #[command(after_help = "Examples:
   callout customer erase c-1042 --dry-run
-  callout customer erase --ticket 0A1-000142-N --cancel-open --yes")]
+  callout customer erase --ticket 0A1-000142-N --cancel-open --yes
+
+While one of their tickets is open, it is refused unless --cancel-open is given.
+Token roles: admin")]
     Erase(EraseArgs),
 }
 
@@ -36,11 +41,13 @@ struct Whom {
     /// The customer's id
     #[arg(value_name = "ID")]
     customer: Option<String>,
-    /// One of their tickets
+    /// One of their tickets, like 0A1-000142-N
     #[arg(long, value_name = "NUMBER")]
     ticket: Option<String>,
+    /// Their phone number, with its country
     #[arg(long)]
     phone: Option<String>,
+    /// Their e-mail address
     #[arg(long)]
     email: Option<String>,
 }

@@ -33,7 +33,8 @@ pub struct DemoArgs {
     /// Stops by itself after so many seconds
     #[arg(long, value_name = "S")]
     seconds: Option<u64>,
-    #[arg(long, default_value_t = 1)]
+    /// Another number is another city
+    #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Keeps the data there (a new directory); else in one that is removed afterwards
     #[arg(long, value_name = "DIR")]

@@ -13,9 +13,13 @@ use std::{
     time::Duration,
 };
 
-/// Exit code 0 when the server at server.listen is ready, 1 when it is not, 3 when nobody answers.
+/// Asks the server on this machine whether it is ready. No token is needed.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callout probe\n  callout probe --address 127.0.0.1:8080")]
+#[command(after_help = "Examples:
+  callout probe
+  callout probe --address 127.0.0.1:8080
+
+Exit codes: 0 ready, 1 not ready, 2 usage, 3 nobody answers.")]
 pub(super) struct ProbeArgs {
     /// Where to ask [default: where the settings have the server listen]
     #[arg(long, value_name = "IP:PORT", value_parser = super::serve::address)]

@@ -16,7 +16,7 @@ use std::{
     process::ExitCode,
 };
 
-/// Runs the server: settings from the file, then the environment (`CALLOUT_*`), then these flags.
+/// Runs the server: settings from the file, then the environment (CALLOUT_..), then these flags.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  callout serve\n  callout serve --listen 127.0.0.1:0 --data ./callout-data")]
 pub(super) struct ServeArgs {

@@ -24,27 +24,51 @@ pub(super) enum UserCommand {
     /// Add a person; asks for their password
     #[command(after_help = "Examples:
   callout user add desk-1 --role dispatcher --region north
-  callout user add expert17 --role expert --subject e-17 --password-stdin < password.txt")]
+  callout user add expert17 --role expert --subject e-17 --password-stdin \\
+    < password.txt
+
+A password has 12 to 128 characters, at least 5 different ones, does not hold
+the name, and is more than a usual word with little added. It is asked for twice, or read with
+--password-stdin. On a data directory this works beside a running server.
+Token roles: admin")]
     Add(AddArgs),
     /// Who may log in
-    #[command(after_help = "Example:\n  callout user list --json")]
+    #[command(after_help = "Example:
+  callout user list --json
+
+Tokens got by logging in before SINCE are worthless.
+Token roles: admin")]
     List(ListArgs),
     /// One account
-    #[command(after_help = "Example:\n  callout user show desk-1")]
+    #[command(after_help = "Example:
+  callout user show desk-1
+
+Token roles: admin")]
     Show(OneArgs),
     /// Change role, subject or regions; ends the person's tokens
     #[command(after_help = "Examples:
   callout user edit desk-1 --role manager --all-regions
-  callout user edit desk-1 --region north --region south")]
+  callout user edit desk-1 --region north --region south
+
+Token roles: admin")]
     Edit(EditArgs),
     /// Set a new password; ends the person's tokens
-    #[command(after_help = "Example:\n  callout user password desk-1")]
+    #[command(after_help = "Example:
+  callout user password desk-1
+
+Token roles: admin")]
     Password(PasswordArgs),
     /// Nobody logs in to it any more; ends the person's tokens
-    #[command(after_help = "Example:\n  callout user disable desk-1")]
+    #[command(after_help = "Example:
+  callout user disable desk-1
+
+Token roles: admin")]
     Disable(OneArgs),
     /// They may log in again
-    #[command(after_help = "Example:\n  callout user enable desk-1")]
+    #[command(after_help = "Example:
+  callout user enable desk-1
+
+Token roles: admin")]
     Enable(OneArgs),
 }
 
@@ -59,7 +83,8 @@ pub(super) struct Common {
 
 #[derive(Debug, Args)]
 pub(super) struct AddArgs {
-    /// What they log in by: letters, digits, . _ - @ +
+    /// What they log in by: 1 to 64 letters, digits, . _ - or +, beginning with a letter or digit; no e-mail
+    /// address
     name: String,
     /// customer, clerk, expert, dispatcher, manager, admin or portal
     #[arg(long, value_name = "ROLE", value_parser = role)]
@@ -67,7 +92,7 @@ pub(super) struct AddArgs {
     /// The customer's or expert's id; for others a name for the record
     #[arg(long, value_name = "ID")]
     subject: Option<String>,
-    /// Only these regions (may be given several times)
+    /// Only these regions, all without it (may be given several times)
     #[arg(long, value_name = "REGION", value_parser = region)]
     region: Vec<RegionId>,
     /// The password is the first line of standard input
@@ -91,6 +116,7 @@ pub(super) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct OneArgs {
+    /// What they log in by
     name: String,
     #[command(flatten)]
     common: Common,
@@ -98,9 +124,12 @@ pub(super) struct OneArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct EditArgs {
+    /// What they log in by
     name: String,
+    /// Another role: customer, clerk, expert, dispatcher, manager, admin or portal
     #[arg(long, value_name = "ROLE", value_parser = role)]
     role: Option<Role>,
+    /// The customer's or expert's id; for others a name for the record
     #[arg(long, value_name = "ID")]
     subject: Option<String>,
     /// Only these regions, instead of those before (may be given several times)
@@ -115,6 +144,7 @@ pub(super) struct EditArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct PasswordArgs {
+    /// What they log in by
     name: String,
     /// The password is the first line of standard input
     #[arg(long)]
