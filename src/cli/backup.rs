@@ -3,7 +3,7 @@
 use super::{
     audit::events_bar,
     output::{Done, Trouble, print_json},
-    target::{TargetArgs, need_data, not_opened},
+    target::{TargetArgs, need_data, not_opened, not_opened_alone},
 };
 use crate::{
     load::store_options,
@@ -120,7 +120,7 @@ pub(super) fn verify(args: &VerifyArgs, settings: &Settings) -> Done {
     let data: &Path = args.data.as_deref().unwrap_or(&settings.storage.data);
     let dir = args.dir.as_deref().unwrap_or(data);
     let found = with_bar(|progress| backup::verify(dir, &settings.storage.cell, progress));
-    let found = found.map_err(Trouble::refused)?;
+    let found = found.map_err(not_opened_alone)?;
     let head = blake3::Hash::from_bytes(found.head.hash).to_hex().to_string();
     if args.json {
         print_json(&json!({ "ok": true, "records": found.records, "events": found.events,

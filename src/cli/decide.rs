@@ -2,7 +2,7 @@
 
 use super::{
     output::{Done, Trouble, print_json},
-    target::need_data,
+    target::{need_data, not_opened_alone},
 };
 use crate::{
     domain::{
@@ -88,7 +88,7 @@ pub(super) fn run(args: &DecideArgs, settings: &Settings) -> Done {
         settings.storage.data.clone_from(data);
     }
     need_data(&settings)?;
-    let store = Store::open(store_options(&settings)).map_err(Trouble::refused)?;
+    let store = Store::open(store_options(&settings)).map_err(not_opened_alone)?;
     let tally = check(&store, args.number);
     let closed = store.close();
     let tally = tally?;

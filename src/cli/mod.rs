@@ -55,8 +55,8 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 /// Below the list of commands.
 const ABOUT_ALL: &str = "A command works on a running server (--server, --token) or on the data of a
 stopped one (--data). These are read from the environment too: CALLOUT_SERVER,
-CALLOUT_TOKEN, CALLOUT_CA, CALLOUT_DATA; serve also reads CALLOUT_LISTEN. What is
-typed wins.
+CALLOUT_TOKEN, CALLOUT_CA, CALLOUT_DATA; serve also reads CALLOUT_LISTEN. What
+is typed wins.
 
 Exit codes: 0 done, 1 refused or not found, 2 usage, 3 server not reachable. A
 command whose code 1 means something else says so.

@@ -66,21 +66,47 @@ fn as_flags(why: &str) -> String {
 
 fn as_flag(line: &str) -> String {
     let text = line.trim_start();
-    let indent = &line[..line.len() - text.len()];
     let named = text.strip_prefix(['?', '/']).and_then(|rest| rest.split_once(": "));
-    let Some((pointer, said)) = named.filter(|(pointer, _)| !pointer.contains(' ')) else { return line.to_owned() };
+    let Some((pointer, said)) = named else { return line.to_owned() };
     let (field, inner) = pointer.split_once('/').unwrap_or((pointer, ""));
-    let flag = match field {
-        // Given by their place, not by a flag.
-        "id" | "number" | "dir" => field.to_owned(),
-        "" => return line.to_owned(),
-        "shifts" => "--shift".to_owned(),
-        "settings" => "--set".to_owned(),
-        "customer_id" => "the customer's id".to_owned(),
-        _ => format!("--{}", field.replace('_', "-")),
-    };
+    // A path of a file begins alike: only names that are a flag's, and parts that such a field has.
+    let part = matches!(inner, "" | "lat" | "lon") || inner.bytes().all(|b| b.is_ascii_digit()) || field == "settings";
+    let Some(flag) = flag(field).filter(|_| part) else { return line.to_owned() };
+    let indent = &line[..line.len() - text.len()];
     let inner = if inner.is_empty() { String::new() } else { format!(" ({})", inner.replace('/', ".")) };
     format!("{indent}{flag}{inner}: {said}")
+}
+
+fn flag(field: &str) -> Option<&'static str> {
+    Some(match field {
+        "columns" => "--columns",
+        "customer" => "--customer",
+        "email" => "--email",
+        "expert" => "--expert",
+        "from" => "--from",
+        "home" => "--home",
+        "kind" => "--kind",
+        "max_visits_ahead" => "--max-visits-ahead",
+        "name" => "name",
+        "opened_after" => "--opened-after",
+        "phase" => "--phase",
+        "phone" => "--phone",
+        "place" => "--place",
+        "region" | "regions" => "--region",
+        "role" => "--role",
+        "settings" => "--set",
+        "shifts" => "--shift",
+        "skill" => "--skill",
+        "skills" => "--skills",
+        "status" => "--status",
+        "subject" => "--subject",
+        "ticket" => "--ticket",
+        "time_zone" => "--time-zone",
+        "to" => "--to",
+        "who" => "--who",
+        "zips" => "--zips",
+        _ => return None,
+    })
 }
 
 /// A new file for its owner alone. One that is there stays: a command typed twice overwrites nothing.
@@ -229,10 +255,12 @@ mod tests {
     #[test]
     fn what_the_server_calls_a_field_is_told_as_the_flag() {
         let told = "?phase: not a phase (invalid)\n  /time_zone: unknown\n  /home/lat: too far\n  /id: taken";
-        let flags = "--phase: not a phase (invalid)\n  --time-zone: unknown\n  --home (lat): too far\n  id: taken";
+        let flags = "--phase: not a phase (invalid)\n  --time-zone: unknown\n  --home (lat): too far\n  /id: taken";
         assert_eq!(as_flags(told), flags);
         assert_eq!(as_flags("end it, or send cancel_open (open)"), "end it, or send --cancel-open (open)");
-        assert_eq!(as_flags("/var/lib is full"), "/var/lib is full");
+        for path in ["/var/lib: it is full", "/home/x/roster.csv: it is not there"] {
+            assert_eq!(as_flags(path), path);
+        }
     }
 
     #[test]

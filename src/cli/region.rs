@@ -41,8 +41,8 @@ Token roles: admin")]
     #[command(after_help = "Example:
   callout region unpark north --server http://127.0.0.1:8080 --token TOKEN
 
-A parked region takes new tickets and lets them wait; its cause is in the log and
-in callout region list.
+A parked region takes new tickets and lets them wait; the cause is in the log
+and in callout region list.
 Token roles: dispatcher")]
     Unpark(ShowArgs),
 }

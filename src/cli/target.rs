@@ -73,10 +73,19 @@ fn typed(flag: &str) -> bool {
 
 /// Data that could not be opened. When a server holds them, it is the one to ask.
 pub(super) fn not_opened(error: impl ToString) -> Trouble {
+    held(error, "or talk to that server: --server URL --token TOKEN (callout token issue --role admin prints one)")
+}
+
+/// The same for what reads files alone: a running server's are read from a copy.
+pub(super) fn not_opened_alone(error: impl ToString) -> Trouble {
+    held(error, "or work on a backup of it: callout backup DIR --server URL --token TOKEN")
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "`map_err` gives it away")]
+fn held(error: impl ToString, way: &str) -> Trouble {
     let why = error.to_string();
     let held = why.contains("uses this data directory");
-    let way = "\nor talk to that server: --server URL --token TOKEN (callout token issue --role admin prints one)";
-    Trouble::Refused(if held { why + way } else { why })
+    Trouble::Refused(if held { format!("{why}\n{way}") } else { why })
 }
 
 /// Commands on a stopped server's data do not make a data directory by accident.

@@ -24,7 +24,7 @@ use std::{
 #[command(after_help = r#"Examples:
   callout top --server http://127.0.0.1:8080 \
     --token "$(callout token issue --role dispatcher)"
-  callout top --region north --region south
+  callout top --server http://127.0.0.1:8080 --token TOKEN --region north
 
 Without a terminal: callout objectives prints figures as text.
 Token roles: clerk, dispatcher, manager, admin"#)]

@@ -28,8 +28,9 @@ pub(super) enum UserCommand {
     < password.txt
 
 A password has 12 to 128 characters, at least 5 different ones, does not hold
-the name, and is more than a usual word with little added. It is asked for twice, or read with
---password-stdin. On a data directory this works beside a running server.
+the name, and is more than a usual word with little added. It is asked for
+twice, or read with --password-stdin. On a data directory this works beside a
+running server.
 Token roles: admin")]
     Add(AddArgs),
     /// Who may log in

@@ -167,10 +167,12 @@ fn lines(path: &Path) -> Result<BTreeSet<String>, Fault> {
 
 fn read_manifest(dir: &Path) -> Result<Manifest, Fault> {
     let path = dir.join(MANIFEST);
-    if !path.is_file() {
-        return Err(fault(dir, "it is no backup: there is no backup.json in it"));
-    }
-    let text = fs::read(&path).map_err(|error| io_fault(&path, "read the backup", &error))?;
+    let text = fs::read(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            fault(dir, "this is no backup: a folder with a backup.json is one")
+        }
+        _ => io_fault(&path, "read the backup", &error),
+    })?;
     let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| fault(&path, error))?;
     if manifest.format > FORMAT {
         let newer = format!("written by a newer version (format {}, this one reads up to {FORMAT})", manifest.format);
