@@ -258,7 +258,7 @@ mod tests {
         let flags = "--phase: not a phase (invalid)\n  --time-zone: unknown\n  --home (lat): too far\n  /id: taken";
         assert_eq!(as_flags(told), flags);
         assert_eq!(as_flags("end it, or send cancel_open (open)"), "end it, or send --cancel-open (open)");
-        for path in ["/var/lib: it is full", "/home/x/roster.csv: it is not there"] {
+        for path in ["/var/lib: it is full", "/place/roster.csv: it is not there"] {
             assert_eq!(as_flags(path), path);
         }
     }
