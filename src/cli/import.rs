@@ -2,9 +2,10 @@
 //! stderr and the same report either way.
 
 use super::{
-    client::query,
+    client::{Client, query},
+    formats,
     output::{Done, Trouble, print_json},
-    target::TargetArgs,
+    target::{TargetArgs, not_opened},
 };
 use crate::{
     actors::{Caller, Clock},
@@ -30,56 +31,64 @@ use std::{
 
 /// Takes over a file. The same file twice makes nothing twice.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  callout import regions city.geojson --time-zone America/New_York
-  callout import experts roster.csv --dry-run
-  callout import tickets requests.csv.gz --columns title=category,lat=latitude,lon=longitude,external_id=id
-  callout import places zips.csv.gz --server http://127.0.0.1:8080 --token TOKEN
-
-Exit codes: 0 done, also when some rows were refused (the report names them); 1 nothing at all was
-accepted, or the file cannot be read; 2 usage; 3 server not reachable.")]
+#[command(after_help = formats::IMPORT)]
 pub(super) struct ImportArgs {
+    /// What the file holds
     #[arg(value_enum)]
     kind: KindName,
     #[command(flatten)]
     file: FileArgs,
+    /// The time zone of regions that name none, and of times of tickets without an offset (else UTC): an IANA
+    /// name like Europe/Lisbon
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
+    /// What the windows of a tickets file are
+    #[arg(long, value_enum, default_value_t = Windows::Promise)]
+    windows: Windows,
 }
 
 /// A file and how to read it.
 #[derive(Debug, Args)]
 pub(super) struct FileArgs {
-    /// CSV or GeoJSON, plain or gzip
+    /// The file, plain or gzip: CSV, for regions GeoJSON
     file: PathBuf,
     #[command(flatten)]
     target: TargetArgs,
-    /// What the file calls our columns: OURS=THEIRS,..
-    #[arg(long, value_name = "MAP", default_value = "")]
+    /// What the file calls our columns: OURS=THEIRS,.. like name=full_name,shift=hours
+    #[arg(long, value_name = "MAP", default_value = "", hide_default_value = true)]
     columns: String,
-    /// Of regions that name none, and of times without an offset
-    #[arg(long, value_name = "ZONE")]
-    time_zone: Option<String>,
-    /// What the file's windows are
-    #[arg(long, value_enum, default_value_t = Windows::Promise)]
-    windows: Windows,
     /// Read and report, write nothing
     #[arg(long)]
     dry_run: bool,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum KindName {
+    /// Areas with their time zones
     Regions,
+    /// The roster
     Experts,
+    /// Requests
     Tickets,
+    /// Where ZIP codes lie
     Places,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Windows {
+pub(super) enum Windows {
+    /// Nobody is sent outside of them
     Promise,
+    /// Kept where that costs little
     Wish,
+}
+
+/// How to read what a file leaves open. A roster leaves nothing open.
+pub(super) struct Reading {
+    pub(super) time_zone: Option<String>,
+    pub(super) windows: Windows,
 }
 
 impl From<KindName> for Kind {
@@ -94,12 +103,16 @@ impl From<KindName> for Kind {
 }
 
 pub(super) fn run(args: &ImportArgs, settings: &Settings) -> Done {
-    import(args.kind.into(), &args.file, settings)
+    let reading = Reading { time_zone: args.time_zone.clone(), windows: args.windows };
+    import(args.kind.into(), &args.file, &reading, settings)
 }
 
 /// `callout import KIND FILE`, and `callout expert import FILE`.
-pub(super) fn import(kind: Kind, args: &FileArgs, settings: &Settings) -> Done {
-    let loaded = if args.target.server.is_some() { upload(kind, args)? } else { load(kind, args, settings)? };
+pub(super) fn import(kind: Kind, args: &FileArgs, reading: &Reading, settings: &Settings) -> Done {
+    let loaded = match args.target.remote()? {
+        Some(client) => upload(&client, kind, args, reading)?,
+        None => load(kind, args, reading, settings)?,
+    };
     if args.json {
         print_json(&loaded.json);
     } else {
@@ -121,16 +134,16 @@ struct Shown {
 
 /// Into the data of a stopped server (made when there are none: the first import comes before the
 /// first start).
-fn load(kind: Kind, args: &FileArgs, settings: &Settings) -> Result<Shown, Trouble> {
+fn load(kind: Kind, args: &FileArgs, reading: &Reading, settings: &Settings) -> Result<Shown, Trouble> {
     let options = LoadOptions {
         columns: Renames::parse(&args.columns).map_err(|error| Trouble::Usage(error.to_string()))?,
-        time_zone: args.time_zone.clone(),
-        wishes: args.windows == Windows::Wish,
+        time_zone: reading.time_zone.clone(),
+        wishes: reading.windows == Windows::Wish,
         dry_run: args.dry_run,
     };
     let source = Source::file(&args.file).map_err(Trouble::refused)?;
     let progress = source.progress();
-    let core = Core::start(&args.target.settings(settings), Clock::machine).map_err(Trouble::refused)?;
+    let core = Core::start(&args.target.settings(settings), Clock::machine).map_err(not_opened)?;
     let loader = Loader {
         service: core.service.clone(),
         zips: core.zips.clone(),
@@ -147,15 +160,12 @@ fn load(kind: Kind, args: &FileArgs, settings: &Settings) -> Result<Shown, Troub
     Ok(Shown { text: told(&json, args.dry_run), json })
 }
 
-fn upload(kind: Kind, args: &FileArgs) -> Result<Shown, Trouble> {
-    let Some(client) = args.target.remote()? else {
-        return Err(Trouble::Usage("--server is missing".into()));
-    };
+fn upload(client: &Client, kind: Kind, args: &FileArgs, reading: &Reading) -> Result<Shown, Trouble> {
     let parameters = [
         ("dry_run", args.dry_run.then_some("true")),
         ("columns", Some(args.columns.as_str()).filter(|columns| !columns.is_empty())),
-        ("time_zone", args.time_zone.as_deref()),
-        ("windows", (args.windows == Windows::Wish).then_some("wish")),
+        ("time_zone", reading.time_zone.as_deref()),
+        ("windows", (reading.windows == Windows::Wish).then_some("wish")),
     ];
     let path = query(&format!("/v1/imports/{}", kind.name()), &parameters);
     let sent = Arc::new(AtomicU64::new(0));
