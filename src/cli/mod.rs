@@ -4,6 +4,12 @@
 //! A command works on a running server (`--server`, `--token`) or on the data of a stopped one
 //! (`--data`), which it then opens with a door on the loopback: one path, the same rules and reports.
 
+#![allow(
+    clippy::doc_markdown,
+    rustdoc::bare_urls,
+    reason = "clap shows doc comments as they stand: marks would stand in the help"
+)]
+
 mod access;
 mod audit;
 mod backup;
