@@ -194,12 +194,16 @@ impl Drop for AccessLog {
 struct Strangers {
     second: Window,
     day: Window,
+    /// Beyond the day's.
+    trickle: Window,
 }
 
 impl Strangers {
     fn admits(&self, now_ms: i64) -> bool {
-        self.second.admits(now_ms.div_euclid(1_000), limits::ACCESS_STRANGERS_PER_S)
-            && self.day.admits(now_ms.div_euclid(86_400_000), limits::ACCESS_STRANGERS_PER_DAY)
+        let second = now_ms.div_euclid(1_000);
+        self.second.admits(second, limits::ACCESS_STRANGERS_PER_S)
+            && (self.day.admits(now_ms.div_euclid(86_400_000), limits::ACCESS_STRANGERS_PER_DAY)
+                || self.trickle.admits(second, 1))
     }
 }
 

@@ -55,6 +55,8 @@ pub(super) struct Writer {
     /// Lines that are written and not fsynced.
     loose: bool,
     synced_ms: i64,
+    /// The last line's number of days that went, until a line says so.
+    dropped: Option<u64>,
 }
 
 impl Writer {
@@ -78,7 +80,21 @@ impl Writer {
         let (n, hash) = noted.or(ends).unwrap_or((0, NOTHING));
         let (open, loose) = (None, false);
         let synced_ms = 0;
-        let mut writer = Self { folder, key, keep_days, missed, metrics, n, hash, open, day, length, loose, synced_ms };
+        let mut writer = Self {
+            folder,
+            key,
+            keep_days,
+            missed,
+            metrics,
+            n,
+            hash,
+            open,
+            day,
+            length,
+            loose,
+            synced_ms,
+            dropped: None,
+        };
         writer.write(vec![Line { torn, ..Line::notice("opened", now_ms()) }])?;
         writer.sync()?;
         Ok(writer)
@@ -90,13 +106,16 @@ impl Writer {
             let order = asked.try_recv();
             let lines = self.gather(waiting);
             let count = lines.iter().filter(|line| line.note.is_empty()).count() as u64;
+            let told: u64 = lines.iter().map(|line| line.missed).sum();
             if !lines.is_empty()
                 && let Err(error) = self.write(lines)
             {
                 self.failed(&error, count);
+                // What it was going to tell of is still to be told.
+                self.missed.fetch_add(told, Ordering::Relaxed);
             }
             let ends = matches!(order, Err(TryRecvError::Disconnected));
-            if self.loose && (order.is_ok() || ends || now_ms() - self.synced_ms >= limits::ACCESS_SYNC_MS) {
+            if self.loose && (order.is_ok() || ends || now_ms().abs_diff(self.synced_ms) >= limits::ACCESS_SYNC_MS) {
                 self.sync().unwrap_or_else(|error| self.failed(&error, 0));
             }
             if let Ok(Order::Flush(done)) = order {
@@ -143,7 +162,7 @@ impl Writer {
         }
         if let Some(file) = &mut self.open {
             file.write_all(text.as_bytes())?;
-            (self.n, self.hash, self.loose) = (n, hash, true);
+            (self.n, self.hash, self.loose, self.dropped) = (n, hash, true, None);
             self.length += text.len() as u64;
         }
         Ok(())
@@ -164,7 +183,8 @@ impl Writer {
         self.open = Some(file);
         if self.length == 0 {
             let mut first = vec![Line { prev: hex(&self.hash), ..Line::notice("day", now_ms()) }];
-            if let Some(through) = self.sweep()? {
+            self.sweep()?;
+            if let Some(through) = self.dropped {
                 first.push(Line { through, ..Line::notice("dropped", now_ms()) });
             }
             lines.splice(0..0, first);
@@ -172,20 +192,23 @@ impl Writer {
         Ok(())
     }
 
-    /// Lets old days go; the number of their last line.
-    fn sweep(&self) -> io::Result<Option<u64>> {
+    /// Lets old days go, and remembers that.
+    fn sweep(&mut self) -> io::Result<()> {
         let oldest = rfc3339(now_ms() - i64::from(self.keep_days) * DAY_MS)[..10].to_owned();
-        let mut through = None;
         for path in days(&self.folder)? {
             if path.file_stem().is_some_and(|day| *day.to_string_lossy() < *oldest) {
-                through = last_line(&path)?.as_deref().and_then(said).map(|(n, _)| n).or(through);
+                self.dropped = last_line(&path)?.as_deref().and_then(said).map(|(n, _)| n).or(self.dropped);
                 fs::remove_file(&path)?;
             }
         }
-        Ok(through)
+        Ok(())
     }
 
     pub(super) fn sync(&mut self) -> io::Result<()> {
+        // Closed by a failure, with lines in it that are not on disk for sure: nothing is noted before they are.
+        if self.loose && self.open.is_none() {
+            self.open = Some(private().append(true).open(self.folder.join(format!("{}.jsonl", self.day)))?);
+        }
         if let Some(file) = &self.open {
             file.sync_data()?;
         }

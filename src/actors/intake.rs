@@ -17,7 +17,7 @@ use crate::{
         place::{Place, RegionIndex},
         region::Region,
         settings::RegionSettings,
-        ticket::{self, Ctx, Open, Role, Ticket},
+        ticket::{self, Ctx, Open, Ticket},
         time::{DAY_S, Timestamp},
     },
     storage::{Batch, Change, Claim, ClaimKey, CommitError, Outcome, Store},
@@ -102,7 +102,7 @@ pub(super) async fn open(tree: &Tree, new: NewTicket, caller: &Caller) -> Result
     let region = region.ok_or_else(|| Failure::Fault(format!("region {} is unknown", prepared.region)))?;
     let number = tree.store.next_number(&region.id);
     let number = number.ok_or_else(|| Failure::Fault(format!("region {} has no numbers left", region.id)))?;
-    let external = external_keys(&new, caller);
+    let external = new.external_id.clone();
     let open = Open {
         number,
         region: region.id.clone(),
@@ -132,8 +132,12 @@ pub(super) async fn open(tree: &Tree, new: NewTicket, caller: &Caller) -> Result
     let mut envelope = envelope(caller, now);
     // What nobody traces yet begins a trace; from the number alone, so that a replay repeats.
     envelope.trace_id.get_or_insert_with(|| trace_of(number));
-    let batch =
-        Batch { envelope, claims: claims(&ticket, &external, caller, now), changes: vec![change], guards: Vec::new() };
+    let batch = Batch {
+        envelope,
+        claims: claims(&ticket, external.as_deref(), caller, now),
+        changes: vec![change],
+        guards: Vec::new(),
+    };
     match commit(tree, batch, caller).await {
         Ok(_) => Ok(Opened { ticket, replayed: false }),
         Err(CommitError::Claimed(claim)) => answer_of(tree, *claim, caller),
@@ -184,30 +188,23 @@ fn first_change(
     }
 }
 
-/// What an external id claims. A customer's own stands for their tickets alone; the house's for all, and for those of
-/// the customer that it names, so that the portal and the customer's app enter one ticket once.
-fn external_keys(new: &NewTicket, caller: &Caller) -> Vec<ClaimKey> {
-    let Some(id) = &new.external_id else { return Vec::new() };
-    let house = (caller.who.role != Role::Customer).then(|| ClaimKey::external(id));
-    let own = new.customer.as_ref().map(|customer| ClaimKey::external_of(customer, id));
-    house.into_iter().chain(own).collect()
-}
-
-fn claims(ticket: &Ticket, external: &[ClaimKey], caller: &Caller, now: Timestamp) -> Vec<Claim> {
+fn claims(ticket: &Ticket, external: Option<&str>, caller: &Caller, now: Timestamp) -> Vec<Claim> {
     let outcome = Outcome::Version { thing: Thing::Ticket(ticket.number), version: ticket.version, status: 201 };
     let expires_at = Some(now.plus_s(KEY_KEPT_S));
-    let mut claims = Vec::with_capacity(3);
+    let mut claims = Vec::with_capacity(2);
     if let Some((key, fingerprint)) = caller.idempotency {
         claims.push(Claim { key, fingerprint, outcome: outcome.clone(), expires_at });
     }
-    let lasting = |key: &ClaimKey| Claim { key: *key, fingerprint: 0, outcome: outcome.clone(), expires_at: None };
-    claims.extend(external.iter().map(lasting));
+    if let Some(id) = external {
+        claims.push(Claim { key: ClaimKey::external(id), fingerprint: 0, outcome, expires_at: None });
+    }
     claims
 }
 
 /// What the same key or external id made before, wherever its place lies now.
 fn repeated(tree: &Tree, new: &NewTicket, caller: &Caller, now: Timestamp) -> Result<Option<Opened>, Failure> {
-    let keys = caller.idempotency.map(|(key, _)| key).into_iter().chain(external_keys(new, caller));
+    let external = new.external_id.as_deref().map(ClaimKey::external);
+    let keys = caller.idempotency.map(|(key, _)| key).into_iter().chain(external);
     for key in keys {
         if let Some(claim) = tree.store.claim(&key, now).map_err(Failure::from)? {
             return answer_of(tree, claim, caller).map(Some);

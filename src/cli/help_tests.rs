@@ -188,7 +188,12 @@ fn the_properties_in_the_help_are_those_that_are_read() {
     let source = Source::bytes("f.geojson", file.to_string().into_bytes()).unwrap();
     let found = Regions::read(source, None, &mut |_| {}).unwrap();
     let [region] = found.drafts.as_slice() else { panic!("{}", found.report) };
-    let read = [region.id.to_string(), region.name.clone(), region.time_zone.clone(), region.zips.join(" ")];
+    let read = [
+        region.id.to_string(),
+        region.name.clone().unwrap(),
+        region.time_zone.clone(),
+        region.zips.clone().unwrap().join(" "),
+    ];
     assert_eq!(read.to_vec(), ["id", "name", "time_zone", "zips"].map(value));
     assert_eq!(properties.len(), read.len());
 }

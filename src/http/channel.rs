@@ -208,7 +208,10 @@ impl Channel {
             None | Some(Err(_) | Ok(Message::Close(_))) => return Err(Over::Gone),
         };
         // As a call of its own would be.
-        let allowed = || self.shared.rates.token(&self.session.claims);
+        let allowed = || {
+            let limited = self.shared.rates.token(&self.session.claims);
+            limited.inspect_err(|_| self.shared.meters.limited.add(1))
+        };
         let answer = match wire::read(text.as_bytes()) {
             Ok(Said::Receipt(id)) => {
                 if allowed().is_err() {
@@ -246,7 +249,12 @@ impl Channel {
 
     /// An expert's command. One that no longer applies is refused with why, its notes kept.
     async fn carry_out(&self, told: Told) -> Result<(), Refused> {
-        let _place = self.shared.permits.try_acquire().map_err(|_| overload())?;
+        // They come one by one, and an app that has driven an hour waits rather than hear `not now`.
+        let place = tokio::time::timeout(limits::PATIENCE, self.shared.permits.acquire()).await;
+        let _place = place.map_err(|_| {
+            self.shared.meters.http_shed.add(1);
+            overload()
+        })?;
         let ticket = tickets::commanded(&self.shared, &self.session, &told.ticket.to_string()).await?;
         let mut caller = self.session.caller();
         caller.patience = limits::PATIENCE;

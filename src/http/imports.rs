@@ -72,8 +72,10 @@ pub(super) async fn import(
     // Whoever sends slowly keeps no import, audit or backup waiting.
     let upload = shared.uploads.try_acquire().map_err(|_| busy("other files are being sent; nothing was done"))?;
     let file = Upload::receive(&shared.data, body).await?;
+    // Now that it is here it has its turn, also when another came first.
+    let permit = tokio::time::timeout(limits::IMPORT, shared.imports.acquire()).await;
+    let _permit = permit.map_err(|_| busy(running))?;
     drop(upload);
-    let _permit = shared.imports.try_acquire().map_err(|_| busy(running))?;
     let mut caller = session.caller();
     let path = parts.uri.path_and_query().map_or(parts.uri.path(), PathAndQuery::as_str);
     caller.idempotency = session.claim(&parts.method, path, &parts.headers, file.fingerprint)?;

@@ -16,7 +16,7 @@ use crate::{
         time::{DAY_S, HOUR_S, Timestamp},
     },
     dossier::{self, Present, Scope},
-    objectives::Sample,
+    objectives::{Report, Sample},
     telemetry::{Incident, incidents::rfc3339},
 };
 use axum::{
@@ -56,8 +56,18 @@ const PIECE: usize = 64 * 1_024;
 )]
 pub(super) async fn objectives(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
     Query::of(&uri).finish()?;
-    let sample = sample(&shared, |region| session.sees_region(region));
-    Ok(ok(&blocking(move || shared.objectives.report(&sample)).await?))
+    let bound = session.regions();
+    let seen = move |region: &RegionId| bound.as_ref().is_none_or(|bound| bound.contains(region));
+    Ok(ok(&blocking(move || report(&shared, seen)).await?))
+}
+
+/// The objectives as whoever sees these regions may know them: the figures are the whole house's, and name no other.
+fn report(shared: &Shared, seen: impl Fn(&RegionId) -> bool) -> Report {
+    let mut report = shared.objectives.report(&sample(shared, &seen));
+    for worst in report.periods.iter_mut().filter_map(|period| period.worst_incident.as_mut()) {
+        worst.region.take_if(|region| RegionId::parse(region).is_ok_and(|region| !seen(&region)));
+    }
+    report
 }
 
 /// How the service stands; what waits, of the regions that are `seen`.
@@ -216,13 +226,12 @@ fn present(shared: &Shared, scope: &Scope) -> Present {
     let telemetry = service.store().telemetry();
     let readiness = service.readiness();
     let unready = readiness.unready.iter().filter(|unready| scope.takes_region(&unready.region));
-    let sample = sample(shared, |region| scope.takes_region(region));
     let unready: Vec<Value> = unready.map(|u| json!({ "region": u.region.as_str(), "why": u.why })).collect();
     Present {
         at: service.clock().now(),
         metrics: service.metrics(),
         readiness: json!({ "ready": readiness.ready, "regions": readiness.regions, "unready": unready }),
-        objectives: serde_json::to_value(shared.objectives.report(&sample)).unwrap_or_default(),
+        objectives: serde_json::to_value(report(shared, |region| scope.takes_region(region))).unwrap_or_default(),
         settings: telemetry.settings.get().cloned().unwrap_or_default(),
         incidents: found(shared, scope),
     }

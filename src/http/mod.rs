@@ -97,6 +97,7 @@ struct Shared {
     imports: Arc<Semaphore>,
     uploads: Semaphore,
     lookups: Arc<Semaphore>,
+    figures: Arc<Semaphore>,
     running: idempotency::Running,
     meters: Arc<Metrics>,
     spans: Spans,

@@ -4,6 +4,7 @@ use super::{
     Context, Reply,
     answer::{json, ok},
     blocking,
+    edge::overload,
 };
 use crate::{api::answers, settings::limits};
 use axum::{
@@ -62,7 +63,8 @@ pub(super) async fn ready(State(shared): State<Context>) -> Response {
 )]
 pub(super) async fn metrics(State(shared): State<Context>) -> Reply {
     shared.meters.http_calls.count(limits::CALLS - shared.permits.available_permits());
-    // It asks the disk how full it is.
-    let text = blocking(move || shared.service.metrics()).await?;
+    // It asks the disk how full it is; one that hangs holds no more threads than this.
+    let turn = shared.figures.clone().try_acquire_owned().map_err(|_| overload())?;
+    let text = blocking(move || (shared.service.metrics(), turn).0).await?;
     Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
 }

@@ -139,6 +139,7 @@ impl Entrance {
             imports: Arc::new(Semaphore::new(limits::IMPORTS)),
             uploads: Semaphore::new(limits::UPLOADS),
             lookups: Arc::new(Semaphore::new(limits::LOOKUPS)),
+            figures: Arc::new(Semaphore::new(limits::FIGURES)),
             running: Running::default(),
             meters,
             spans,

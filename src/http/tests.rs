@@ -59,6 +59,7 @@ impl Bench {
             bodies: place::Bodies::new(),
             uploads: Semaphore::new(limits::UPLOADS),
             lookups: Arc::new(Semaphore::new(limits::LOOKUPS)),
+            figures: Arc::new(Semaphore::new(limits::FIGURES)),
             imports: Arc::new(Semaphore::new(limits::IMPORTS)),
             running: Running::default(),
             meters: core.service.store().telemetry().metrics.clone(),

@@ -64,8 +64,9 @@ pub(super) async fn open(State(shared): State<Context>, input: Input) -> Reply {
         Ok(opened) => opened,
         Err(failure) => return or_replay(&shared, &input.session, &input.caller, failure).await,
     };
-    // The external id named a ticket that was there already: it is theirs to see, or it is somebody else's.
-    let others = customer.zip(opened.ticket.customer.as_ref()).is_some_and(|(new, there)| new != *there);
+    // The external id named a ticket that was there already: the same customer's, or it is somebody else's, whatever
+    // was entered under it. Nothing that is entered is answered with another's ticket.
+    let others = opened.ticket.customer != customer;
     if opened.replayed && (others || !input.session.sees(&opened.ticket)) {
         return Err(Problem::new(409, "external_id_taken", "this external_id was used for another ticket").into());
     }

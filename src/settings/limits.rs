@@ -71,9 +71,11 @@ pub const OPEN_BODY: Duration = Duration::from_secs(5);
 /// Imports, audits and backups under way at once: each may use a core.
 pub const IMPORTS: usize = 2;
 /// Files on their way to an import at once: each may take its hour and this machine's disk.
-pub const UPLOADS: usize = 8;
+pub const UPLOADS: usize = 4;
 /// Readings of the access record at once: each goes through many days' files.
 pub const LOOKUPS: usize = 2;
+/// Readings of the figures at once.
+pub const FIGURES: usize = 8;
 /// Connections that the system keeps until we accept them. The usual 128 are gone in some milliseconds of a rush,
 /// and who finds no room asks again only after a second.
 pub const BACKLOG: u32 = 4_096;
@@ -92,12 +94,10 @@ pub const BURST_S: u32 = 10;
 pub const CALLER_BITS: u32 = 20;
 /// An answer that is worth packing, bytes: below a packet it saves nothing.
 pub const GZIP_BYTES: u64 = 1_024;
-/// Sessions that read far back in the journal at once: those that wait for a turn get it within moments.
+/// Sessions that read far back in the journal at once; the others wait, with heartbeats.
 pub const FEED_READERS: usize = 4;
 /// Pages that one of them reads before the next has its turn.
 pub const FEED_TURN: u32 = 32;
-/// How long a client may take for a page before its session gives the turn back.
-pub const FEED_PATIENCE: Duration = Duration::from_secs(1);
 /// Live sessions (feeds and expert channels) at once; each costs some 60 kB with its socket.
 pub const SESSIONS: usize = 6_000;
 /// Threads for live sessions: what sockets take is the edge's; handing frames over fills one core at
@@ -131,10 +131,10 @@ pub const ACCESS_QUEUE: usize = 65_536;
 /// Calls without a token that get into the access record in a second: enough to see an attack, too few to fill
 /// the disk with it.
 pub const ACCESS_STRANGERS_PER_S: u64 = 50;
-/// The same in a day: some 100 MB.
+/// The same in a day, some 100 MB; from then on one a second.
 pub const ACCESS_STRANGERS_PER_DAY: u64 = 300_000;
 /// How often the access record is fsynced at most, milliseconds: what a power cut may cost of it.
-pub const ACCESS_SYNC_MS: i64 = 1_000;
+pub const ACCESS_SYNC_MS: u64 = 1_000;
 /// Tickets that a search's line of the access record names.
 pub const ACCESS_TICKETS: usize = 100;
 /// How often an erasure looks again for tickets that were accepted meanwhile.

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     fact::{Fact, Misfit, State},
-    ids::{CustomerId, RegionId, Seq, Thing, Version},
+    ids::{RegionId, Seq, Thing, Version},
     ticket::Who,
     time::Timestamp,
 };
@@ -109,16 +109,9 @@ impl ClaimKey {
         Self::hash("idempotency", &[subject, method, path, key])
     }
 
-    /// An external id as the house uses it: one for all.
     #[must_use]
     pub fn external(id: &str) -> Self {
         Self::hash("external", &[id])
-    }
-
-    /// An external id as one customer uses it: what they choose takes nobody else's.
-    #[must_use]
-    pub fn external_of(customer: &CustomerId, id: &str) -> Self {
-        Self::hash("external of", &[customer.as_str(), id])
     }
 
     fn hash(scope: &str, parts: &[&str]) -> Self {

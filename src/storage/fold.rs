@@ -9,7 +9,7 @@ use super::{
 };
 use crate::domain::{
     fact::{Fact, State},
-    ids::{CustomerId, ExpertId, RegionId, Seq, Thing, TicketNumber},
+    ids::{ExpertId, RegionId, Seq, Thing, TicketNumber},
     invariants::{Violation, qualified, unhurried},
     route::{Route, Stop},
     settings::RegionSettings,
@@ -39,7 +39,7 @@ pub(super) struct Folded {
     /// Assignments that a person forced against a rule.
     pub(super) overrides: u64,
     pub(super) violations: Vec<Violation>,
-    external: HashMap<(Option<CustomerId>, String), TicketNumber>,
+    external: HashMap<String, TicketNumber>,
 }
 
 impl Folded {
@@ -129,7 +129,7 @@ impl Folded {
             }
             if let TicketEvent::Opened(opened) = event
                 && let Some(id) = &opened.external_id
-                && let Some(first) = self.external.insert((opened.customer.clone(), id.clone()), number)
+                && let Some(first) = self.external.insert(id.clone(), number)
             {
                 let what = format!("has the external id of {first}");
                 self.violations.push(Violation::new("P2", &number, what));

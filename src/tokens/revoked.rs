@@ -3,10 +3,10 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io,
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
     path::PathBuf,
     sync::{PoisonError, RwLock},
-    time::SystemTime,
 };
 
 pub(super) struct Revoked {
@@ -16,8 +16,8 @@ pub(super) struct Revoked {
 
 #[derive(Default)]
 struct Known {
-    /// Length and time of change of what was read last.
-    stamp: Option<(u64, Option<SystemTime>)>,
+    /// Bytes that were read: whole lines.
+    read: u64,
     ids: BTreeSet<String>,
 }
 
@@ -37,20 +37,27 @@ impl Revoked {
 
     /// No file: nothing was revoked yet. One that cannot be read leaves what is known.
     pub(super) fn look(&self) -> io::Result<()> {
-        let found = match fs::metadata(&self.path) {
+        let mut file = match File::open(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            found => found?,
+            file => file?,
         };
-        let stamp = Some((found.len(), found.modified().ok()));
-        if self.known.read().unwrap_or_else(PoisonError::into_inner).stamp == stamp {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).read;
+        let length = file.metadata()?.len();
+        if length == known {
             return Ok(());
         }
-        let text = fs::read_to_string(&self.path)?;
-        let ids = text.lines().map(|line| line.trim().to_owned());
-        // Added, not put in place of: what was noted meanwhile stays.
+        // A shorter one is another file: all of it is news.
+        let from = if length < known { 0 } else { known };
+        file.seek(SeekFrom::Start(from))?;
+        let mut text = String::new();
+        file.read_to_string(&mut text)?;
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        // Few, and made before: who judges a token waits for no more than their way in. Added, not put in place of:
+        // what was noted meanwhile stays.
+        let ids: Vec<String> = text[..whole].lines().map(|line| line.trim().to_owned()).collect();
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.ids.extend(ids);
-        known.stamp = stamp;
+        known.read = from + whole as u64;
         Ok(())
     }
 }

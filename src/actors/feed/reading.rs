@@ -25,6 +25,7 @@ pub(super) struct Readers {
 pub(super) struct Reading {
     framer: Framer,
     since: u64,
+    forgotten: Arc<AtomicU64>,
     left: u32,
     _turn: OwnedSemaphorePermit,
 }
@@ -40,22 +41,31 @@ impl Readers {
         self.forgotten.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Goes on with a turn, or waits for the next. None: the process ends.
+    /// Goes on with a turn, or waits for the next: behind all who waited before. None: the process ends.
     pub(super) async fn turn(&self, present: Option<Reading>, store: &Store) -> Option<Reading> {
-        let since = self.forgotten.load(Ordering::Acquire);
-        if let Some(reading) = present.filter(|reading| reading.since == since && reading.left > 0) {
+        if let Some(reading) = present.filter(|reading| reading.left > 0) {
             return Some(Reading { left: reading.left - 1, ..reading });
         }
         let turn = self.turns.clone().acquire_owned().await.ok()?;
-        Some(Reading { framer: Framer::new(store.clone()), since, left: limits::FEED_TURN, _turn: turn })
+        let forgotten = self.forgotten.clone();
+        let since = forgotten.load(Ordering::Acquire);
+        Some(Reading { framer: Framer::new(store.clone()), since, forgotten, left: limits::FEED_TURN, _turn: turn })
     }
 }
 
 impl Reading {
     /// Events from `from` on, before `until`: a page of them.
     pub(super) fn page(&mut self, store: &Store, from: Seq, until: Seq) -> Result<Vec<Arc<Frame>>, Fault> {
-        let events = store.read(from, limits::FEED_PAGE)?;
-        let wanted = events.iter().filter(|event| event.seq < until);
-        Ok(wanted.map(|event| Arc::new(self.framer.frame(event))).collect())
+        loop {
+            let events = store.read(from, limits::FEED_PAGE)?;
+            let wanted = events.iter().filter(|event| event.seq < until);
+            let frames = wanted.map(|event| Arc::new(self.framer.frame(event))).collect();
+            let forgotten = self.forgotten.load(Ordering::Acquire);
+            if forgotten == self.since {
+                return Ok(frames);
+            }
+            // Somebody was erased meanwhile: nothing of what was read before.
+            (self.framer, self.since) = (Framer::new(store.clone()), forgotten);
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{actors::tree::Tree, domain::ids::Seq, settings::limits, storage::Store};
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
@@ -93,7 +93,7 @@ impl Session {
         let (readers, reading) = (self.readers.clone(), self.reading.take());
         let (out, filter) = (self.out.clone(), self.filter.clone());
         let passed = async move {
-            let mut reading = readers.turn(reading, &store).await.ok_or(End::Fault)?;
+            let mut reading = in_turn(&readers, reading, &store, &out, from - 1).await?;
             let read = core.spawn_blocking(move || (reading.page(&store, from, begins), reading));
             let (page, reading) = read.await.map_err(|_| End::Fault)?;
             let frames = page.map_err(|fault| {
@@ -104,10 +104,10 @@ impl Session {
             let frames: Vec<_> = frames.into_iter().filter(|frame| filter.passes(frame)).collect();
             // A long way in which nothing is wanted would look like silence.
             let page = Out { beat: frames.is_empty(), frames, up_to };
-            let left = match out.send_timeout(page, limits::FEED_PATIENCE).await {
+            let left = match out.try_send(page) {
                 Ok(()) => return Ok((up_to, Some(reading))),
-                Err(mpsc::error::SendTimeoutError::Closed(_)) => return Err(End::Behind),
-                Err(mpsc::error::SendTimeoutError::Timeout(left)) => left,
+                Err(mpsc::error::TrySendError::Closed(_)) => return Err(End::Behind),
+                Err(mpsc::error::TrySendError::Full(left)) => left,
             };
             // Others read while this client takes its time.
             drop(reading);
@@ -147,6 +147,29 @@ impl Session {
     fn end(&mut self, end: End, ctx: &mut Context<Self>) {
         self.ended.send_replace(Some(end));
         ctx.stop();
+    }
+}
+
+/// Waits for a turn to read, with heartbeats: it may take a while. Whoever has gone waits no longer.
+#[allow(clippy::disallowed_methods, reason = "a socket's life runs on the machine's time, whatever the tree's")]
+async fn in_turn(
+    readers: &Readers,
+    present: Option<Reading>,
+    store: &Store,
+    out: &mpsc::Sender<Out>,
+    up_to: Seq,
+) -> Result<Reading, End> {
+    let mut turn = pin!(readers.turn(present, store));
+    loop {
+        tokio::select! {
+            biased;
+            reading = turn.as_mut() => return reading.ok_or(End::Fault),
+            () = out.closed() => return Err(End::Behind),
+            () = tokio::time::sleep(limits::FEED_HEARTBEAT) => {
+                // One that has not taken the last one yet needs no other.
+                let _ = out.try_send(Out { frames: Vec::new(), up_to, beat: true });
+            }
+        }
     }
 }
 

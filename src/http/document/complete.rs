@@ -164,8 +164,7 @@ fn applies(status: &str, operation: &Operation, row: &Row) -> bool {
         "412" => conditional(row),
         "422" => writes || query(),
         // The figures cost something: who asks for them all the time is told to wait.
-        "429" => !PROBES.contains(&row.path) || row.path == "/metrics",
-        "503" => !PROBES.contains(&row.path),
+        "429" | "503" => !PROBES.contains(&row.path) || row.path == "/metrics",
         _ => true,
     }
 }
