@@ -37,6 +37,7 @@ mod token;
 mod top;
 mod trace;
 mod user;
+pub mod whatif;
 
 use crate::{
     actors::Clock,
@@ -128,6 +129,8 @@ enum Command {
     Route(route::RouteCommand),
     /// Days of requests through the real router; prints the figures
     Replay(replay::ReplayArgs),
+    /// Tries settings on days that were; prints both figures
+    Whatif(whatif::WhatifArgs),
     /// The load generator
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -151,6 +154,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => return serve::run(&args, settings),
         Command::Demo(args) => return demo::run(&args, settings),
         Command::Replay(args) => return replay::run(&args),
+        Command::Whatif(args) => return whatif::run(&args),
         Command::Import(args) => import::run(&args, &settings),
         Command::Expert(command) => expert::run(&command, &settings),
         Command::Region(command) => region::run(&command, &settings),

@@ -38,6 +38,10 @@ fn morning() -> Vec<Arrival> {
 }
 
 fn run(seed: u64, behaviour: Behaviour, arrivals: Vec<Arrival>) -> Replayed {
+    run_by(Policy::Insertion, seed, behaviour, arrivals)
+}
+
+fn run_by(policy: Policy, seed: u64, behaviour: Behaviour, arrivals: Vec<Arrival>) -> Replayed {
     let city = City::generate(7);
     let plan = Replay {
         regions: city.regions,
@@ -46,7 +50,7 @@ fn run(seed: u64, behaviour: Behaviour, arrivals: Vec<Arrival>) -> Replayed {
         rows: arrivals.len() as u64,
         arrivals,
         seed,
-        policy: Policy::Insertion,
+        policy,
         behaviour,
         data: None,
     };
@@ -62,9 +66,16 @@ fn one_seed_gives_one_journal_and_another_gives_another() {
 }
 
 #[test]
+fn the_router_gives_one_journal_for_one_seed_too() {
+    let heads = [1, 1].map(|seed| run_by(Policy::Full, seed, Behaviour::Lifelike, morning()).kpis.head);
+    assert_eq!(heads[0], heads[1]);
+}
+
+#[test]
 fn every_ticket_of_a_morning_is_served_or_explained() {
-    for behaviour in [Behaviour::Exact, Behaviour::Lifelike] {
-        let Replayed { kpis, findings, .. } = run(3, behaviour, morning());
+    let both = [Behaviour::Exact, Behaviour::Lifelike];
+    for (policy, behaviour) in both.into_iter().flat_map(|b| [(Policy::Insertion, b), (Policy::Full, b)]) {
+        let Replayed { kpis, findings, .. } = run_by(policy, 3, behaviour, morning());
         assert_eq!((kpis.tickets, kpis.accepted, kpis.refused), (20, 20, 0));
         assert_eq!((kpis.lost, kpis.duplicated), (0, 0));
         assert_eq!(findings, [], "{behaviour:?}");
