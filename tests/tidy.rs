@@ -52,11 +52,12 @@ const LAYERS: [&[&str]; 7] = [
 const WIRING: &[&str] = &["main", "app", "lib"];
 
 /// Subcommands that start the whole product: part of the wiring, although they lie with the others.
-const WIRING_FILES: [&str; 6] = [
+const WIRING_FILES: [&str; 7] = [
     "src/cli/mod.rs",
     "src/cli/serve.rs",
     "src/cli/demo.rs",
     "src/cli/replay.rs",
+    "src/cli/hindsight.rs",
     "src/cli/whatif.rs",
     "src/cli/top.rs",
 ];

@@ -17,6 +17,7 @@ pub mod demo;
 mod doctor;
 mod expert;
 mod expert_edit;
+pub mod hindsight;
 mod import;
 mod incident;
 mod knock;
@@ -129,6 +130,8 @@ enum Command {
     Route(route::RouteCommand),
     /// Days of requests through the real router; prints the figures
     Replay(replay::ReplayArgs),
+    /// What a policy achieved, beside who knew all
+    Hindsight(hindsight::HindsightArgs),
     /// Tries settings on days that were; prints both figures
     Whatif(whatif::WhatifArgs),
     /// The load generator
@@ -154,6 +157,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => return serve::run(&args, settings),
         Command::Demo(args) => return demo::run(&args, settings),
         Command::Replay(args) => return replay::run(&args),
+        Command::Hindsight(args) => return hindsight::run(&args),
         Command::Whatif(args) => return whatif::run(&args),
         Command::Import(args) => import::run(&args, &settings),
         Command::Expert(command) => expert::run(&command, &settings),

@@ -138,7 +138,9 @@ fn visit(
         excluded: barred.map(|(who, _)| who as u32).collect(),
         told: None,
         load: Vec::new(),
-        unserved: Some(price::unserved_s(spec, terms.now) * 1_000),
+        unserved: Some(
+            price::unserved_s(spec.urgency, i64::from(spec.service_s), terms.now.since_s(spec.opened_at)) * 1_000,
+        ),
     }
 }
 

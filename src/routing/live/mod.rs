@@ -6,6 +6,8 @@
 mod draft;
 mod price;
 
+pub use price::{priority, unserved_s};
+
 use super::{Terms, VisitSpec, solve::improve};
 use crate::domain::{
     expert::Expert,

@@ -4,8 +4,6 @@
 //! is therefore less by its length, as if an hour of work cost two hours of driving. Found by measurement
 //! on drawn days (see `docs/ROUTING.md`), not derived.
 
-use crate::{domain::time::Timestamp, routing::VisitSpec};
-
 /// Of an urgent visit, whatever its length: nothing else makes up for it.
 const URGENT_S: i64 = 60_000;
 const HIGH_S: i64 = 24_000;
@@ -19,19 +17,20 @@ const WAITED_S: i64 = 4 * 3_600;
 /// Never less: whoever has nothing else to do goes also to what takes long.
 const LEAST_S: i64 = 3_600;
 
-/// Seconds of driving that leaving the visit out counts for.
-pub(super) fn unserved_s(visit: &VisitSpec, now: Timestamp) -> i64 {
-    let usual = match visit.urgency {
+/// Seconds of driving that leaving a visit out counts for; it takes `service_s` and has been waited for `waited_s`.
+#[must_use]
+pub fn unserved_s(urgency: u8, service_s: i64, waited_s: i64) -> i64 {
+    let usual = match urgency {
         3.. => return URGENT_S,
         2 => HIGH_S,
         0 | 1 => USUAL_S,
     };
-    let waited = now.since_s(visit.opened_at).clamp(0, WAITED_S);
-    (usual - PER_WORK * i64::from(visit.service_s) - waited / WAITED_PER).max(LEAST_S)
+    (usual - PER_WORK * service_s - waited_s.clamp(0, WAITED_S) / WAITED_PER).max(LEAST_S)
 }
 
 /// The problem's priority, by which waiting counts 1, 2, 4 or 8 times.
-pub(super) fn priority(urgency: u8) -> u8 {
+#[must_use]
+pub fn priority(urgency: u8) -> u8 {
     match urgency {
         3.. => 3,
         2 => 1,
