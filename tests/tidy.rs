@@ -52,8 +52,15 @@ const LAYERS: [&[&str]; 7] = [
 const WIRING: &[&str] = &["main", "app", "lib"];
 
 /// Subcommands that start the whole product: part of the wiring, although they lie with the others.
-const WIRING_FILES: [&str; 5] =
-    ["src/cli/mod.rs", "src/cli/serve.rs", "src/cli/demo.rs", "src/cli/replay.rs", "src/cli/top.rs"];
+const WIRING_FILES: [&str; 7] = [
+    "src/cli/mod.rs",
+    "src/cli/serve.rs",
+    "src/cli/demo.rs",
+    "src/cli/replay.rs",
+    "src/cli/hindsight.rs",
+    "src/cli/whatif.rs",
+    "src/cli/top.rs",
+];
 
 /// Who may name a framework. A path that ends in `/` is a folder.
 const DOORS: &[(&str, &[&str])] = &[

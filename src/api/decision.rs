@@ -78,7 +78,7 @@ pub fn policy_name(policy: Policy) -> &'static str {
     match policy {
         Policy::Nearest => "nearest",
         Policy::Insertion => "insertion",
-        Policy::Full => "full",
+        Policy::Full => "router",
     }
 }
 

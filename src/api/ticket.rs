@@ -98,7 +98,7 @@ pub struct TicketView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::Time)]
     next_try_at: Option<Shown<Timestamp>>,
-    /// `all_full`, `off_shift`, `window_ahead`, `handover` or `nobody_qualified`.
+    /// `all_full`, `off_shift`, `window_ahead`, `handover`, `nobody_qualified` or `planned`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String)]
     waiting_reason: Option<&'static str>,
@@ -246,7 +246,7 @@ pub struct TicketNow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::Time)]
     next_try_at: Option<Shown<Timestamp>>,
-    /// `all_full`, `off_shift`, `window_ahead`, `handover` or `nobody_qualified`.
+    /// `all_full`, `off_shift`, `window_ahead`, `handover`, `nobody_qualified` or `planned`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String)]
     waiting_reason: Option<&'static str>,

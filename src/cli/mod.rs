@@ -26,6 +26,7 @@ mod expert_edit;
 mod formats;
 #[cfg(test)]
 mod help_tests;
+pub mod hindsight;
 mod import;
 mod incident;
 mod knock;
@@ -46,6 +47,7 @@ mod token;
 mod top;
 mod trace;
 mod user;
+pub mod whatif;
 
 use crate::{
     actors::Clock,
@@ -151,6 +153,10 @@ enum Command {
     Route(route::RouteCommand),
     /// Days of requests through the real router; prints the figures
     Replay(replay::ReplayArgs),
+    /// What a policy achieved, beside who knew all
+    Hindsight(hindsight::HindsightArgs),
+    /// Tries settings on days that were; prints both figures
+    Whatif(whatif::WhatifArgs),
     /// The load generator
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -174,6 +180,8 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => return serve::run(&args, settings),
         Command::Demo(args) => return demo::run(&args, settings),
         Command::Replay(args) => return replay::run(&args),
+        Command::Hindsight(args) => return hindsight::run(&args),
+        Command::Whatif(args) => return whatif::run(&args),
         Command::Import(args) => import::run(&args, &settings),
         Command::Expert(command) => expert::run(&command, &settings),
         Command::Region(command) => region::run(&command, &settings),

@@ -68,7 +68,7 @@ pub struct ReplayArgs {
     data: Option<PathBuf>,
     /// Print JSON, for programs
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -77,8 +77,9 @@ pub(super) enum PolicyName {
     Nearest,
     /// Whose day takes it at the least cost
     Insertion,
-    /// The same, and plans are improved again and again
-    Full,
+    /// Plans the rest of the day again and again, and promises late
+    #[value(alias = "full")]
+    Router,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -100,7 +101,7 @@ enum Windows {
 /// Runs it; the exit code is the contract's.
 #[must_use]
 pub fn run(args: &ReplayArgs) -> ExitCode {
-    match play(args) {
+    match prepare(args).and_then(play) {
         Ok(kpis) if args.json => print_json(&kpis),
         Ok(kpis) => {
             print_table(&kpis);
@@ -113,7 +114,8 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
     }
 }
 
-fn play(args: &ReplayArgs) -> Result<Kpis, String> {
+/// Everything that the arguments name, read.
+pub(super) fn prepare(args: &ReplayArgs) -> Result<Replay, String> {
     let regions = regions(args)?;
     let time_zone = regions.first().map_or("UTC", |region| region.time_zone.as_str());
     let time_zone = zone(time_zone).ok_or_else(|| format!("{time_zone} is no time zone"))?;
@@ -126,8 +128,7 @@ fn play(args: &ReplayArgs) -> Result<Kpis, String> {
         let demand = Demand::of(&arrivals, &index, &Catalogue::default(), reach_m);
         generate_experts(args.experts_generated, args.seed, &regions, &demand)
     };
-    let bar = bar(arrivals.len() as u64);
-    let plan = Replay {
+    Ok(Replay {
         regions,
         experts,
         catalogue: None,
@@ -137,7 +138,12 @@ fn play(args: &ReplayArgs) -> Result<Kpis, String> {
         policy: args.policy.into(),
         behaviour: args.behaviour.into(),
         data: args.data.clone(),
-    };
+    })
+}
+
+/// Plays it with a bar on the terminal; what went against the rules is listed there too.
+pub(super) fn play(plan: Replay) -> Result<Kpis, String> {
+    let bar = bar(plan.arrivals.len() as u64);
     let replayed = replay(plan, &mut |entered, now| {
         bar.set_position(entered);
         bar.set_message(now.to_string());
@@ -336,7 +342,7 @@ impl From<PolicyName> for Policy {
         match name {
             PolicyName::Nearest => Self::Nearest,
             PolicyName::Insertion => Self::Insertion,
-            PolicyName::Full => Self::Full,
+            PolicyName::Router => Self::Full,
         }
     }
 }

@@ -47,7 +47,7 @@ pub enum Policy {
     /// Cheapest insertion into the routes.
     #[n(1)]
     Insertion,
-    /// Insertion, then improvement in the background.
+    /// The region's plan, made in the background, says who wins; called `router`.
     #[n(2)]
     Full,
 }
@@ -189,6 +189,9 @@ pub enum Rule {
     /// Home or place unknown (erased).
     #[n(10)]
     NoPlace,
+    /// Could come, but the region's plan has other work for them.
+    #[n(11)]
+    Planned,
 }
 
 impl Rule {
@@ -206,6 +209,7 @@ impl Rule {
             Self::Window => "window",
             Self::NoAnswer => "no_answer",
             Self::NoPlace => "no_place",
+            Self::Planned => "planned",
         }
     }
 
@@ -213,7 +217,7 @@ impl Rule {
     #[must_use]
     pub fn passes(self) -> bool {
         match self {
-            Self::Absent | Self::OffShift | Self::Capacity | Self::ShiftEnd | Self::NoAnswer => true,
+            Self::Absent | Self::OffShift | Self::Capacity | Self::ShiftEnd | Self::NoAnswer | Self::Planned => true,
             Self::Retired | Self::Skill | Self::Refused | Self::Reach | Self::Window | Self::NoPlace => false,
         }
     }

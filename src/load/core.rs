@@ -155,7 +155,7 @@ fn policy(name: PolicyName) -> Policy {
     match name {
         PolicyName::Nearest => Policy::Nearest,
         PolicyName::Insertion => Policy::Insertion,
-        PolicyName::Full => Policy::Full,
+        PolicyName::Router => Policy::Full,
     }
 }
 

@@ -92,7 +92,8 @@ fn timed(verdict: &Verdict) -> bool {
             | Rule::OffShift
             | Rule::Capacity
             | Rule::NoAnswer
-            | Rule::NoPlace,
+            | Rule::NoPlace
+            | Rule::Planned,
         ) => false,
     }
 }
@@ -110,7 +111,7 @@ pub fn winner(candidates: &[Candidate]) -> Option<ExpertId> {
 /// Recomputes a decision. `visit` is the ticket's at `decision.ticket_version`, `settings` the region's
 /// at `decision.region_version`; `lookup` folds a candidate's profile and route to their versions.
 ///
-/// Who did not answer in time is taken from the record: no journal can tell.
+/// Who did not answer in time, or had other work by the plan, is taken from the record: no journal can tell.
 pub fn recheck(
     decision: &Decision,
     visit: &VisitSpec,
@@ -122,7 +123,7 @@ pub fn recheck(
     for stored in &decision.candidates {
         let Some((expert, route)) = lookup(stored) else { return Recheck::InputsUnavailable };
         let mut now = stored.clone();
-        if stored.verdict != Verdict::Ruled(Rule::NoAnswer) {
+        if !matches!(stored.verdict, Verdict::Ruled(Rule::NoAnswer | Rule::Planned)) {
             let position = stored.position.as_ref().and_then(|place| place.known().copied());
             now.verdict = match bid(visit, &expert, &route, position, &terms) {
                 Ok(bid) => Verdict::Bid(bid),

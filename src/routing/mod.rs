@@ -3,7 +3,8 @@
 //! `bid` asks one expert's route for its best insertion of a visit; `choose` picks among bids;
 //! `replan` re-times a route after something happened. Planners enter through `propose`: a snapshot
 //! in, a proposal out that names the versions it was based on. `solve` plans whole days: a
-//! [`problem::Problem`] in, the best plan that the budget allows out.
+//! [`problem::Problem`] in, the best plan that the budget allows out. [`live`] plans the rest of a
+//! day again and again while it goes on.
 
 mod arrival;
 mod bid;
@@ -12,6 +13,7 @@ mod change;
 pub mod checker;
 mod cost;
 mod evaluate;
+pub mod live;
 pub mod problem;
 mod propose;
 mod solve;
@@ -27,7 +29,7 @@ pub use change::{anchored, delayed, insert, replan, slide};
 pub use checker::first_overlap;
 pub use evaluate::{Evaluation, Recheck, candidate, evaluate, recheck, winner};
 pub use propose::{Move, Proposal, Snapshot, Unplaced, propose, ruled};
-pub use solve::{Solution, solve};
+pub use solve::{Solution, improve, solve};
 pub use travel::travel;
 pub use visit::VisitSpec;
 pub use working::{next_on_shift, stretch};

@@ -143,6 +143,11 @@ impl<'a> Sequence<'a> {
         with
     }
 
+    /// Where the last stop is, as far as it is known.
+    pub(super) fn last_place(&self) -> Option<Place> {
+        self.places.last().copied().flatten()
+    }
+
     /// All driving, home included.
     pub(super) fn driving_s(&self) -> i64 {
         self.legs_s.iter().sum::<i64>() + self.home_s

@@ -58,7 +58,8 @@ pub struct DispatchSettings {
 pub enum PolicyName {
     Nearest,
     Insertion,
-    Full,
+    #[serde(alias = "full")]
+    Router,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]

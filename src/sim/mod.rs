@@ -8,6 +8,7 @@ mod behaviour;
 mod chance;
 mod city;
 mod conductor;
+mod hindsight;
 mod kpi;
 mod phone;
 mod replay;
@@ -17,6 +18,7 @@ pub use behaviour::{Answer, Behaviour, Course, Habits, Planned, Quantiles, quant
 pub use chance::Chance;
 pub use city::City;
 pub use conductor::{Arrival, Conductor, Counter, Entering, Played, Stopped};
+pub use hindsight::{Hindsight, hindsight};
 pub use kpi::{AtEnd, Kpis, Ledger, Middle, Spread};
 pub use phone::{Agenda, Deed, Phone};
 pub use replay::{Replay, ReplayError, Replayed, Scratch, furnish, phones, replay};

@@ -5,7 +5,7 @@
 use super::{
     Dispatcher, Msg, WINDOW_LEAD_S, World,
     queue::Scope,
-    round::{Contest, Heard, Outcome, Round},
+    round::{Contest, Heard, Outcome, Round, Tender},
     send,
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
         tree::Tree,
     },
     domain::{
-        decision::{Bid, Rule},
+        decision::{Bid, Policy, Rule},
         ids::{ExpertId, TicketNumber},
         ticket::{Command, WaitReason, Waiting},
         time::Timestamp,
@@ -52,7 +52,12 @@ impl Dispatcher {
             return false;
         }
         let Some(world) = &mut self.world else { return false };
-        let (scope, numbers) = world.queue.next(VISITS_PER_ROUND);
+        let planned = self.planning.take_due(VISITS_PER_ROUND);
+        let (scope, numbers) = if planned.is_empty() {
+            world.queue.next(VISITS_PER_ROUND)
+        } else {
+            (Scope::Home, planned.keys().copied().collect())
+        };
         let mut round = Round {
             id: self.handle.rounds.fetch_add(1, Ordering::Relaxed) + 1,
             at: now,
@@ -62,7 +67,8 @@ impl Dispatcher {
             pending: BTreeSet::new(),
             deadline: None,
         };
-        let (mut early, mut refused): (Vec<TicketNumber>, Vec<TicketNumber>) = (Vec::new(), Vec::new());
+        let (mut early, mut refused, mut later) = (Vec::new(), Vec::new(), Vec::new());
+        let plans = self.tree.options.policy == Policy::Full && scope == Scope::Home;
         for number in numbers {
             let Some(entry) = world.queue.peek(number) else { continue };
             if !entry.escalated && world.rounds_used_up(number) {
@@ -73,9 +79,25 @@ impl Dispatcher {
                 early.push(number);
                 continue;
             }
+            let tender = match planned.get(&number) {
+                Some(due) => Tender::Planned(due.clone()),
+                None if plans => match self.planning.later(number) {
+                    Some(begins) => {
+                        later.push((number, begins));
+                        continue;
+                    }
+                    None => Tender::LeftOut,
+                },
+                None => Tender::Open,
+            };
             let asked = Arc::new(Asked { spec: entry.spec.clone(), second_round: entry.second_round });
-            let contest =
-                Contest { asked, ticket_version: entry.version, verdicts: BTreeMap::new(), ruled_out: BTreeMap::new() };
+            let contest = Contest {
+                tender,
+                asked,
+                ticket_version: entry.version,
+                verdicts: BTreeMap::new(),
+                ruled_out: BTreeMap::new(),
+            };
             round.contests.push(contest);
         }
         let whom = match scope {
@@ -92,6 +114,9 @@ impl Dispatcher {
         for number in refused {
             self.escalate_refused(me, number);
         }
+        for (number, begins) in later {
+            self.wait_for_plan(me, number, begins);
+        }
         self.escalate_unplaced(me);
         if bidding {
             self.set_deadline(me, now.plus_ms(BID_DEADLINE_MS), Msg::BidDeadline);
@@ -104,6 +129,12 @@ impl Dispatcher {
     /// Rounds that lead nowhere are bounded for all regions together: a flood of tickets that nobody
     /// can serve must not crowd out intake. Rounds after somebody got room, or that award, are not.
     fn worth_a_round(&mut self, me: &Address<Msg>, now: Timestamp) -> bool {
+        if self.plans() && !self.planning.settled() {
+            return false;
+        }
+        if self.planning.has_due() {
+            return true;
+        }
         let ready = self.world.as_ref().is_some_and(|world| world.queue.has_ready());
         if !ready || std::mem::take(&mut self.roomy) || self.tree.fruitless(|pace| pace.take(now)) {
             return ready;
@@ -152,10 +183,12 @@ impl Dispatcher {
         let mut taken = BTreeSet::new();
         let mut nobody = Vec::new();
         let contests = std::mem::take(&mut round.contests);
-        for contest in contests {
+        for mut contest in contests {
             let number = contest.asked.spec.ticket;
+            contest.keep_to_plan();
             match contest.outcome(&taken) {
                 Outcome::Later => {}
+                Outcome::Stale => self.planning.stale = true,
                 Outcome::Nobody => nobody.push(contest),
                 Outcome::Award { expert, bid } => {
                     taken.insert(expert.clone());
@@ -270,7 +303,7 @@ impl Dispatcher {
         let Some(world) = &mut self.world else { return };
         match self.tree.store.ticket(number) {
             Ok(Some(ticket)) if ticket.region == self.id => world.queue.take(&ticket, now),
-            Ok(_) => drop(world.queue.remove(number)),
+            Ok(_) => world.queue.remove(number),
             Err(fault) => {
                 tracing::error!(ticket = %number, %fault, "could not read a ticket back");
                 world.queue.set_ready(number, false);

@@ -17,6 +17,8 @@ use std::{collections::BTreeMap, sync::Arc};
 const FULL_RETRY_S: i64 = 4 * 3_600;
 /// One that nobody is qualified for is tried again after this, even when the roster stays the same.
 const NOBODY_RETRY_S: i64 = 24 * 3_600;
+/// What the plan has somebody for is looked at again after this at the earliest.
+const PLAN_RETRY_S: i64 = 900;
 /// Neighbours are asked about one ticket at most this often.
 const NEIGHBOURS_AGAIN_S: i64 = 1_800;
 /// A ticket changes regions at most this often by itself.
@@ -93,7 +95,7 @@ impl Dispatcher {
         helpers: &[Arc<Expert>],
         now: Timestamp,
     ) -> Waiting {
-        let full = rules.contains_key(&Rule::Capacity) || rules.contains_key(&Rule::NoAnswer);
+        let full = [Rule::Capacity, Rule::NoAnswer, Rule::Planned].iter().any(|rule| rules.contains_key(rule));
         let Some(world) = &self.world else {
             return Waiting { reason: WaitReason::AllFull, next_try_at: now.plus_s(FULL_RETRY_S) };
         };
@@ -155,6 +157,15 @@ impl Dispatcher {
             let waiting = Waiting { reason: WaitReason::WindowAhead, next_try_at };
             self.settle(me, &mut round, number, Command::Wait { decision: None, waiting });
         }
+        self.round = Some(round);
+    }
+
+    /// The plan has somebody for it, later. Said once; looked at again when it should begin.
+    pub(super) fn wait_for_plan(&mut self, me: &Address<Msg>, number: TicketNumber, begins: Timestamp) {
+        let Some(mut round) = self.round.take() else { return };
+        let next_try_at = begins.max(self.tree.clock.now().plus_s(PLAN_RETRY_S));
+        let waiting = Waiting { reason: WaitReason::Planned, next_try_at };
+        self.settle(me, &mut round, number, Command::Wait { decision: None, waiting });
         self.round = Some(round);
     }
 

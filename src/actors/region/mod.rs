@@ -6,6 +6,7 @@ mod auction;
 mod fail;
 mod lateness;
 mod load;
+mod planning;
 mod queue;
 mod round;
 
@@ -32,9 +33,10 @@ use crate::{
         ticket::{Command, Ticket},
         time::Timestamp,
     },
-    routing::Candidates,
+    routing::{Candidates, live::Outlook},
 };
 use lateness::LATE_GRACE_S;
+use planning::Planning;
 use queue::{Queue, Scope};
 use round::{Contest, Round};
 use std::{
@@ -132,6 +134,10 @@ pub(super) enum Msg {
     Resume,
     /// Somebody asks for everything that waits to be tried again.
     Optimise,
+    /// A planner's answer; None: it failed.
+    Planned(Option<Box<Outlook>>),
+    /// It is time that somebody who is free leaves for what the plan has for them.
+    Due,
 }
 
 /// People are told about a visit only this long before its window opens.
@@ -154,6 +160,8 @@ pub(super) struct Dispatcher {
     resume: Option<tokio::task::AbortHandle>,
     /// When the next route may be late, and the alarm set for it.
     alarm: Option<(Timestamp, tokio::task::AbortHandle)>,
+    /// What the policy `router` knows beyond what was promised.
+    planning: Planning,
 }
 
 struct World {
@@ -178,6 +186,7 @@ impl Handler for Dispatcher {
         } else {
             self.act(me, msg).await;
         }
+        self.plan_ahead(me);
         if self.round.is_none() {
             let held = self.start_round(me);
             // A round that found nobody to ask is over at once, and the next one may ask elsewhere.
@@ -198,7 +207,8 @@ impl Drop for Dispatcher {
     fn drop(&mut self) {
         let round = self.round.take().and_then(|round| round.deadline);
         let alarm = self.alarm.take().map(|(_, alarm)| alarm);
-        for alarm in round.into_iter().chain(alarm).chain(self.resume.take()) {
+        let due = self.planning.alarm.take();
+        for alarm in round.into_iter().chain(alarm).chain(self.resume.take()).chain(due) {
             alarm.abort();
         }
     }
@@ -216,6 +226,7 @@ impl Dispatcher {
             roomy: false,
             resume: None,
             alarm: None,
+            planning: Planning::default(),
         }
     }
 
@@ -238,10 +249,13 @@ impl Dispatcher {
         match msg {
             Msg::Loaded(_) | Msg::Next => {}
             Msg::Ticket(ticket) if ticket.region == self.id => world.queue.take(&ticket, now),
-            Msg::Ticket(ticket) => drop(world.queue.remove(ticket.number)),
-            Msg::Gone(number) => drop(world.queue.remove(number)),
+            Msg::Ticket(ticket) => world.queue.remove(ticket.number),
+            Msg::Gone(number) => world.queue.remove(number),
             Msg::Try(number) => world.queue.set_ready(number, true),
-            Msg::Region(region) => world.region = region,
+            Msg::Region(region) => {
+                world.region = region;
+                self.planning.stale = true;
+            }
             Msg::Expert(expert) => self.expert_changed(&expert),
             Msg::Route(route) => self.route_changed(me, &route),
             Msg::Bids(bids) => {
@@ -262,6 +276,8 @@ impl Dispatcher {
             Msg::Drive(expert) => self.drive(&expert, now).await,
             Msg::Resume => self.resume = None,
             Msg::Optimise => self.wake_all(),
+            Msg::Planned(outlook) => self.planned(me, outlook),
+            Msg::Due => self.planning.stale = true,
         }
     }
 
@@ -276,6 +292,7 @@ impl Dispatcher {
             world.experts.insert(expert.id.clone(), (expert.clone(), route));
         }
         world.candidates = None;
+        self.planning.stale = true;
         take_back(&self.tree, expert, before.as_deref());
         self.wake(expert, 8 * WAKE);
     }
@@ -307,7 +324,8 @@ impl Dispatcher {
         let profile = profile.clone();
         world.watch(route, LATE_GRACE_S);
         self.tell_moved(&before, route);
-        if route.stops.len() < before.stops.len() {
+        self.planning.stale |= planning::moved(&before, route);
+        if route.stops.len() < before.stops.len() && !self.plans() {
             self.wake(&profile, WAKE);
         }
         self.set_alarm(me);

@@ -61,6 +61,8 @@ pub(super) struct Queue {
     by_age: BTreeSet<(Timestamp, TicketNumber)>,
     /// All entries with the same needs share them.
     by_needs: BTreeMap<Arc<[SkillLevel]>, BTreeSet<Key>>,
+    /// Counts what a plan would see: visits that came, went or became others.
+    changes: u64,
     /// Without a place to drive to: handed to a person.
     pub(super) unplaced: BTreeMap<TicketNumber, Version>,
 }
@@ -85,6 +87,16 @@ impl Queue {
         self.by_age.first().map(|(opened, _)| *opened)
     }
 
+    /// Equal numbers: nothing changed that a plan would see.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// All visits that could be dispatched.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values().map(Box::as_ref)
+    }
+
     pub(super) fn has_ready(&self) -> bool {
         !self.ready.is_empty() || !self.unplaced.is_empty()
     }
@@ -103,10 +115,11 @@ impl Queue {
         if self.entries.get(&number).is_some_and(|entry| entry.version >= ticket.version) {
             return;
         }
-        let before = self.remove(number);
+        let before = self.forget(number);
         let spec =
             if ticket.dispatchable() && ticket.region.as_str() != "unlocated" { VisitSpec::of(ticket) } else { None };
         let Some(mut spec) = spec else {
+            self.changes += u64::from(before.is_some());
             let to_escalate =
                 matches!(ticket.phase, crate::domain::ticket::Phase::New | crate::domain::ticket::Phase::Reopened)
                     && ticket.quarantined.is_none()
@@ -134,6 +147,7 @@ impl Queue {
             neighbours_asked: before.as_ref().and_then(|entry| entry.neighbours_asked),
             stale: 0,
         };
+        self.changes += u64::from(before.as_ref().is_none_or(|before| before.spec != fresh.spec));
         // News that do not concern the search (a message was delivered) leave it where it was.
         let entry = match before {
             Some(before) if before.spec == fresh.spec && before.waits_until == fresh.waits_until => Entry {
@@ -155,8 +169,13 @@ impl Queue {
         self.entries.insert(number, Box::new(entry));
     }
 
+    /// A ticket that is no longer ours to dispatch.
+    pub(super) fn remove(&mut self, number: TicketNumber) {
+        self.changes += u64::from(self.forget(number).is_some());
+    }
+
     /// Forgets a ticket; what was known of it.
-    pub(super) fn remove(&mut self, number: TicketNumber) -> Option<Entry> {
+    fn forget(&mut self, number: TicketNumber) -> Option<Entry> {
         self.unplaced.remove(&number);
         let entry = *self.entries.remove(&number)?;
         let key = key(&entry.spec);

@@ -13,7 +13,7 @@ use crate::{
         route::Route,
         time::Timestamp,
     },
-    routing,
+    routing::{self, live::Due},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,7 +33,19 @@ pub(super) struct Round {
     pub(super) deadline: Option<tokio::task::AbortHandle>,
 }
 
+/// Who may win a contest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Tender {
+    /// Whoever bids least.
+    Open,
+    /// Whom the plan has for it, as long as their route is still the one that was planned with.
+    Planned(Due),
+    /// Nobody: the plan serves others. Held to say why.
+    LeftOut,
+}
+
 pub(super) struct Contest {
+    pub(super) tender: Tender,
     pub(super) asked: Arc<Asked>,
     pub(super) ticket_version: Version,
     /// By expert; who does not answer in time keeps `NoAnswer`.
@@ -57,6 +69,8 @@ pub(super) enum Outcome<'a> {
     },
     /// The best one won another visit in this round: ask again in the next.
     Later,
+    /// The plan it rests on has moved.
+    Stale,
     Nobody,
 }
 
@@ -81,7 +95,25 @@ impl Round {
 }
 
 impl Contest {
+    /// All bids are in: those whom the plan has other work for are out, and it is on record why.
+    pub(super) fn keep_to_plan(&mut self) {
+        let winner = match &self.tender {
+            Tender::Open => return,
+            Tender::Planned(due) => Some(&due.expert),
+            Tender::LeftOut => None,
+        };
+        let others =
+            self.verdicts.iter_mut().filter(|(expert, heard)| heard.verdict.is_ok() && winner != Some(*expert));
+        others.for_each(|(_, heard)| heard.verdict = Err(Rule::Planned));
+    }
+
     pub(super) fn outcome(&self, taken: &BTreeSet<ExpertId>) -> Outcome<'_> {
+        if let Tender::Planned(due) = &self.tender {
+            let route = self.verdicts.get(&due.expert).and_then(|heard| heard.route.as_ref());
+            if route.is_none_or(|route| route.version != due.route_version) {
+                return Outcome::Stale;
+            }
+        }
         let bids = self.verdicts.iter().filter_map(|(expert, heard)| Some((expert, heard.verdict.as_ref().ok()?)));
         match routing::choose(bids) {
             None => Outcome::Nobody,

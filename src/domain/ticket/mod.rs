@@ -299,6 +299,9 @@ pub enum WaitReason {
     /// Nobody on the roster can do it; a person was told.
     #[n(4)]
     NobodyQualified,
+    /// The region's plan has somebody for it, who is not free yet.
+    #[n(5)]
+    Planned,
 }
 
 impl WaitReason {
@@ -310,6 +313,7 @@ impl WaitReason {
             Self::WindowAhead => "window_ahead",
             Self::Handover => "handover",
             Self::NobodyQualified => "nobody_qualified",
+            Self::Planned => "planned",
         }
     }
 }

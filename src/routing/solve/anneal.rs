@@ -13,11 +13,14 @@ use super::{
     tours::Tours,
     undo::Undo,
 };
+use std::cmp::Reverse;
 
 /// Temperatures at both ends, in mean legs between neighbours. Colder starts lose on long routes and
 /// large fleets: the first plan has to be left behind, not polished.
 const HOT: f64 = 10.0;
 const COLD: f64 = 0.1;
+/// Where a plan that is known already is only to be improved, it begins colder.
+const WARM: f64 = 1.0;
 /// Legs of how many neighbours make the mean.
 const CLOSEST: usize = 5;
 /// Rounds between two looks at the budget.
@@ -40,6 +43,8 @@ pub(super) struct Search<'s, 'g> {
     ruin: Ruin,
     recreate: Recreate,
     mean_leg: f64,
+    /// Temperature to begin at, in mean legs.
+    hot: f64,
     tours: Tours,
     undo: Undo,
     best: Tours,
@@ -50,10 +55,40 @@ pub(super) struct Search<'s, 'g> {
 impl<'s, 'g> Search<'s, 'g> {
     /// Starts from a plan made by insertion alone.
     pub(super) fn new(ground: &'s Ground<'g>, seed: u64) -> Self {
+        let mut search = Self::bare(ground, seed);
+        search.candidates.extend((0..ground.visits).map(Candidate::fresh));
+        search.insert();
+        search.begin();
+        search
+    }
+
+    /// Starts from routes that are known, as far as they are still possible; the rest is inserted one by one,
+    /// the dearest to leave out first.
+    pub(super) fn from(ground: &'s Ground<'g>, seed: u64, known: &[(u32, Vec<u32>)]) -> Self {
+        let mut search = Self::bare(ground, seed);
+        search.hot = WARM;
+        for (route, visits) in known {
+            search.tours.fill(ground, *route, visits);
+        }
+        search.best.clone_from(&search.tours);
+        let mut absent: Vec<u32> = (0..ground.visits).filter(|visit| search.tours.is_absent(*visit)).collect();
+        absent.sort_by_key(|visit| Reverse(ground.unserved[*visit as usize]));
+        for visit in absent {
+            search.candidates.clear();
+            search.candidates.push(Candidate::fresh(visit));
+            search.insert();
+        }
+        search.begin();
+        search
+    }
+
+    /// Nobody does anything yet.
+    fn bare(ground: &'s Ground<'g>, seed: u64) -> Self {
         let near = Near::new(ground);
         let mut search = Self {
             ground,
             mean_leg: mean_leg(ground, &near),
+            hot: HOT,
             near,
             dice: Dice::new(seed),
             ruin: Ruin::default(),
@@ -64,11 +99,15 @@ impl<'s, 'g> Search<'s, 'g> {
             candidates: Vec::new(),
         };
         search.undo.begin(&search.tours);
-        search.candidates.extend((0..ground.visits).map(Candidate::fresh));
-        search.insert();
-        search.settle();
-        search.best.clone_from(&search.tours);
         search
+    }
+
+    /// The plan so far is the first, unless a better one was known.
+    fn begin(&mut self) {
+        self.settle();
+        if self.tours.cost < self.best.cost {
+            self.best.clone_from(&self.tours);
+        }
     }
 
     pub(super) fn into_best(self) -> Tours {
@@ -77,7 +116,7 @@ impl<'s, 'g> Search<'s, 'g> {
 
     /// Rounds until the budget is spent; how many there were.
     pub(super) fn run(&mut self, spent: &mut dyn FnMut(u64) -> f64) -> u64 {
-        let (hot, cold) = (HOT * self.mean_leg, COLD * self.mean_leg);
+        let (hot, cold) = (self.hot * self.mean_leg, COLD * self.mean_leg);
         let (mut rounds, mut coolings) = (0, 1.0);
         loop {
             let share = spent(rounds).max(0.0);

@@ -40,5 +40,16 @@ pub fn solve(problem: &Problem, seed: u64, spent: &mut dyn FnMut(u64) -> f64) ->
     let ground = ground::Ground::new(problem);
     let mut search = anneal::Search::new(&ground, seed);
     let rounds = search.run(spent);
-    Solution { plan: report::plan(&ground, &search.into_best()), rounds }
+    Solution { plan: report::plan(&ground, &search.into_best(), true), rounds }
+}
+
+/// As [`solve`], from a plan that is known: `known` are technicians with their visits in order, by index. What
+/// of it breaks a rule by now is taken out, what is missing put in where it costs least; the plan that comes out
+/// is never dearer than that. The search begins colder, so that most of what was good stays. Who is left out is
+/// listed without reasons: whoever plans all day has no time for them.
+pub fn improve(problem: &Problem, known: &[(u32, Vec<u32>)], seed: u64, spent: &mut dyn FnMut(u64) -> f64) -> Solution {
+    let ground = ground::Ground::new(problem);
+    let mut search = anneal::Search::from(&ground, seed, known);
+    let rounds = search.run(spent);
+    Solution { plan: report::plan(&ground, &search.into_best(), false), rounds }
 }

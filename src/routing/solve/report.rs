@@ -1,9 +1,10 @@
 //! From the search's tables back to a plan in the problem's own words.
 
 use super::{ground::Ground, reasons, tours::Tours, walk};
-use crate::routing::problem::{Costs, Firmness, Plan, PlannedRoute, PlannedStop, Problem, Technician, Visit};
+use crate::routing::problem::{Costs, Firmness, Plan, PlannedRoute, PlannedStop, Problem, Technician, Unserved, Visit};
 
-pub(super) fn plan(ground: &Ground<'_>, tours: &Tours) -> Plan {
+/// `explained`: who is left out is told why, which takes a look at every place of every route.
+pub(super) fn plan(ground: &Ground<'_>, tours: &Tours, explained: bool) -> Plan {
     let driven = (0..ground.technicians()).filter(|route| tours.sums[*route as usize].visits > 0);
     let routes: Vec<PlannedRoute> = driven.filter_map(|route| planned(ground, tours, route)).collect();
     let mut costs = Costs::default();
@@ -14,7 +15,10 @@ pub(super) fn plan(ground: &Ground<'_>, tours: &Tours) -> Plan {
     absent.sort_unstable();
     let penalty = |visit: &u32| ground.problem.visits()[*visit as usize].unserved.unwrap_or(0);
     costs.unserved = absent.iter().map(penalty).sum();
-    Plan { routes, unserved: absent.iter().map(|visit| reasons::of(ground, tours, *visit)).collect(), costs }
+    let why = |visit: &u32| {
+        if explained { reasons::of(ground, tours, *visit) } else { Unserved { visit: *visit, reasons: Vec::new() } }
+    };
+    Plan { routes, unserved: absent.iter().map(why).collect(), costs }
 }
 
 fn planned(ground: &Ground<'_>, tours: &Tours, route: u32) -> Option<PlannedRoute> {

@@ -4,7 +4,10 @@
 //! arrival that keeps every later stop in time (forward slack, Savelsbergh 1992), `calm` the latest
 //! arrival that makes nothing later cost more than it does; `cost` is the exact cost of the whole.
 
-use super::{ground::Ground, walk};
+use super::{
+    ground::{Ground, NEVER},
+    walk,
+};
 
 /// No route, no node.
 pub(super) const NONE: u32 = u32::MAX;
@@ -111,6 +114,38 @@ impl Tours {
         self.stops[behind as usize].before = visit;
         self.cost -= ground.unserved[visit as usize];
         self.count(ground, visit, route, 1);
+    }
+
+    /// Fills an empty route with the absent ones among `visits`, in order; those that break a rule stay absent.
+    pub(super) fn fill(&mut self, ground: &Ground<'_>, route: u32, visits: &[u32]) {
+        // Where a detour is quicker than the direct way only the whole may be in time.
+        if self.append(ground, route, visits) {
+            return;
+        }
+        for visit in visits {
+            self.append(ground, route, std::slice::from_ref(visit));
+        }
+    }
+
+    /// Puts absent visits at the end of a route if all of it stays possible.
+    fn append(&mut self, ground: &Ground<'_>, route: u32, visits: &[u32]) -> bool {
+        let kind = ground.crew.members[route as usize].kind;
+        let mut added = Vec::new();
+        for visit in visits {
+            if self.is_absent(*visit) && ground.fit(*visit, kind).cost != NEVER && self.has_room(ground, route, *visit)
+            {
+                self.link(ground, *visit, self.stop(ground.end(route)).before);
+                added.push(*visit);
+            }
+        }
+        let on_time = self.retime(ground, route);
+        if !on_time {
+            for visit in added {
+                self.unlink(ground, visit);
+            }
+            self.retime(ground, route);
+        }
+        on_time
     }
 
     fn count(&mut self, ground: &Ground<'_>, visit: u32, route: u32, sign: i64) {

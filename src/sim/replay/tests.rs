@@ -38,19 +38,26 @@ fn morning() -> Vec<Arrival> {
 }
 
 fn run(seed: u64, behaviour: Behaviour, arrivals: Vec<Arrival>) -> Replayed {
+    run_by(Policy::Insertion, seed, behaviour, arrivals)
+}
+
+fn run_by(policy: Policy, seed: u64, behaviour: Behaviour, arrivals: Vec<Arrival>) -> Replayed {
+    replay(plan(policy, seed, behaviour, arrivals), &mut |_, _| {}).expect("replay")
+}
+
+fn plan(policy: Policy, seed: u64, behaviour: Behaviour, arrivals: Vec<Arrival>) -> Replay {
     let city = City::generate(7);
-    let plan = Replay {
+    Replay {
         regions: city.regions,
         experts: city.experts,
         catalogue: Some(city.catalogue),
         rows: arrivals.len() as u64,
         arrivals,
         seed,
-        policy: Policy::Insertion,
+        policy,
         behaviour,
         data: None,
-    };
-    replay(plan, &mut |_, _| {}).expect("replay")
+    }
 }
 
 #[test]
@@ -62,9 +69,26 @@ fn one_seed_gives_one_journal_and_another_gives_another() {
 }
 
 #[test]
+fn the_router_gives_one_journal_for_one_seed_too() {
+    let heads = [1, 1].map(|seed| run_by(Policy::Full, seed, Behaviour::Lifelike, morning()).kpis.head);
+    assert_eq!(heads[0], heads[1]);
+}
+
+#[test]
+fn who_knows_all_serves_no_fewer_and_keeps_nobody_waiting_longer() {
+    let online = run_by(Policy::Full, 3, Behaviour::Exact, morning()).kpis;
+    let known = crate::sim::hindsight(&plan(Policy::Full, 3, Behaviour::Exact, morning()), 2_048).expect("plan");
+    assert!(known.served >= online.at_end.served, "{known:?}, online {:?}", online.at_end);
+    assert!(known.response_s <= online.response_s.mean + 60.0, "{known:?}, online {:?}", online.response_s);
+    let crowd = plan(Policy::Full, 3, Behaviour::Exact, vec![morning().remove(0); 3_001]);
+    assert!(crate::sim::hindsight(&crowd, 1).is_err_and(|why| why.contains("3001")));
+}
+
+#[test]
 fn every_ticket_of_a_morning_is_served_or_explained() {
-    for behaviour in [Behaviour::Exact, Behaviour::Lifelike] {
-        let Replayed { kpis, findings, .. } = run(3, behaviour, morning());
+    let both = [Behaviour::Exact, Behaviour::Lifelike];
+    for (policy, behaviour) in both.into_iter().flat_map(|b| [(Policy::Insertion, b), (Policy::Full, b)]) {
+        let Replayed { kpis, findings, .. } = run_by(policy, 3, behaviour, morning());
         assert_eq!((kpis.tickets, kpis.accepted, kpis.refused), (20, 20, 0));
         assert_eq!((kpis.lost, kpis.duplicated), (0, 0));
         assert_eq!(findings, [], "{behaviour:?}");

@@ -1,5 +1,5 @@
 use super::{brute::optimum, draw::Draw};
-use crate::routing::{Solution, checker::check_plan, problem::Problem, solve};
+use crate::routing::{Solution, checker::check_plan, improve, problem::Problem, solve};
 
 /// How many problems a claim is tried on: `CALLOUT_CASES` for a long run.
 fn cases(usual: u64) -> std::ops::Range<u64> {
@@ -65,5 +65,42 @@ fn who_is_left_out_is_told_what_is_in_the_way_of_each_technician() {
             let all: Vec<u32> = (0..problem.technicians().len() as u32).collect();
             assert_eq!(named, all, "seed {seed}, visit {}", unserved.visit);
         }
+    }
+}
+
+/// Routes in order, as a warm start takes them.
+fn known(solution: &Solution) -> Vec<(u32, Vec<u32>)> {
+    let routes = solution.plan.routes.iter();
+    routes.map(|route| (route.technician, route.stops.iter().map(|stop| stop.visit).collect())).collect()
+}
+
+#[test]
+fn a_known_plan_is_kept_or_bettered() {
+    for seed in cases(150) {
+        let problem = Draw::new(seed).problem(40, 6);
+        let first = solved(&problem, seed, 256);
+        let again = improve(&problem, &known(&first), seed, &mut |_| 1.0);
+        let better = improve(&problem, &known(&first), seed, &mut |done| done as f64 / 256.0);
+        let worth = |solution: &Solution| {
+            let must = |visit: u32| problem.visits()[visit as usize].unserved.is_none();
+            let missing = solution.plan.unserved.iter().filter(|unserved| must(unserved.visit)).count();
+            (missing, solution.plan.costs.total())
+        };
+        assert!(worth(&again) <= worth(&first), "seed {seed}: kept");
+        assert!(worth(&better) <= worth(&again), "seed {seed}: bettered");
+        let breaches = check_plan(&problem, &better.plan);
+        assert!(breaches.is_empty(), "seed {seed}: {breaches:?}");
+    }
+}
+
+#[test]
+fn a_known_plan_that_breaks_rules_is_mended() {
+    for seed in cases(150) {
+        let problem = Draw::new(seed).problem(40, 6);
+        // Everybody gets everything, so that most of it is wrong.
+        let all: Vec<u32> = (0..problem.visits().len() as u32).collect();
+        let known: Vec<_> = (0..problem.technicians().len() as u32).rev().map(|who| (who, all.clone())).collect();
+        let breaches = check_plan(&problem, &improve(&problem, &known, seed, &mut |_| 1.0).plan);
+        assert!(breaches.is_empty(), "seed {seed}: {breaches:?}");
     }
 }

@@ -1,0 +1,103 @@
+//! The plan of a live region for the rest of the day: who goes where next, and who has to wait.
+//!
+//! Must hold: an outlook commits nothing and promises nothing; what is due carries the version of the
+//! route that it was planned with. The same snapshot, plan, seed and rounds give the same outlook.
+
+mod draft;
+mod price;
+
+pub use price::{priority, unserved_s};
+
+use super::{Terms, VisitSpec, solve::improve};
+use crate::domain::{
+    expert::Expert,
+    ids::{ExpertId, TicketNumber, Version},
+    route::Route,
+    time::Timestamp,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// Per expert the visits that nobody was told about yet, in order.
+pub type Plan = BTreeMap<ExpertId, Vec<TicketNumber>>;
+
+/// A region as of one moment: the roster with its routes, and the visits without an expert.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    pub experts: Vec<(Arc<Expert>, Arc<Route>)>,
+    /// `refused_by` empty where those who refused are to be asked once more.
+    pub open: Vec<VisitSpec>,
+}
+
+/// It is time that this expert leaves for this visit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    pub ticket: TicketNumber,
+    pub expert: ExpertId,
+    /// The expert's route that the plan was made with.
+    pub route_version: Version,
+}
+
+/// What a plan comes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    pub plan: Plan,
+    pub due: Vec<Due>,
+    /// When each visit of the plan that is not due begins.
+    pub later: BTreeMap<TicketNumber, Timestamp>,
+    /// When the next one becomes due of somebody who is free.
+    pub next: Option<Timestamp>,
+}
+
+/// Plans the rest of the day, starting from the plan before. `rounds`: ruins and recreations; 0: only puts in what
+/// is new where it costs least. A rolling horizon: Psaraftis 1980 for the idea, `routing::solve` for each plan.
+#[must_use]
+pub fn outlook(snapshot: &Snapshot, before: &Plan, terms: &Terms<'_>, seed: u64, rounds: u64) -> Outlook {
+    let Some(drafted) = draft::draft(snapshot, terms) else { return Outlook::default() };
+    let index: BTreeMap<TicketNumber, u32> =
+        drafted.visits.iter().zip(0..).map(|(open, visit)| (snapshot.open[*open].ticket, visit)).collect();
+    let kept = |(index_of, technician): (&usize, u32)| {
+        let planned = before.get(&snapshot.experts[*index_of].0.id)?;
+        Some((technician, planned.iter().filter_map(|ticket| index.get(ticket).copied()).collect()))
+    };
+    let known: Vec<(u32, Vec<u32>)> = drafted.experts.iter().zip(0..).filter_map(kept).collect();
+    let budget = rounds.max(1) as f64;
+    let spent = &mut |done: u64| if rounds == 0 { 1.0 } else { done as f64 / budget };
+    let solution = improve(&drafted.problem, &known, seed, spent);
+    let mut outlook = Outlook::default();
+    for route in &solution.plan.routes {
+        let technician = &drafted.problem.technicians()[route.technician as usize];
+        let (expert, held) = &snapshot.experts[drafted.experts[route.technician as usize]];
+        let matrix = drafted.problem.matrix(technician);
+        let tickets = route.stops.iter().map(|stop| snapshot.open[drafted.visits[stop.visit as usize]].ticket);
+        outlook.plan.insert(expert.id.clone(), tickets.clone().collect());
+        let begins = route.stops.iter().map(|stop| terms.now.plus_s(stop.begin));
+        outlook.later.extend(tickets.clone().zip(begins));
+        let (Some(first), Some(from), Some(ticket)) = (route.stops.first(), technician.start, tickets.clone().next())
+        else {
+            continue;
+        };
+        let drive_s = matrix.duration(from, drafted.problem.visits()[first.visit as usize].place);
+        let leaves = terms.now.plus_s(first.begin - drive_s);
+        if !held.stops.is_empty() {
+            continue;
+        }
+        if leaves <= terms.now {
+            outlook.later.remove(&ticket);
+            outlook.due.push(Due { ticket, expert: expert.id.clone(), route_version: held.version });
+        } else {
+            outlook.next = Some(outlook.next.map_or(leaves, |next: Timestamp| next.min(leaves)));
+        }
+    }
+    outlook
+}
+
+impl Outlook {
+    /// The visits that the plan serves.
+    #[must_use]
+    pub fn planned(&self) -> BTreeSet<TicketNumber> {
+        self.plan.values().flatten().copied().collect()
+    }
+}

@@ -1,0 +1,112 @@
+//! What the plan of a live day does, and what it leaves alone.
+
+use super::*;
+use crate::{
+    domain::ticket::RouteEffect,
+    routing::live::{Outlook, Plan, Snapshot, outlook},
+};
+use std::sync::Arc;
+
+fn snapshot(experts: &[(&Expert, Route)], open: &[VisitSpec]) -> Snapshot {
+    let pair = |(expert, route): &(&Expert, Route)| (Arc::new((*expert).clone()), Arc::new(route.clone()));
+    Snapshot { experts: experts.iter().map(pair).collect(), open: open.to_vec() }
+}
+
+fn planned(snapshot: &Snapshot, clock: &str) -> Outlook {
+    let settings = settings();
+    outlook(snapshot, &Plan::new(), &terms(clock, &settings), 1, 64)
+}
+
+fn due(outlook: &Outlook) -> Vec<(&str, u32)> {
+    outlook.due.iter().map(|due| (due.expert.as_str(), due.ticket.serial)).collect()
+}
+
+#[test]
+fn who_is_free_leaves_for_one_visit_and_the_rest_is_no_promise() {
+    let who = expert("ann", "tv", place(0, 0));
+    let route = Route { version: 5, ..nothing_planned(&who) };
+    let open = [visit(1, place(6_000, 0)), visit(2, place(12_000, 0))];
+    let outlook = planned(&snapshot(&[(&who, route)], &open), "09:00");
+    assert_eq!(due(&outlook), [("ann", 1)]);
+    assert_eq!(outlook.due[0].route_version, 5);
+    assert_eq!(outlook.plan[&who.id], [open[0].ticket, open[1].ticket]);
+    assert_eq!(
+        outlook.later,
+        [(open[1].ticket, at("09:50"))].into(),
+        "after half an hour of work and ten minutes' drive"
+    );
+}
+
+#[test]
+fn the_plan_begins_where_and_when_the_promised_stops_end() {
+    let settings = settings();
+    let who = expert("ann", "tv", place(0, 0));
+    let promised = visit(1, place(6_000, 0));
+    let route = holding(&who, std::slice::from_ref(&promised), &terms("09:00", &settings));
+    let depart = RouteEffect::Depart(at("09:00"));
+    let route = replan(&route, promised.ticket, 1, &depart, &who, &terms("09:00", &settings)).unwrap();
+    let next = visit(2, place(12_000, 0));
+    let outlook = planned(&snapshot(&[(&who, route)], std::slice::from_ref(&next)), "09:05");
+    assert_eq!(due(&outlook), [], "not before they are free");
+    assert_eq!(outlook.later, [(next.ticket, at("09:50"))].into());
+}
+
+#[test]
+fn a_window_ahead_is_left_for_just_in_time() {
+    let who = expert("ann", "tv", place(0, 0));
+    let wanted = VisitSpec { window: Some(promise("11:00", "12:00")), ..visit(1, place(6_000, 0)) };
+    let snapshot = snapshot(&[(&who, nothing_planned(&who))], &[wanted]);
+    let early = planned(&snapshot, "09:00");
+    assert_eq!((due(&early), early.next), (vec![], Some(at("10:50"))));
+    assert_eq!(due(&planned(&snapshot, "10:50")), [("ann", 1)]);
+    assert_eq!(planned(&snapshot, "12:01"), Outlook::default(), "a lapsed promise is in no plan");
+}
+
+#[test]
+fn nobody_is_planned_for_what_a_hard_rule_forbids() {
+    let far = expert("far", "tv", place(70_000, 0));
+    let (other, refused) = (expert("other", "hifi", place(0, 0)), expert("refused", "tv", place(0, 0)));
+    let night =
+        Expert { shifts: Shift::parse_all("mon-fri 22:00-23:00").unwrap(), ..expert("night", "tv", place(0, 0)) };
+    let retired = Expert { retired: true, ..expert("retired", "tv", place(0, 0)) };
+    let asked = VisitSpec { refused_by: vec![refused.id.clone()], ..visit(1, place(0, 0)) };
+    let everybody = [&far, &other, &refused, &night, &retired].map(|who| (who, nothing_planned(who)));
+    let outlook = planned(&snapshot(&everybody, &[asked]), "09:00");
+    assert_eq!(outlook.planned().len(), 0, "{outlook:?}");
+}
+
+#[test]
+fn an_urgent_visit_takes_the_place_of_a_planned_one() {
+    let settings = settings();
+    let who = expert("ann", "tv", place(0, 0));
+    let window = Some(promise("09:00", "09:20"));
+    let usual = VisitSpec { window, ..visit(1, place(3_000, 0)) };
+    let urgent = VisitSpec { window, urgency: 3, ..visit(2, place(9_000, 0)) };
+    let before = Plan::from([(who.id.clone(), vec![usual.ticket])]);
+    let snapshot = snapshot(&[(&who, nothing_planned(&who))], &[usual, urgent.clone()]);
+    let outlook = outlook(&snapshot, &before, &terms("09:00", &settings), 1, 64);
+    assert_eq!((due(&outlook), outlook.planned().len()), (vec![("ann", 2)], 1), "there is time for one of them");
+}
+
+#[test]
+fn a_full_day_leaves_out_what_takes_long_and_an_idle_one_does_not() {
+    let who = expert("ann", "tv", place(0, 0));
+    let window = Some(promise("15:00", "15:05"));
+    let long = VisitSpec { window, service_s: 2_400, ..visit(1, place(0, 0)) };
+    let short = VisitSpec { window, service_s: 1_200, ..visit(2, place(0, 0)) };
+    let plan = |open: &[VisitSpec]| planned(&snapshot(&[(&who, nothing_planned(&who))], open), "15:00");
+    assert_eq!(due(&plan(&[long.clone(), short])), [("ann", 2)]);
+    assert_eq!(due(&plan(&[VisitSpec { window: None, service_s: 3_400, ..long }])), [("ann", 1)]);
+}
+
+#[test]
+fn nothing_new_leaves_the_plan_as_it_was_and_the_same_is_the_same() {
+    let settings = settings();
+    let terms = terms("09:00", &settings);
+    let crew = [expert("ann", "tv", place(0, 0)), expert("bob", "tv", place(9_000, 0))];
+    let open: Vec<VisitSpec> = (0..12).map(|serial| visit(serial, place(serial as i32 * 1_000, 500))).collect();
+    let snapshot = snapshot(&[(&crew[0], nothing_planned(&crew[0])), (&crew[1], nothing_planned(&crew[1]))], &open);
+    let first = outlook(&snapshot, &Plan::new(), &terms, 3, 64);
+    assert_eq!(outlook(&snapshot, &Plan::new(), &terms, 3, 64), first);
+    assert_eq!(outlook(&snapshot, &first.plan, &terms, 4, 0), first, "no rounds: only what is new is put in");
+}
