@@ -3,7 +3,7 @@
 //! `bid` asks one expert's route for its best insertion of a visit; `choose` picks among bids;
 //! `replan` re-times a route after something happened. Planners enter through `propose`: a snapshot
 //! in, a proposal out that names the versions it was based on. `solve` plans whole days: a
-//! [`problem::Problem`] in, the best plan that the budget allows out.
+//! [`problem::Problem`] in, the best plan that the budget allows out. `roads` is a road network as a pure graph.
 
 mod arrival;
 mod bid;
@@ -14,6 +14,7 @@ mod cost;
 mod evaluate;
 pub mod problem;
 mod propose;
+pub mod roads;
 mod solve;
 mod timing;
 mod travel;
