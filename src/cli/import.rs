@@ -3,6 +3,7 @@
 
 use super::{
     client::query,
+    import_roads,
     output::{Done, Trouble, print_json},
     target::TargetArgs,
 };
@@ -34,6 +35,7 @@ use std::{
   callout import experts roster.csv --dry-run
   callout import tickets requests.csv.gz --columns title=category,lat=latitude,lon=longitude,external_id=id
   callout import places zips.csv.gz --server http://127.0.0.1:8080 --token TOKEN
+  callout import roads malta.osm.pbf --data DIR
 
 Exit codes: 0 done, also when some rows were refused (the report names them); 1 nothing at all was
 accepted, or the file cannot be read; 2 usage; 3 server not reachable.")]
@@ -47,10 +49,10 @@ pub(super) struct ImportArgs {
 /// A file and how to read it.
 #[derive(Debug, Args)]
 pub(super) struct FileArgs {
-    /// CSV or GeoJSON, plain or gzip
-    file: PathBuf,
+    /// CSV or GeoJSON, plain or gzip; roads: an OpenStreetMap extract, .osm.pbf
+    pub(super) file: PathBuf,
     #[command(flatten)]
-    target: TargetArgs,
+    pub(super) target: TargetArgs,
     /// What the file calls our columns: OURS=THEIRS,..
     #[arg(long, value_name = "MAP", default_value = "")]
     columns: String,
@@ -62,9 +64,9 @@ pub(super) struct FileArgs {
     windows: Windows,
     /// Read and report, write nothing
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -73,6 +75,7 @@ enum KindName {
     Experts,
     Tickets,
     Places,
+    Roads,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -81,19 +84,15 @@ enum Windows {
     Wish,
 }
 
-impl From<KindName> for Kind {
-    fn from(name: KindName) -> Self {
-        match name {
-            KindName::Regions => Self::Regions,
-            KindName::Experts => Self::Experts,
-            KindName::Tickets => Self::Tickets,
-            KindName::Places => Self::Places,
-        }
-    }
-}
-
 pub(super) fn run(args: &ImportArgs, settings: &Settings) -> Done {
-    import(args.kind.into(), &args.file, settings)
+    let kind = match args.kind {
+        KindName::Regions => Kind::Regions,
+        KindName::Experts => Kind::Experts,
+        KindName::Tickets => Kind::Tickets,
+        KindName::Places => Kind::Places,
+        KindName::Roads => return import_roads::run(&args.file, settings),
+    };
+    import(kind, &args.file, settings)
 }
 
 /// `callout import KIND FILE`, and `callout expert import FILE`.

@@ -18,6 +18,7 @@ mod doctor;
 mod expert;
 mod expert_edit;
 mod import;
+mod import_roads;
 mod incident;
 mod knock;
 mod login;
@@ -73,7 +74,7 @@ enum LogName {
 enum Command {
     /// Run the server
     Serve(serve::ServeArgs),
-    /// Take over files: regions, experts, tickets, places
+    /// Take over files: regions, experts, tickets, places, roads
     Import(import::ImportArgs),
     /// The roster: list, show, import, add, edit, retire, reinstate, shift, skill, absence
     #[command(subcommand)]
