@@ -8,6 +8,7 @@ mod access;
 mod audit;
 mod backup;
 mod bench;
+mod bench_roads;
 pub mod board;
 mod client;
 mod customer;

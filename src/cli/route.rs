@@ -2,14 +2,16 @@
 
 use super::output::{Done, Trouble, print_json};
 use crate::{
-    plans::{Aim, Format, Job, answer, gantt, read, svg},
+    plans::{Aim, Format, Job, answer, gantt, read, read_measured, svg},
     routing::{Solution, checker::check_plan, solve},
+    travel::{Hours, OnRoads, SNAP_M, road_file},
 };
 use clap::{Args, Subcommand, ValueEnum};
 use std::{
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
     time::Instant,
 };
 
@@ -22,11 +24,15 @@ pub(super) enum RouteCommand {
 /// The plan is checked by code that shares nothing with the solver before it is shown.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  callout route solve day.json --seconds 5 --svg plan.svg\n  \
-                        callout route solve C104.txt --format solomon --seconds 10 --json")]
+                        callout route solve C104.txt --format solomon --seconds 10 --json\n  \
+                        callout route solve day.json --format vroom --roads callout-data")]
 pub(super) struct SolveArgs {
     file: PathBuf,
     #[arg(long, value_enum, default_value_t = FormatName::Callout)]
     format: FormatName,
+    /// Drive over roads: a prepared network, or a data directory that has one (`callout import roads`)
+    #[arg(long, value_name = "PATH")]
+    roads: Option<PathBuf>,
     /// Time for it all, reading the file included
     #[arg(long, value_name = "S", default_value_t = 10.0, value_parser = seconds)]
     seconds: f64,
@@ -90,7 +96,16 @@ fn run_solve(args: &SolveArgs) -> Done {
         ObjectiveName::Distance => Aim::Distance,
         ObjectiveName::VehiclesThenDistance => Aim::VehiclesThenDistance,
     };
-    let job = read(&text, format, aim).map_err(|flaws| at(&args.file, &flaws.join("\n  ")))?;
+    let job = match &args.roads {
+        None => read(&text, format, aim),
+        Some(path) => {
+            let roads = on_roads(path)?;
+            read_measured(&text, format, aim, &|places| {
+                roads.table(places, places, MIDDAY).matrix().ok_or_else(|| "the table is not square".to_owned())
+            })
+        }
+    };
+    let job = job.map_err(|flaws| at(&args.file, &flaws.join("\n  ")))?;
     let solution = search(args, &job, start);
     let breaches = check_plan(&job.problem, &solution.plan);
     if let Some(breach) = breaches.first() {
@@ -105,6 +120,15 @@ fn run_solve(args: &SolveArgs) -> Done {
 )]
 fn now() -> Instant {
     Instant::now()
+}
+
+/// A file's times have no day: the hour at which roads are neither empty nor full.
+const MIDDAY: u8 = 12;
+
+fn on_roads(path: &Path) -> Result<OnRoads, Trouble> {
+    let file = if path.is_dir() { road_file::in_data(path) } else { path.to_owned() };
+    let roads = road_file::load(&file).map_err(Trouble::refused)?;
+    Ok(OnRoads { roads: Arc::new(roads), snap_m: SNAP_M, hours: Hours::default() })
 }
 
 /// Searches on as many threads as asked for, from neighbouring seeds.
