@@ -41,7 +41,7 @@ pub struct RoadsReport {
     pub arcs: usize,
     pub prepare_s: f64,
     pub load_ms: f64,
-    /// Places, and those within the bound of a street.
+    /// Places that were tried until enough were within the bound of a street, and those that were.
     pub places: usize,
     pub snapped: usize,
     pub snap_us: f64,
@@ -61,13 +61,14 @@ pub struct RoadsReport {
 pub fn roads(options: RoadsOptions<'_>) -> Result<RoadsReport, String> {
     let RoadsOptions { network, places, size, pairs, seed, snap_m, keep, load } = options;
     let mut dice = StdRng::seed_from_u64(seed);
-    let places = if places.is_empty() { drawn(&network, size, &mut dice) } else { chosen(places, size, &mut dice) };
+    let places = if places.is_empty() { drawn(&network, size, &mut dice) } else { shuffled(places, &mut dice) };
     let (prepared, prepare_s) = timed(|| Roads::prepare(network, &mut |_, _| {}));
     keep(&prepared.map_err(|error| error.to_string())?)?;
     let (loaded, load_s) = timed(load);
     let roads = loaded?;
-    let (snapped, snap_s) = timed(|| places.iter().map(|place| roads.snap(*place, snap_m)).collect::<Vec<_>>());
-    let spots: Vec<Spot> = snapped.into_iter().flatten().collect();
+    let mut tried = 0;
+    let near = places.iter().inspect(|_| tried += 1).filter_map(|place| roads.snap(*place, snap_m));
+    let (spots, snap_s) = timed(|| near.take(size).collect::<Vec<Spot>>());
     if spots.is_empty() {
         return Err("no place is near a street".to_owned());
     }
@@ -80,9 +81,9 @@ pub fn roads(options: RoadsOptions<'_>) -> Result<RoadsReport, String> {
         arcs,
         prepare_s,
         load_ms: load_s * 1e3,
-        places: places.len(),
+        places: tried,
         snapped: spots.len(),
-        snap_us: snap_s * 1e6 / places.len() as f64,
+        snap_us: snap_s * 1e6 / tried.max(1) as f64,
         table_rows: spots.len(),
         table_ms: table_s * 1e3,
         unreachable: table.iter().filter(|weight| **weight == Weight::NEVER).count(),
@@ -109,14 +110,11 @@ fn drawn(network: &Network, size: usize, dice: &mut StdRng) -> Vec<Place> {
     network.junctions.iter().step_by(step).take(size).map(|junction| near(*junction)).collect()
 }
 
-/// Some of the places, each once.
-fn chosen(mut places: Vec<Place>, size: usize, dice: &mut StdRng) -> Vec<Place> {
-    let wanted = size.min(places.len());
-    for no in 0..wanted {
+fn shuffled(mut places: Vec<Place>, dice: &mut StdRng) -> Vec<Place> {
+    for no in 0..places.len() {
         let other = dice.random_range(no..places.len());
         places.swap(no, other);
     }
-    places.truncate(wanted);
     places
 }
 
