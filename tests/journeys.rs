@@ -270,7 +270,17 @@ fn what_a_caller_may_not_know_does_not_exist_for_them() {
     house.get(&two, &format!("{path}/timeline")).is(404);
     house.post(&two, &format!("{path}/cancel"), &json!({ "reason": "x" })).is(404);
     assert_eq!(house.get(&two, "/v1/tickets").is(200).body["items"], json!([]));
+    assert_eq!(house.post(&one, "/v1/tickets", &body).is(200).text("/number"), made.text("/number"));
     assert_eq!(house.post(&two, "/v1/tickets", &body).is(409).code(), "external_id_taken");
+    let portal = house.token(Role::Portal);
+    let mut theirs = body.clone();
+    theirs["customer_id"] = json!("customer-1");
+    assert_eq!(house.post(&portal, "/v1/tickets", &theirs).is(200).text("/number"), made.text("/number"));
+    // An order of somebody else, or of nobody known, is not answered with this customer's ticket: it would be lost.
+    for other in [json!("customer-2"), json!(null)] {
+        theirs["customer_id"] = other;
+        assert_eq!(house.post(&portal, "/v1/tickets", &theirs).is(409).code(), "external_id_taken");
+    }
     let mut theirs = body;
     theirs["customer_id"] = json!("customer-1");
     house.post(&two, "/v1/tickets", &theirs).is(403);

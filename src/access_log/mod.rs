@@ -189,18 +189,38 @@ impl Drop for AccessLog {
     }
 }
 
-/// How many calls without a token there were in this second.
+/// How many calls without a token there were in this second, and on this day.
 #[derive(Default)]
-struct Strangers(AtomicU64);
+struct Strangers {
+    second: Window,
+    day: Window,
+    /// Beyond the day's.
+    trickle: Window,
+}
 
 impl Strangers {
     fn admits(&self, now_ms: i64) -> bool {
-        let second = now_ms.div_euclid(1_000) as u64;
-        let seen = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |seen| {
-            Some(if seen >> 16 == second { seen + 1 } else { second << 16 | 1 }).filter(|next| next & 0xFFFF != 0)
+        let second = now_ms.div_euclid(1_000);
+        self.second.admits(second, limits::ACCESS_STRANGERS_PER_S)
+            && (self.day.admits(now_ms.div_euclid(86_400_000), limits::ACCESS_STRANGERS_PER_DAY)
+                || self.trickle.admits(second, 1))
+    }
+}
+
+/// A count that begins anew with each period: the period's number above, the count in the lower 24 bits.
+#[derive(Default)]
+struct Window(AtomicU64);
+
+impl Window {
+    const COUNT: u64 = (1 << 24) - 1;
+
+    fn admits(&self, period: i64, most: u64) -> bool {
+        let begun = (period.cast_unsigned() << 24) & !Self::COUNT;
+        let next = |seen: u64| if seen & !Self::COUNT == begun { seen + 1 } else { begun + 1 };
+        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |seen| {
+            Some(next(seen)).filter(|next| next & Self::COUNT <= most)
         });
-        let before = seen.map_or(u64::MAX, |seen| if seen >> 16 == second { seen & 0xFFFF } else { 0 });
-        before < limits::ACCESS_STRANGERS_PER_S
+        taken.is_ok()
     }
 }
 

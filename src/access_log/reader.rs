@@ -2,6 +2,7 @@
 //! page is full.
 
 use super::writer::days;
+use crate::telemetry::incidents::{now_ms, rfc3339};
 use serde_json::Value;
 use std::{
     collections::VecDeque,
@@ -37,9 +38,11 @@ pub struct Page {
 
 pub(super) fn list(folder: &Path, wanted: &Wanted) -> io::Result<Page> {
     let mut items: Vec<(u64, Value)> = Vec::new();
+    let today = rfc3339(now_ms())[..10].to_owned();
     for day in days(folder)?.into_iter().rev() {
         let name = day.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let late = wanted.to.as_ref().is_some_and(|to| *name > to[..10.min(to.len())]);
+        // A file of a day to come has lines of today: the clock was set back.
+        let late = wanted.to.as_ref().is_some_and(|to| *name > to[..10.min(to.len())]) && *name <= *today;
         let early = wanted.from.as_ref().is_some_and(|from| *name < from[..10.min(from.len())]);
         if early || items.len() > wanted.limit {
             break;

@@ -187,6 +187,39 @@ fn a_line_that_a_crash_tore_is_cut_off_and_told() {
 }
 
 #[test]
+fn what_a_full_disk_let_through_of_a_batch_is_taken_out_before_the_next() {
+    let data = tempfile::tempdir().unwrap();
+    let (folder, key) = (data.path().join("access"), line::Key::of(&hash()));
+    let missed = Arc::new(AtomicU64::new(0));
+    let mut writer = Writer::open(folder.clone(), key.clone(), 400, missed, Arc::default()).unwrap();
+    let lines = |serials: std::ops::Range<u64>| {
+        serials.map(|n| line::Line::of(&read(Caller::Token(claims("ann")), number(n)))).collect::<Vec<_>>()
+    };
+    writer.write(lines(1..3)).unwrap();
+    // Two whole lines and a half, then there was no room: their numbers are given again.
+    let whole = fs::read_to_string(file(data.path())).unwrap();
+    let through: String = whole.lines().skip(1).flat_map(|line| [line, "\n"]).collect();
+    fs::write(file(data.path()), whole + &through + "{\"n\":6,").unwrap();
+    writer.failed(&std::io::Error::from(std::io::ErrorKind::StorageFull), 3);
+    writer.write(lines(3..5)).unwrap();
+    writer.sync().unwrap();
+    let found = verify::verify(&folder, &key).unwrap();
+    assert!(found.ok, "{found:?}");
+}
+
+#[test]
+fn a_clock_that_was_set_back_opens_no_earlier_day() {
+    let data = tempfile::tempdir().unwrap();
+    filled(data.path());
+    fs::rename(file(data.path()), data.path().join("access/2999-12-31.jsonl")).unwrap();
+    let log = open(data.path());
+    log.note(read(Caller::Token(claims("ann")), number(9)));
+    let found = log.verify().unwrap();
+    assert!(found.ok, "{found:?}");
+    assert_eq!(writer::days(&data.path().join("access")).unwrap().len(), 1);
+}
+
+#[test]
 fn what_finds_no_room_is_counted_in_the_record_and_strangers_get_little_of_it() {
     let data = tempfile::tempdir().unwrap();
     let log = open(data.path());

@@ -46,10 +46,17 @@ pub(super) struct Writer {
     /// The last line's.
     n: u64,
     hash: Hash,
-    open: Option<(String, File)>,
+    open: Option<File>,
+    /// The day that is written to, or was last. Never an earlier one, however the clock is set: the chain goes on
+    /// from file to file.
+    day: String,
+    /// Bytes of that day's file that are lines of the chain. What a full disk let through of a batch goes.
+    length: u64,
     /// Lines that are written and not fsynced.
     loose: bool,
     synced_ms: i64,
+    /// The last line's number of days that went, until a line says so.
+    dropped: Option<u64>,
 }
 
 impl Writer {
@@ -65,12 +72,29 @@ impl Writer {
         let newest = days(&folder)?.pop();
         let torn = newest.as_deref().map(mend).transpose()?.unwrap_or(0);
         let last = newest.as_deref().map(last_line).transpose()?.flatten();
+        let day = newest.as_deref().map(day_of).unwrap_or_default();
+        let length = newest.as_deref().map(fs::metadata).transpose()?.map_or(0, |found| found.len());
         // Goes on from what was noted where the file ends before it: that something is missing stays to be seen.
         let ends = last.as_deref().and_then(said);
         let noted = head(&folder).filter(|(n, _)| ends.is_none_or(|(last, _)| *n >= last));
         let (n, hash) = noted.or(ends).unwrap_or((0, NOTHING));
         let (open, loose) = (None, false);
-        let mut writer = Self { folder, key, keep_days, missed, metrics, n, hash, open, loose, synced_ms: 0 };
+        let synced_ms = 0;
+        let mut writer = Self {
+            folder,
+            key,
+            keep_days,
+            missed,
+            metrics,
+            n,
+            hash,
+            open,
+            day,
+            length,
+            loose,
+            synced_ms,
+            dropped: None,
+        };
         writer.write(vec![Line { torn, ..Line::notice("opened", now_ms()) }])?;
         writer.sync()?;
         Ok(writer)
@@ -82,13 +106,16 @@ impl Writer {
             let order = asked.try_recv();
             let lines = self.gather(waiting);
             let count = lines.iter().filter(|line| line.note.is_empty()).count() as u64;
+            let told: u64 = lines.iter().map(|line| line.missed).sum();
             if !lines.is_empty()
                 && let Err(error) = self.write(lines)
             {
                 self.failed(&error, count);
+                // What it was going to tell of is still to be told.
+                self.missed.fetch_add(told, Ordering::Relaxed);
             }
             let ends = matches!(order, Err(TryRecvError::Disconnected));
-            if self.loose && (order.is_ok() || ends || now_ms() - self.synced_ms >= limits::ACCESS_SYNC_MS) {
+            if self.loose && (order.is_ok() || ends || now_ms().abs_diff(self.synced_ms) >= limits::ACCESS_SYNC_MS) {
                 self.sync().unwrap_or_else(|error| self.failed(&error, 0));
             }
             if let Ok(Order::Flush(done)) = order {
@@ -111,7 +138,7 @@ impl Writer {
         lines
     }
 
-    fn failed(&mut self, error: &io::Error, lines: u64) {
+    pub(super) fn failed(&mut self, error: &io::Error, lines: u64) {
         tracing::error!(%error, lines, "the access record could not be written");
         self.missed.fetch_add(lines, Ordering::Relaxed);
         self.metrics.access_missed.add(lines);
@@ -119,11 +146,11 @@ impl Writer {
         self.open = None;
     }
 
-    fn write(&mut self, lines: Vec<Line>) -> io::Result<()> {
-        let today = rfc3339(now_ms())[..10].to_owned();
+    pub(super) fn write(&mut self, lines: Vec<Line>) -> io::Result<()> {
+        let today = rfc3339(now_ms())[..10].to_owned().max(self.day.clone());
         let mut lines = lines;
-        if self.open.as_ref().is_none_or(|(day, _)| *day != today) {
-            self.turn(&today, &mut lines)?;
+        if self.open.is_none() || self.day != today {
+            self.turn(today, &mut lines)?;
         }
         let (mut n, mut hash, mut text) = (self.n, self.hash, String::new());
         for mut line in lines {
@@ -133,28 +160,31 @@ impl Writer {
             text.extend([&bound, "\n"]);
             hash = next;
         }
-        if let Some((_, file)) = &mut self.open {
+        if let Some(file) = &mut self.open {
             file.write_all(text.as_bytes())?;
-            (self.n, self.hash, self.loose) = (n, hash, true);
+            (self.n, self.hash, self.loose, self.dropped) = (n, hash, true, None);
+            self.length += text.len() as u64;
         }
         Ok(())
     }
 
     /// Opens the day's file. A new one begins with what it follows; days that were kept long enough go.
-    fn turn(&mut self, today: &str, lines: &mut Vec<Line>) -> io::Result<()> {
+    fn turn(&mut self, today: String, lines: &mut Vec<Line>) -> io::Result<()> {
         if self.loose {
             self.sync()?;
         }
-        let path = self.folder.join(format!("{today}.jsonl"));
-        let fresh = !path.exists();
-        if !fresh {
-            mend(&path)?;
+        let file = private().append(true).create(true).open(self.folder.join(format!("{today}.jsonl")))?;
+        if self.day != today {
+            (self.day, self.length) = (today, 0);
         }
-        let file = private().append(true).create(true).open(&path)?;
-        self.open = Some((today.to_owned(), file));
-        if fresh {
+        if file.metadata()?.len() > self.length {
+            file.set_len(self.length)?;
+        }
+        self.open = Some(file);
+        if self.length == 0 {
             let mut first = vec![Line { prev: hex(&self.hash), ..Line::notice("day", now_ms()) }];
-            if let Some(through) = self.sweep()? {
+            self.sweep()?;
+            if let Some(through) = self.dropped {
                 first.push(Line { through, ..Line::notice("dropped", now_ms()) });
             }
             lines.splice(0..0, first);
@@ -162,21 +192,24 @@ impl Writer {
         Ok(())
     }
 
-    /// Lets old days go; the number of their last line.
-    fn sweep(&self) -> io::Result<Option<u64>> {
+    /// Lets old days go, and remembers that.
+    fn sweep(&mut self) -> io::Result<()> {
         let oldest = rfc3339(now_ms() - i64::from(self.keep_days) * DAY_MS)[..10].to_owned();
-        let mut through = None;
         for path in days(&self.folder)? {
             if path.file_stem().is_some_and(|day| *day.to_string_lossy() < *oldest) {
-                through = last_line(&path)?.as_deref().and_then(said).map(|(n, _)| n).or(through);
+                self.dropped = last_line(&path)?.as_deref().and_then(said).map(|(n, _)| n).or(self.dropped);
                 fs::remove_file(&path)?;
             }
         }
-        Ok(through)
+        Ok(())
     }
 
-    fn sync(&mut self) -> io::Result<()> {
-        if let Some((_, file)) = &self.open {
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        // Closed by a failure, with lines in it that are not on disk for sure: nothing is noted before they are.
+        if self.loose && self.open.is_none() {
+            self.open = Some(private().append(true).open(self.folder.join(format!("{}.jsonl", self.day)))?);
+        }
+        if let Some(file) = &self.open {
             file.sync_data()?;
         }
         (self.loose, self.synced_ms) = (false, now_ms());
@@ -192,6 +225,10 @@ pub(super) fn head(folder: &Path) -> Option<(u64, Hash)> {
     let text = fs::read_to_string(folder.join(HEAD)).ok()?;
     let (n, hash) = text.trim_end().split_once(' ')?;
     Some((n.parse().ok()?, unhex(hash)?))
+}
+
+fn day_of(path: &Path) -> String {
+    path.file_stem().map(|day| day.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// The days' files, the oldest first.

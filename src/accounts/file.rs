@@ -28,7 +28,7 @@ pub struct AccountFileError {
 }
 
 /// What the file says, as far as it was read.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Known {
     /// Bytes read: the end of the last whole line.
     read: u64,
@@ -85,6 +85,12 @@ impl AccountFile {
             }
             Err(error) => Err(failed(&self.path, error)),
         }
+    }
+
+    /// Whether `known` is all that the file says.
+    pub(super) fn is_read(&self, known: &Known) -> bool {
+        let length = std::fs::metadata(&self.path).map_or(0, |found| found.len());
+        length == known.read
     }
 
     /// Makes file and directory when absent. None: another process is writing just now.

@@ -29,10 +29,7 @@ use file::{AccountFile, Known};
 use hash::Hasher;
 use std::{
     path::Path,
-    sync::{
-        Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 /// The accounts of a data directory. One per process; cheap to share behind an `Arc`.
@@ -40,9 +37,10 @@ pub struct Accounts {
     file: AccountFile,
     /// Held by whoever writes, so that of this process only one does.
     writer: Mutex<()>,
+    /// Held by whoever reads the file, so that nothing older takes the place of what is newer.
+    reader: Mutex<()>,
+    /// Nobody reads a file while holding this: runtimes' threads ask it.
     known: RwLock<Known>,
-    /// When the file was last looked at.
-    looked_at: AtomicI64,
     hasher: Hasher,
 }
 
@@ -84,8 +82,8 @@ impl Accounts {
         let file = AccountFile::of(data);
         let mut known = Known::default();
         file.read_on(&mut known)?;
-        let (writer, known, looked_at) = (Mutex::new(()), RwLock::new(known), AtomicI64::new(i64::MIN));
-        Ok(Self { file, writer, known, looked_at, hasher: Hasher::new()? })
+        let (writer, reader, known) = (Mutex::new(()), Mutex::new(()), RwLock::new(known));
+        Ok(Self { file, writer, reader, known, hasher: Hasher::new()? })
     }
 
     /// As the file says now.
@@ -101,9 +99,8 @@ impl Accounts {
     }
 
     /// Whether a login still stands: the account is active and as it was at `since`. Asked on each call of a
-    /// token that was got by login; looks at the file once a second at most.
-    pub fn stands(&self, name: &str, since: Timestamp, now: Timestamp) -> bool {
-        self.look(now);
+    /// token that was got by login, so from memory: as of the last [`Accounts::refresh`].
+    pub fn stands(&self, name: &str, since: Timestamp) -> bool {
         self.known(|known| {
             known.get(name).is_some_and(|account| account.state == State::Active && account.since == since)
         })
@@ -199,30 +196,33 @@ impl Accounts {
         read(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn read_on(&self) -> Result<(), AccountFileError> {
-        self.file.read_on(&mut self.known_mut())
-    }
-
-    fn known_mut(&self) -> RwLockWriteGuard<'_, Known> {
-        self.known.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn look(&self, now: Timestamp) {
-        let looked_at = self.looked_at.load(Ordering::Relaxed);
-        let due = now.0.saturating_sub(looked_at) >= limits::REVOKED_AGE_MS || now.0 < looked_at;
-        if due
-            && self.looked_at.swap(now.0, Ordering::Relaxed) == looked_at
-            && let Err(error) = self.read_on()
-        {
+    /// Takes up what other processes on these data wrote. Reads a file: not for a runtime's thread.
+    pub fn refresh(&self) {
+        if let Err(error) = self.read_on() {
             tracing::error!(%error, "the accounts cannot be read; what is known of them holds");
         }
+    }
+
+    fn read_on(&self) -> Result<(), AccountFileError> {
+        if self.known(|known| self.file.is_read(known)) {
+            return Ok(());
+        }
+        self.take_up(|known| self.file.read_on(known))
+    }
+
+    fn take_up(&self, read: impl FnOnce(&mut Known) -> Result<(), AccountFileError>) -> Result<(), AccountFileError> {
+        let _reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = self.known(Known::clone);
+        read(&mut next)?;
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = next;
+        Ok(())
     }
 
     /// Writes what `decide` makes of the file as it is now, unless that is what it says already.
     fn change(&self, decide: impl FnOnce(&Known) -> Result<Account, AccountError>) -> Changed {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut writing = self.file.write()?.ok_or(AccountError::Busy)?;
-        writing.read_on(&mut self.known_mut())?;
+        self.take_up(|known| writing.read_on(known))?;
         // Nobody else writes: what is decided now holds until it is on disk. Whoever asks `stands` on a runtime's
         // thread does not wait for that.
         let (next, present) = self.known(|known| {
@@ -234,7 +234,7 @@ impl Accounts {
             return Ok(same);
         }
         writing.append(&next)?;
-        writing.read_on(&mut self.known_mut())?;
+        self.take_up(|known| writing.read_on(known))?;
         Ok(self.known(|known| known.get(next.name.as_str()).cloned()).unwrap_or_else(|| Arc::new(next)))
     }
 }

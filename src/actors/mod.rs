@@ -55,5 +55,6 @@ pub use failure::Failure;
 #[cfg(feature = "faults")]
 pub use faults::{Faults, Freeze, Kind};
 pub use messages::Report;
+pub use roster::NO_REGION;
 pub use sentinel::{Heartbeat, watchdog};
 pub use service::{Opened, Readiness, Service, ServiceOptions, Unready, ZipLookup};

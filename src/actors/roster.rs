@@ -58,6 +58,9 @@ fn overtaken() -> Failure {
     Failure::Overloaded { retry_after_s: 1 }
 }
 
+/// What is wrong with a home for which nobody named a region.
+pub const NO_REGION: &str = "the home lies in no region: name one";
+
 pub(super) async fn write_expert(
     tree: &Tree,
     draft: ExpertDraft,
@@ -104,7 +107,7 @@ fn profile(tree: &Tree, draft: &ExpertDraft, before: Option<&Expert>) -> Result<
     let sheet = tree.atlas.sheet(&tree.store);
     let found = draft.region.clone().or_else(|| sheet.locate(draft.personal.home));
     let invalid = |detail: String| Failure::Invalid { what: "region".into(), detail };
-    let id = found.ok_or_else(|| invalid("the home lies in no region: name one".into()))?;
+    let id = found.ok_or_else(|| invalid(NO_REGION.into()))?;
     let region = sheet.regions.get(&id).filter(|_| !id.is_reserved());
     let region = region.ok_or_else(|| invalid(format!("region {id} does not exist")))?;
     let person = before.map_or_else(|| tree.store.new_person(), Expert::person);
@@ -152,6 +155,11 @@ async fn amend(
 }
 
 pub(super) async fn retire_expert(tree: &Tree, id: &ExpertId, caller: &Caller) -> Result<Arc<Expert>, Failure> {
+    // Again is no news.
+    if let Some(gone) = tree.store.expert(id).filter(|expert| expert.retired) {
+        check_version(caller, Some(gone.version))?;
+        return Ok(gone);
+    }
     amend(tree, id, caller, |_| Ok(ExpertEvent::Retired)).await
 }
 

@@ -235,8 +235,13 @@ pub fn problem(problem: &Problem, request_id: &str) -> Value {
     json!({ "type": "problem", "problem": as_value(problem, request_id) })
 }
 
+/// There are no headers here: when to come again stands in it.
 fn as_value(problem: &Problem, request_id: &str) -> Value {
-    serde_json::from_slice(problem.to_json(request_id).as_ref()).unwrap_or_default()
+    let mut value: Value = serde_json::from_slice(problem.to_json(request_id).as_ref()).unwrap_or_default();
+    if let Some(seconds) = problem.retry_after_s {
+        value["retry_after_s"] = seconds.into();
+    }
+    value
 }
 
 /// Whose delivery it is: an app hears of its own only.

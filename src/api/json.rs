@@ -42,6 +42,12 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// Whether an object has this member.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        matches!(self, Self::Object(members) if members.iter().any(|(member, _)| member == name))
+    }
+
     /// The same as an owned value, for the few places where serde does the rest.
     #[must_use]
     pub fn to_value(&self) -> serde_json::Value {

@@ -132,6 +132,10 @@ pub struct ProblemSchema {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::Phase)]
     pub phase: Option<String>,
+    /// When to come again; in messages of a channel alone, which have no `Retry-After`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u32)]
+    pub retry_after_s: Option<u32>,
     pub request_id: String,
 }
 

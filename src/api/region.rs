@@ -180,9 +180,22 @@ fn settings(sent: &Json<'_>, present: Option<&RegionSettings>) -> Result<RegionS
     let base = present.cloned().unwrap_or_default();
     let mut whole = serde_json::to_value(&base).map_err(unreadable)?;
     lay_over(&mut whole, sent.to_value());
-    let settings: RegionSettings = serde_json::from_value(whole).map_err(unreadable)?;
+    let settings: RegionSettings = serde_json::from_value(whole).map_err(|error| blamed(&base, sent, &error))?;
     check(&settings)?;
     Ok(settings)
+}
+
+/// The same error with the member it is about: the one that fails alone, too.
+fn blamed(base: &RegionSettings, sent: &Json<'_>, error: &serde_json::Error) -> Unfit {
+    let alone = |(key, value): (String, Value)| {
+        let mut whole = serde_json::to_value(base).ok()?;
+        lay_over(&mut whole, Value::Object([(key.clone(), value)].into_iter().collect()));
+        let error = serde_json::from_value::<RegionSettings>(whole).err()?;
+        Some(Unfit { field: format!("/{key}"), detail: error.to_string() })
+    };
+    let members = if let Value::Object(members) = sent.to_value() { members } else { serde_json::Map::new() };
+    let detail = || Unfit { field: String::new(), detail: error.to_string() };
+    members.into_iter().find_map(alone).unwrap_or_else(detail)
 }
 
 fn lay_over(base: &mut Value, sent: Value) {

@@ -3,7 +3,7 @@
 use super::{
     Connection,
     client::query,
-    output::{Done, at, plain, print_json, print_table},
+    output::{Done, at, limit, plain, print_json, print_table},
     target::TargetArgs,
 };
 use crate::settings::Settings;
@@ -16,10 +16,16 @@ pub(super) enum AccessCommand {
     /// The newest lines of the access record
     #[command(after_help = "Examples:
   callout access list --ticket 0A1-000142-N
-  callout access list --who alice --from 2026-11-01T00:00:00Z --json")]
+  callout access list --who desk-1 --from 2026-11-01T00:00:00Z --json
+
+Token roles: admin")]
     List(ListArgs),
     /// Prove that no line was changed, put in or taken out
-    #[command(after_help = "Example:\n  callout access verify --server http://127.0.0.1:8080 --token TOKEN")]
+    #[command(after_help = "Example:
+  callout access verify --server http://127.0.0.1:8080 --token TOKEN
+
+Exit code 1 when it was.
+Token roles: admin")]
     Verify(VerifyArgs),
 }
 
@@ -28,7 +34,7 @@ pub(super) struct ListArgs {
     /// A time like 2026-11-01T00:00:00Z [default: 30 days before --to]
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// A time [default: now]
+    /// A time like 2026-11-02T00:00:00Z [default: now]
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
     /// A subject or a token's id
@@ -40,10 +46,12 @@ pub(super) struct ListArgs {
     /// By or about this customer
     #[arg(long, value_name = "ID")]
     customer: Option<String>,
-    #[arg(long, default_value_t = 50)]
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit)]
     limit: usize,
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -52,6 +60,7 @@ pub(super) struct ListArgs {
 pub(super) struct VerifyArgs {
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -72,7 +81,7 @@ fn list(args: &ListArgs, settings: &Settings) -> Done {
         ("customer", args.customer.as_deref()),
     ];
     let connection = Connection::open(&args.target, settings)?;
-    let items = connection.client.all(&query("/v1/access", &parameters), args.limit.max(1))?;
+    let items = connection.client.all(&query("/v1/access", &parameters), args.limit)?;
     if args.json {
         print_json(&json!({ "items": items }));
         return Ok(ExitCode::SUCCESS);

@@ -3,7 +3,7 @@
 
 use super::{
     output::{Done, Trouble, print_json, print_table},
-    target::{TargetArgs, need_data},
+    target::{TargetArgs, need_data, not_opened},
 };
 use crate::{
     domain::ids::TicketNumber,
@@ -26,9 +26,13 @@ use std::{
 #[command(after_help = "Examples:
   callout audit --replay --data ./callout-data
   callout audit --acks acknowledged.txt --json
-  callout audit --server http://127.0.0.1:8080 --token TOKEN")]
+  callout audit --server http://127.0.0.1:8080 --token TOKEN
+
+The journal is the list of everything that happened; all else is made of it.
+Exit code 1 on any violation.
+Token roles: admin")]
 pub(super) struct AuditArgs {
-    /// Rebuild everything from the journal aside and compare
+    /// Rebuild tickets, routes, timers and messages from the journal aside, and compare them with what is stored
     #[arg(long)]
     replay: bool,
     /// Numbers that were acknowledged, one a line: each must be there
@@ -36,6 +40,7 @@ pub(super) struct AuditArgs {
     acks: Option<PathBuf>,
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -55,6 +60,9 @@ pub(super) fn run(args: &AuditArgs, settings: &Settings) -> Done {
         print_json(&report);
     } else {
         print(&report);
+        if args.replay {
+            println!("{}", compared(&report));
+        }
     }
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
@@ -68,7 +76,7 @@ fn numbers(file: &Path) -> Result<Vec<TicketNumber>, Trouble> {
 
 fn here(args: &AuditArgs, acknowledged: &[TicketNumber], settings: &Settings) -> Result<Value, Trouble> {
     need_data(settings)?;
-    let store = Store::open(store_options(settings)).map_err(Trouble::refused)?;
+    let store = Store::open(store_options(settings)).map_err(not_opened)?;
     let bar = events_bar();
     let report = store.audit(AuditOptions {
         replay: args.replay,
@@ -91,6 +99,13 @@ fn here(args: &AuditArgs, acknowledged: &[TicketNumber], settings: &Settings) ->
 pub(super) fn events_bar() -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} events  {per_sec}");
     ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// What `--replay` did beyond the rest, in a line.
+fn compared(report: &Value) -> String {
+    let end = if report["ok"] == true { "and are the same" } else { "see the violations above" };
+    let events = &report["events"];
+    format!("replayed: {events} events played anew; what is stored was compared with what came of them, {end}")
 }
 
 fn print(report: &Value) {

@@ -14,24 +14,33 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 #[derive(Debug, Subcommand)]
 pub(super) enum BenchCommand {
     /// Enters tickets over HTTP as fast as they are acknowledged
-    #[command(after_help = "Example:
-  taskset -c 1 callout bench intake --server http://127.0.0.1:8080 --token TOKEN --clients 64 --seconds 30 --json")]
+    #[command(after_help = r"Example:
+  callout bench intake --server http://127.0.0.1:8080 --token CLERK \
+    --clients 64 --seconds 30 --json
+
+It makes real tickets: use a server of its own.")]
     Intake(IntakeArgs),
     /// Enters tickets at a steady rate, whether or not the server keeps up
-    #[command(after_help = "Example:
-  taskset -c 1 callout bench overload --server http://127.0.0.1:8080 --token TOKEN --rate 40000 --seconds 20 --json")]
+    #[command(after_help = r"Example:
+  callout bench overload --server http://127.0.0.1:8080 --token CLERK \
+    --rate 40000 --seconds 20 --json
+
+It makes real tickets: use a server of its own.")]
     Overload(OverloadArgs),
     /// Listens to the live feed with many subscribers
-    #[command(after_help = "Example:
-  callout bench feed --server http://127.0.0.1:8080 --token DISPATCHER --clerk CLERK --subscribers 2000 --rate 50 --seconds 60")]
+    #[command(after_help = r"Example:
+  callout bench feed --server http://127.0.0.1:8080 --token DISPATCHER \
+    --clerk CLERK --subscribers 2000 --rate 50 --seconds 60")]
     Feed(FeedArgs),
     /// Many experts' apps that say where they are
-    #[command(after_help = "Example:
-  callout bench experts --server http://127.0.0.1:8080 --tokens FILE --every 5 --seconds 60")]
+    #[command(after_help = r"Example:
+  callout bench experts --server http://127.0.0.1:8080 --tokens FILE \
+    --every 5 --seconds 60")]
     Experts(ExpertsArgs),
     /// Reads one path again and again
-    #[command(after_help = "Example:
-  callout bench get --server http://127.0.0.1:8080 --token CLERK --path '/v1/tickets?phase=new&region=north&limit=50'")]
+    #[command(after_help = r"Example:
+  callout bench get --server http://127.0.0.1:8080 --token CLERK \
+    --path '/v1/tickets?phase=new&region=north&limit=50'")]
     Get(GetArgs),
     /// Prepares a road network and asks it; compares every answer with the plain search
     #[command(after_help = "Example:
@@ -41,6 +50,7 @@ pub(super) enum BenchCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct FeedArgs {
+    /// A running server, like http://127.0.0.1:8080
     #[arg(long, value_name = "URL", env = "CALLOUT_SERVER")]
     server: String,
     /// A dispatcher's token
@@ -49,71 +59,89 @@ pub(super) struct FeedArgs {
     /// A clerk's token: for the ticket that is written about
     #[arg(long, value_name = "TOKEN")]
     clerk: String,
-    #[arg(long, default_value_t = 100)]
+    /// Connections that listen
+    #[arg(long, value_name = "N", default_value_t = 100)]
     subscribers: usize,
     /// Events a second
     #[arg(long, default_value_t = 50)]
     rate: u32,
-    #[arg(long, default_value_t = 10)]
+    /// How long
+    #[arg(long, value_name = "S", default_value_t = 10)]
     seconds: u64,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ExpertsArgs {
+    /// A running server, like http://127.0.0.1:8080
     #[arg(long, value_name = "URL", env = "CALLOUT_SERVER")]
     server: String,
-    /// Lines of an expert's id and a token
+    /// A file with an expert's id and a token on each line, a blank between them
     #[arg(long, value_name = "FILE")]
     tokens: PathBuf,
     /// Seconds between two positions of one expert
     #[arg(long, default_value_t = 5)]
     every: u64,
-    #[arg(long, default_value_t = 10)]
+    /// How long
+    #[arg(long, value_name = "S", default_value_t = 10)]
     seconds: u64,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct GetArgs {
+    /// A running server, like http://127.0.0.1:8080
     #[arg(long, value_name = "URL", env = "CALLOUT_SERVER")]
     server: String,
+    /// A token of a role that may read the path
     #[arg(long, value_name = "TOKEN", env = "CALLOUT_TOKEN", hide_env_values = true)]
     token: String,
+    /// What to read, with its query, beginning with /
     #[arg(long)]
     path: String,
-    #[arg(long, default_value_t = 1)]
+    /// Connections that ask at the same time
+    #[arg(long, value_name = "N", default_value_t = 1)]
     clients: usize,
-    #[arg(long, default_value_t = 10)]
+    /// How long
+    #[arg(long, value_name = "S", default_value_t = 10)]
     seconds: u64,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct IntakeArgs {
+    /// A running server, like http://127.0.0.1:8080
     #[arg(long, value_name = "URL", env = "CALLOUT_SERVER")]
     server: String,
     /// A token of a clerk or of the portal
     #[arg(long, value_name = "TOKEN", env = "CALLOUT_TOKEN", hide_env_values = true)]
     token: String,
-    #[arg(long, default_value_t = 64)]
+    /// Connections that ask at the same time
+    #[arg(long, value_name = "N", default_value_t = 64)]
     clients: usize,
-    #[arg(long, default_value_t = 10)]
+    /// How long
+    #[arg(long, value_name = "S", default_value_t = 10)]
     seconds: u64,
-    #[arg(long, default_value_t = 1)]
+    /// Another number enters other tickets
+    #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Writes each acknowledged number there, for `audit --acks`
+    /// Writes each acknowledged number there, for callout audit --acks
     #[arg(long, value_name = "FILE")]
     acks: Option<PathBuf>,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct OverloadArgs {
+    /// A running server, like http://127.0.0.1:8080
     #[arg(long, value_name = "URL", env = "CALLOUT_SERVER")]
     server: String,
     /// A token of a clerk or of the portal
@@ -125,10 +153,13 @@ pub(super) struct OverloadArgs {
     /// Requests that can be under way at once
     #[arg(long, default_value_t = 6_000, value_parser = clap::value_parser!(u32).range(1..))]
     connections: u32,
-    #[arg(long, default_value_t = 10)]
+    /// How long
+    #[arg(long, value_name = "S", default_value_t = 10)]
     seconds: u64,
-    #[arg(long, default_value_t = 1)]
+    /// Another number enters other tickets
+    #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }

@@ -32,8 +32,10 @@ pub(super) struct RoadsArgs {
     /// Where the prepared network is kept meanwhile
     #[arg(long, value_name = "FILE")]
     keep: Option<PathBuf>,
+    /// Of the places and pairs that are drawn
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }

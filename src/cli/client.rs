@@ -1,5 +1,6 @@
 //! A small HTTP client for `--server`, plain or TLS: JSON in and out, files streamed.
 
+use super::target::WAY_TO_A_TOKEN;
 use crate::{
     settings::limits,
     tls::{self, TlsError},
@@ -142,7 +143,7 @@ impl Client {
             if status >= 400 {
                 let bytes = body.collect().await.map_err(broken)?.to_bytes();
                 let problem = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-                return Err(ClientError::Refused(in_words(status, &problem)));
+                return Err(ClientError::Refused(in_words(status, &problem) + &way_out(status)));
             }
             let mut saved = 0;
             while let Some(frame) = self.in_time(self.patience, async { Ok(body.frame().await) }).await? {
@@ -183,12 +184,15 @@ impl Client {
 
     fn answer(&self, request: Request<AnyBody>) -> Result<Value, ClientError> {
         let path = request.uri().path();
+        let log_in = path == "/v1/login";
         let long = path.starts_with("/v1/imports/")
             || ["/v1/audits", "/v1/backups", "/v1/customers/erase", "/v1/access/proof"].contains(&path);
         let time = if long { limits::IMPORT + SLACK } else { self.patience };
         let (status, bytes) = self.runtime.block_on(self.in_time(time, self.exchange(request)))?;
         let answer = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        if status < 400 { Ok(answer) } else { Err(ClientError::Refused(in_words(status, &answer))) }
+        // Whoever cannot log in has no use for the hint to log in.
+        let way = if log_in { String::new() } else { way_out(status) };
+        if status < 400 { Ok(answer) } else { Err(ClientError::Refused(in_words(status, &answer) + &way)) }
     }
 
     async fn exchange(&self, request: Request<AnyBody>) -> Result<(u16, Bytes), ClientError> {
@@ -229,12 +233,34 @@ impl Client {
     }
 
     async fn connect(&self) -> io::Result<Box<dyn Line>> {
-        let stream = TcpStream::connect(&self.authority).await?;
+        let address = &self.authority;
+        let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let Some(tls) = &self.tls else { return Ok(Box::new(stream)) };
         let host = self.authority.rsplit_once(':').map_or(self.authority.as_str(), |(host, _)| host);
         let name = host.trim_matches(['[', ']']).to_owned().try_into().map_err(io::Error::other)?;
-        Ok(Box::new(TlsConnector::from(tls.clone()).connect(name, stream).await?))
+        let shaken = TlsConnector::from(tls.clone()).connect(name, stream).await;
+        Ok(Box::new(shaken.map_err(|error| tls_hint(&error, address))?))
+    }
+}
+
+/// A server that speaks plain HTTP answers a handshake with what is no handshake.
+fn tls_hint(error: &io::Error, address: &str) -> io::Error {
+    let text = error.to_string();
+    let hint = if text.contains("InvalidContentType") {
+        format!("; no TLS there? try http://{address}")
+    } else {
+        String::new()
+    };
+    io::Error::new(error.kind(), text + &hint)
+}
+
+/// What to do when a token is missing, wrong, worn out or of another role.
+fn way_out(status: u16) -> String {
+    match status {
+        401 => format!("\n{WAY_TO_A_TOKEN}"),
+        403 => format!("\nit takes a token of another role or region (--help names the roles); {WAY_TO_A_TOKEN}"),
+        _ => String::new(),
     }
 }
 
@@ -249,6 +275,9 @@ fn in_words(status: u16, problem: &Value) -> String {
         let text = |name: &str| field.get(name).and_then(Value::as_str).unwrap_or_default();
         format!("  {}: {}", text("pointer"), text("detail"))
     });
+    // A single wrong field is in the detail already.
+    let fields = fields.filter(|field| !head.starts_with(field.trim_start()));
+    let fields = fields.collect::<Vec<_>>();
     std::iter::once(head).chain(fields).collect::<Vec<_>>().join("\n")
 }
 
@@ -320,6 +349,11 @@ mod tests {
             "errors": [{ "pointer": "/title", "detail": "missing" }, { "pointer": "/channel", "detail": "missing" }]
         });
         assert_eq!(in_words(422, &problem), "2 fields are not right (invalid)\n  /title: missing\n  /channel: missing");
+        let problem = serde_json::json!({
+            "detail": "?phase: not a phase", "code": "invalid",
+            "errors": [{ "pointer": "?phase", "detail": "not a phase" }]
+        });
+        assert_eq!(in_words(422, &problem), "?phase: not a phase (invalid)", "once is enough");
         assert_eq!(encode("a b&c"), "a%20b%26c");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Connection,
-    output::{Done, Trouble, plain, print_json},
+    output::{Done, Trouble, new_file, plain, print_json},
     target::TargetArgs,
 };
 use crate::settings::Settings;
@@ -10,9 +10,8 @@ use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::{Map, Value, json};
 use std::{
-    fs::OpenOptions,
     io::{self, BufRead, IsTerminal, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -21,12 +20,17 @@ pub(super) enum CustomerCommand {
     /// Everything held about a customer, as JSON
     #[command(after_help = "Examples:
   callout customer export c-1042 --out c-1042.json
-  callout customer export --phone '+1 617 555 0100'")]
+  callout customer export --phone '+1 617 555 0100'
+
+Token roles: admin")]
     Export(ExportArgs),
     /// Forget a customer: their names, numbers, places and texts open no more, anywhere
     #[command(after_help = "Examples:
   callout customer erase c-1042 --dry-run
-  callout customer erase --ticket 0A1-000142-N --cancel-open --yes")]
+  callout customer erase --ticket 0A1-000142-N --cancel-open --yes
+
+While one of their tickets is open, it is refused unless --cancel-open is given.
+Token roles: admin")]
     Erase(EraseArgs),
 }
 
@@ -37,11 +41,13 @@ struct Whom {
     /// The customer's id
     #[arg(value_name = "ID")]
     customer: Option<String>,
-    /// One of their tickets
+    /// One of their tickets, like 0A1-000142-N
     #[arg(long, value_name = "NUMBER")]
     ticket: Option<String>,
+    /// Their phone number, with its country
     #[arg(long)]
     phone: Option<String>,
+    /// Their e-mail address
     #[arg(long)]
     email: Option<String>,
 }
@@ -72,6 +78,7 @@ pub(super) struct EraseArgs {
     yes: bool,
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -100,21 +107,12 @@ fn export(args: &ExportArgs, settings: &Settings) -> Done {
         return Ok(ExitCode::SUCCESS);
     };
     let text = serde_json::to_string_pretty(&document).unwrap_or_default();
-    save(out, &text).map_err(|error| Trouble::Refused(format!("{}: {error}", out.display())))?;
+    let mut file = new_file(out)?;
+    let saved = writeln!(file, "{text}").and_then(|()| file.sync_all());
+    saved.map_err(|error| Trouble::Refused(format!("{}: {error}", out.display())))?;
     let tickets = document["tickets"].as_array().map_or(0, Vec::len);
     println!("{}: {tickets} tickets", out.display());
     Ok(ExitCode::SUCCESS)
-}
-
-/// A new file, so that nothing is overwritten, for its owner alone.
-fn save(path: &Path, text: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.create_new(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    writeln!(file, "{text}")?;
-    file.sync_all()
 }
 
 fn erase(args: &EraseArgs, settings: &Settings) -> Done {

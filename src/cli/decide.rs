@@ -2,7 +2,7 @@
 
 use super::{
     output::{Done, Trouble, print_json},
-    target::need_data,
+    target::{need_data, not_opened_alone},
 };
 use crate::{
     domain::{
@@ -30,18 +30,27 @@ use std::{
 /// Recomputes stored decisions from the journal of a stopped server. It keeps every ticket's state in memory, so it
 /// does not run inside a server: of a running one, recheck a restored backup.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  callout decide --recheck --data ./callout-data\n  callout decide --recheck 0A1-000142-K\n\nOf a running server:\n  callout backup /backups/today --server http://127.0.0.1:8080 --token TOKEN\n  callout restore /backups/today --data ./recheck && callout decide --recheck --data ./recheck"
-)]
+#[command(after_help = r"Examples:
+  callout decide --recheck --data ./callout-data
+  callout decide --recheck 0A1-000142-N
+
+Of a running server:
+  callout backup /backups/today --server http://127.0.0.1:8080 --token TOKEN
+  callout restore /backups/today --data ./recheck
+  callout decide --recheck --data ./recheck
+
+Exit code 1 when a decision comes out otherwise, or cannot be computed.")]
 pub(super) struct DecideArgs {
-    /// Inputs are folded from the journal, terms computed anew; what is stored is only compared
+    /// Must be given: what each decision knew is taken from the journal and the decision made again; what is
+    /// stored is only compared
     #[arg(long, required = true)]
     recheck: bool,
-    /// Only this ticket's decisions
+    /// Only this ticket's decisions, like 0A1-000142-N
     number: Option<TicketNumber>,
-    /// Data directory [default: ./callout-data]
+    /// Data directory of a stopped server [env: CALLOUT_DATA] [default: ./callout-data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -79,7 +88,7 @@ pub(super) fn run(args: &DecideArgs, settings: &Settings) -> Done {
         settings.storage.data.clone_from(data);
     }
     need_data(&settings)?;
-    let store = Store::open(store_options(&settings)).map_err(Trouble::refused)?;
+    let store = Store::open(store_options(&settings)).map_err(not_opened_alone)?;
     let tally = check(&store, args.number);
     let closed = store.close();
     let tally = tally?;

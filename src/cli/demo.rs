@@ -33,13 +33,14 @@ pub struct DemoArgs {
     /// Stops by itself after so many seconds
     #[arg(long, value_name = "S")]
     seconds: Option<u64>,
-    #[arg(long, default_value_t = 1)]
+    /// Another number is another city
+    #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Keeps the data there (a new directory); else in one that is removed afterwards
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Address to listen on; port 0 picks one [default: 127.0.0.1:8080, or a free port when it is taken]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "IP:PORT", value_parser = super::serve::address)]
     listen: Option<SocketAddr>,
     /// Prints the figures as JSON at the end, and shows no board
     #[arg(long)]

@@ -2,9 +2,10 @@
 //! nothing, so it can run beside a server.
 
 use super::{
+    client::{Client, ClientError},
     knock::ask,
-    output::{Done, colour, print_json},
-    target::TargetArgs,
+    output::{Done, at, colour, print_json},
+    target::{TargetArgs, WAY_TO_A_TOKEN},
 };
 use crate::{
     load::{has_data, open_files},
@@ -28,10 +29,17 @@ use std::{
 /// Checks data directory, disk, clock, ports, settings, keys, certificate and gateways, and says what to do. Exit
 /// code 1 when something is wrong.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callout doctor\n  callout doctor --data /var/lib/callout --json")]
+#[command(after_help = "Examples:
+  callout doctor
+  callout doctor --data /var/lib/callout --json
+  callout doctor --server http://127.0.0.1:8080 --token TOKEN
+
+With --server that server and the token are checked too.
+Token roles: customer, clerk, expert, dispatcher, manager, admin, portal")]
 pub(super) struct DoctorArgs {
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -70,10 +78,11 @@ fn not(name: &'static str, state: State, found: impl Into<String>, advice: impl 
     Check { name, state, found: found.into(), advice: Some(advice.into()) }
 }
 
-#[allow(clippy::unnecessary_wraps, reason = "all commands end alike")]
 pub(super) fn run(args: &DoctorArgs, settings: &Settings) -> Done {
+    let remote = args.target.remote()?;
     let settings = args.target.settings(settings);
-    let checks = checks(&settings);
+    let mut checks = checks(&settings);
+    checks.extend(remote.iter().flat_map(server));
     let wrong = checks.iter().any(|check| check.state == State::Wrong);
     if args.json {
         print_json(&json!({ "ok": !wrong, "checks": checks }));
@@ -112,6 +121,27 @@ fn checks(settings: &Settings) -> Vec<Check> {
     checks.extend(certificate(settings));
     checks.extend(gateways(&settings.shown));
     checks
+}
+
+/// The server that was named: whether it is ready, and whether it knows the token.
+fn server(client: &Client) -> Vec<Check> {
+    let first = |error: &ClientError| error.to_string().lines().next().unwrap_or_default().to_owned();
+    let ready = match client.get("/readyz") {
+        Ok(_) => ok("server", "it is ready"),
+        Err(error @ ClientError::Refused(_)) => {
+            let advice = "callout probe on its machine says why; its log says more";
+            not("server", State::Wrong, format!("not ready: {}", first(&error)), advice)
+        }
+        Err(error) => {
+            let advice = "is it running, and is that its address?";
+            return vec![not("server", State::Wrong, first(&error), advice)];
+        }
+    };
+    let token = match client.get("/v1/me") {
+        Ok(me) => ok("token", format!("known, of the role {}", at(&me, "role"))),
+        Err(error) => not("token", State::Wrong, first(&error), WAY_TO_A_TOKEN),
+    };
+    vec![ready, token]
 }
 
 fn directory(data: &Path) -> Check {
@@ -262,16 +292,18 @@ fn answers_as_callout(settings: &Settings) -> bool {
 fn descriptors() -> Check {
     let (now, most) = open_files();
     let found = format!("{now} now, {most} for a server, which raises it by itself");
-    let places = limits::connections(most);
-    if places == limits::CONNECTIONS {
-        return ok("files open", format!("{found}; {places} connections"));
+    let (places, sessions) = (limits::connections(most), limits::sessions(most));
+    let room = format!("{places} connections and {sessions} live sessions");
+    if (places, sessions) == (limits::CONNECTIONS, limits::SESSIONS) {
+        return ok("files open", format!("{found}; {room}"));
     }
     let advice = format!(
-        "raise the hard limit to {} for all {} connections: ulimit -Hn, LimitNOFILE=",
-        2 * limits::CONNECTIONS,
-        limits::CONNECTIONS
+        "raise the hard limit to {} for all {} connections and {} sessions: ulimit -Hn, LimitNOFILE=",
+        (2 * limits::CONNECTIONS).max(4 * limits::SESSIONS),
+        limits::CONNECTIONS,
+        limits::SESSIONS
     );
-    not("files open", State::Warning, format!("{found}; only {places} connections"), advice)
+    not("files open", State::Warning, format!("{found}; only {room}"), advice)
 }
 
 /// Days before a certificate's end when it is time to look why nobody has renewed it.

@@ -3,8 +3,8 @@
 use super::{
     Connection,
     client::{encode, query},
-    expert_edit,
-    import::{FileArgs, import},
+    expert_edit, formats,
+    import::{FileArgs, Reading, Windows, import},
     output::{Done, Trouble, at, print_json, print_table},
     target::TargetArgs,
 };
@@ -22,42 +22,72 @@ use std::process::ExitCode;
 #[derive(Debug, Subcommand)]
 pub(super) enum ExpertCommand {
     /// The roster
-    #[command(after_help = "Example:\n  callout expert list --region north --skill tv")]
+    #[command(after_help = "Example:
+  callout expert list --region north --skill tv
+
+Token roles: clerk, dispatcher, manager, admin")]
     List(ListArgs),
     /// One expert
-    #[command(after_help = "Example:\n  callout expert show e-17 --json")]
+    #[command(after_help = "Example:
+  callout expert show e-17 --json
+
+An expert's token shows that expert alone.
+Token roles: clerk, expert, dispatcher, manager, admin")]
     Show(OneArgs),
     /// Add an expert
-    #[command(after_help = "Example:
-  callout expert add e-17 --name 'Expert 17' --home 42.36,-71.06 --skills 'tv:2;network' --shift 'mon-fri 08:00-16:00'")]
-    Add(ProfileArgs),
+    #[command(after_help = r"Example:
+  callout expert add e-17 --name 'Expert 17' --home 42.36,-71.06 \
+    --skills 'tv:2;network' --shift 'mon-fri 08:00-16:00'
+
+Without skills or without a shift an expert is given no work.
+Token roles: admin")]
+    Add(AddArgs),
     /// Take over a CSV file; --dry-run shows what would change, field by field
-    #[command(
-        after_help = "Examples:\n  callout expert import roster.csv --dry-run\n  callout expert import roster.csv"
-    )]
+    #[command(after_help = formats::EXPERTS)]
     Import(FileArgs),
-    /// Change what is given, keep the rest; without flags the profile opens in $EDITOR
-    #[command(
-        after_help = "Examples:\n  callout expert edit e-17 --phone '+1 617 555 0100'\n  EDITOR=nano callout expert edit e-17"
-    )]
-    Edit(ProfileArgs),
+    /// Change what is given, keep the rest; without flags the profile opens in an editor
+    #[command(after_help = "Examples:
+  callout expert edit e-17 --phone '+1 617 555 0100'
+  EDITOR=nano callout expert edit e-17
+
+The editor is that of VISUAL, else of EDITOR, else vi. A file that is left as it
+was, or emptied, changes nothing.
+Token roles: admin")]
+    Edit(EditArgs),
     /// Take an expert off the roster; their history stays
-    #[command(after_help = "Example:\n  callout expert retire e-17")]
+    #[command(after_help = "Example:
+  callout expert retire e-17
+
+Token roles: admin")]
     Retire(OneArgs),
     /// Take back an expert who has retired
-    #[command(after_help = "Example:\n  callout expert reinstate e-17")]
+    #[command(after_help = "Example:
+  callout expert reinstate e-17
+
+Token roles: admin")]
     Reinstate(OneArgs),
-    /// Set the weekly shifts
-    #[command(after_help = "Example:\n  callout expert shift e-17 'mon-fri 08:00-16:00;sat 09:00-13:00'")]
+    /// Set the weekly shifts, instead of those before
+    #[command(after_help = "Example:
+  callout expert shift e-17 'mon-fri 08:00-16:00;sat 09:00-13:00'
+
+Token roles: admin")]
     Shift(ShiftArgs),
     /// Give or take a skill
-    #[command(
-        after_help = "Examples:\n  callout expert skill e-17 network:3\n  callout expert skill e-17 network --remove"
-    )]
+    #[command(after_help = "Examples:
+  callout expert skill e-17 network:3
+  callout expert skill e-17 network --remove
+
+Token roles: admin")]
     Skill(SkillArgs),
     /// Absences: without dates the list, with dates a new one, --remove takes one back
-    #[command(after_help = "Example:
-  callout expert absence e-17 --kind sick --from 2026-01-31T08:00:00Z --to 2026-02-02T00:00:00Z")]
+    #[command(after_help = r"Examples:
+  callout expert absence e-17
+  callout expert absence e-17 --kind sick \
+    --from 2026-01-31T08:00:00Z --to 2026-02-02T00:00:00Z
+  callout expert absence e-17 --remove 2
+
+A manager's token shows the list alone.
+Token roles: clerk, expert, dispatcher, admin")]
     Absence(AbsenceArgs),
 }
 
@@ -65,14 +95,17 @@ pub(super) enum ExpertCommand {
 pub(super) struct Common {
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
-    #[arg(long)]
+    /// Only of this region (its id)
+    #[arg(long, value_name = "ID")]
     region: Option<String>,
+    /// Only with this skill, like tv
     #[arg(long)]
     skill: Option<String>,
     /// Those who retired, instead
@@ -84,41 +117,68 @@ pub(super) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct OneArgs {
+    /// The expert's id
     id: String,
     #[command(flatten)]
     common: Common,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ProfileArgs {
+pub(super) struct AddArgs {
+    /// An id for them, like e-17; it stays for ever
     id: String,
-    #[arg(long)]
-    name: Option<String>,
-    #[arg(long)]
-    phone: Option<String>,
-    #[arg(long)]
-    email: Option<String>,
-    /// Found from the home when absent
-    #[arg(long)]
+    /// Their region; found from the home when not given
+    #[arg(long, value_name = "ID")]
     region: Option<String>,
-    /// LAT,LON
-    #[arg(long, value_name = "PLACE", allow_hyphen_values = true)]
-    home: Option<String>,
-    /// Like 'tv:2;network'
-    #[arg(long)]
-    skills: Option<String>,
-    /// Like 'mon-fri 08:00-16:00;sat 09:00-13:00'
-    #[arg(long)]
-    shift: Option<String>,
-    #[arg(long, value_name = "N")]
-    max_visits_ahead: Option<u8>,
+    #[command(flatten)]
+    profile: ProfileArgs,
     #[command(flatten)]
     common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EditArgs {
+    /// The expert's id
+    id: String,
+    /// Another region; without it the region stays, also when the home moves
+    #[arg(long, value_name = "ID")]
+    region: Option<String>,
+    #[command(flatten)]
+    profile: ProfileArgs,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+struct ProfileArgs {
+    /// Their name, as customers and colleagues see it
+    #[arg(long)]
+    name: Option<String>,
+    /// A phone number with its country, like '+1 617 555 0100': messages go there when no app answers
+    #[arg(long)]
+    phone: Option<String>,
+    /// An e-mail address
+    #[arg(long)]
+    email: Option<String>,
+    /// Where their days begin and end: latitude and longitude in degrees, like 42.36,-71.06
+    #[arg(long, value_name = "LAT,LON", allow_hyphen_values = true)]
+    home: Option<String>,
+    /// All their skills, with semicolons, like 'tv:2;network'; levels go from 1 (when none is said) to 3
+    #[arg(long)]
+    skills: Option<String>,
+    /// All their shifts in the region's time zone, like 'mon-fri 08:00-16:00;sat 09:00-13:00'
+    #[arg(long)]
+    shift: Option<String>,
+    /// How many visits they may have before them at once, 1 to 50; without it the region's setting counts
+    #[arg(long, value_name = "N")]
+    max_visits_ahead: Option<u8>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ShiftArgs {
+    /// The expert's id
     id: String,
+    /// All their shifts in the region's time zone, like 'mon-fri 08:00-16:00;sat 09:00-13:00'
     shift: String,
     #[command(flatten)]
     common: Common,
@@ -126,9 +186,11 @@ pub(super) struct ShiftArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct SkillArgs {
+    /// The expert's id
     id: String,
-    /// tv, or tv:2
+    /// A skill with a level from 1 (when none is said) to 3: tv, or tv:2
     skill: String,
+    /// Take the skill away
     #[arg(long)]
     remove: bool,
     #[command(flatten)]
@@ -137,14 +199,18 @@ pub(super) struct SkillArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct AbsenceArgs {
+    /// The expert's id
     id: String,
+    /// Why they are away
     #[arg(long, value_enum, default_value_t = AbsenceName::Leave)]
     kind: AbsenceName,
+    /// When it begins, with an offset, like 2026-01-31T08:00:00Z or 2026-01-31T08:00:00-05:00
     #[arg(long, value_name = "TIME", requires = "to")]
     from: Option<String>,
+    /// When it ends, likewise
     #[arg(long, value_name = "TIME", requires = "from")]
     to: Option<String>,
-    /// Number of an absence
+    /// Take back the absence of this number (the list has them)
     #[arg(long, value_name = "N", conflicts_with = "from")]
     remove: Option<u32>,
     #[command(flatten)]
@@ -165,14 +231,16 @@ pub(super) fn run(command: &ExpertCommand, settings: &Settings) -> Done {
         ExpertCommand::Reinstate(args) => {
             call(&args.common, settings, Method::PATCH, &path(&args.id), Some(&json!({ "status": "active" })))
         }
-        ExpertCommand::Import(args) => import(Kind::Experts, args, settings),
+        ExpertCommand::Import(args) => {
+            import(Kind::Experts, args, &Reading { time_zone: None, windows: Windows::Promise }, settings)
+        }
         ExpertCommand::Add(args) => {
-            let mut body = profile(args)?;
+            let mut body = profile(args.region.as_deref(), &args.profile)?;
             body.insert("id".into(), args.id.clone().into());
             call(&args.common, settings, Method::POST, "/v1/experts", Some(&Value::Object(body)))
         }
         ExpertCommand::Edit(args) => {
-            let body = profile(args)?;
+            let body = profile(args.region.as_deref(), &args.profile)?;
             if body.is_empty() {
                 let connection = Connection::open(&args.common.target, settings)?;
                 return expert_edit::edit(&connection, &args.id, args.common.json);
@@ -226,18 +294,22 @@ fn list(args: &ListArgs, settings: &Settings) -> Done {
 }
 
 /// The fields that were given.
-fn profile(args: &ProfileArgs) -> Result<Map<String, Value>, Trouble> {
+fn profile(region: Option<&str>, args: &ProfileArgs) -> Result<Map<String, Value>, Trouble> {
     let mut body = Map::new();
-    let texts = [("name", &args.name), ("phone", &args.phone), ("email", &args.email), ("region", &args.region)];
-    for (name, text) in texts {
+    let texts = [("name", &args.name), ("phone", &args.phone), ("email", &args.email)];
+    let texts = texts.map(|(name, text)| (name, text.as_deref()));
+    for (name, text) in texts.into_iter().chain([("region", region)]) {
         if let Some(text) = text {
-            body.insert(name.into(), text.clone().into());
+            body.insert(name.into(), text.into());
         }
     }
     if let Some(home) = &args.home {
         body.insert("home".into(), place("--home", home)?);
     }
     if let Some(skills) = &args.skills {
+        if skills.contains(',') {
+            return Err(Trouble::Usage(format!("--skills {skills}: skills are separated by ';', like 'tv:2;network'")));
+        }
         let named = skills.split(';').map(str::trim).filter(|skill| !skill.is_empty());
         body.insert("skills".into(), named.collect::<Vec<_>>().into());
     }

@@ -29,6 +29,16 @@ pub(super) fn edit(connection: &Connection, id: &str, json: bool) -> Done {
     loop {
         run_editor(&file)?;
         let typed = fs::read_to_string(&file).map_err(Trouble::refused)?;
+        if says_nothing(&typed) {
+            // Whoever clears a text means to cancel, as elsewhere; not to take every field away.
+            let _ = fs::remove_file(&file);
+            if json {
+                print_json(&before);
+            } else {
+                println!("the file is empty: nothing was changed");
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
         let problems = match read(&typed) {
             Ok(body) => {
                 let changed = changes(&before, body);
@@ -63,6 +73,11 @@ pub(super) fn edit(connection: &Connection, id: &str, json: bool) -> Done {
             return Err(Trouble::Refused(format!("not saved; what you typed is kept in {}", file.display())));
         }
     }
+}
+
+/// Blank lines and comments alone.
+fn says_nothing(typed: &str) -> bool {
+    typed.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'))
 }
 
 fn path(id: &str) -> String {
@@ -284,6 +299,12 @@ mod tests {
         let typed: String =
             text(&profile()).lines().filter(|line| !line.starts_with("name")).collect::<Vec<_>>().join("\n");
         assert_eq!(changes(&profile(), read(&typed).unwrap()), Map::new(), "a name stays");
+    }
+
+    #[test]
+    fn an_emptied_file_cancels() {
+        assert!(says_nothing("") && says_nothing("# Expert e-17\n \n"));
+        assert!(!says_nothing(&text(&profile())));
     }
 
     #[test]

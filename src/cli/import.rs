@@ -2,10 +2,10 @@
 //! stderr and the same report either way.
 
 use super::{
-    client::query,
-    import_roads,
+    client::{Client, query},
+    formats, import_roads,
     output::{Done, Trouble, print_json},
-    target::TargetArgs,
+    target::{TargetArgs, not_opened},
 };
 use crate::{
     actors::{Caller, Clock},
@@ -18,6 +18,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -30,58 +31,66 @@ use std::{
 
 /// Takes over a file. The same file twice makes nothing twice.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  callout import regions city.geojson --time-zone America/New_York
-  callout import experts roster.csv --dry-run
-  callout import tickets requests.csv.gz --columns title=category,lat=latitude,lon=longitude,external_id=id
-  callout import places zips.csv.gz --server http://127.0.0.1:8080 --token TOKEN
-  callout import roads malta.osm.pbf --data DIR
-
-Exit codes: 0 done, also when some rows were refused (the report names them); 1 nothing at all was
-accepted, or the file cannot be read; 2 usage; 3 server not reachable.")]
+#[command(after_help = formats::IMPORT)]
 pub(super) struct ImportArgs {
+    /// What the file holds
     #[arg(value_enum)]
     kind: KindName,
     #[command(flatten)]
     file: FileArgs,
+    /// The time zone of regions that name none, and of times of tickets without an offset (else UTC): an IANA
+    /// name like Europe/Lisbon
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
+    /// What the windows of a tickets file are
+    #[arg(long, value_enum, default_value_t = Windows::Promise)]
+    windows: Windows,
 }
 
 /// A file and how to read it.
 #[derive(Debug, Args)]
 pub(super) struct FileArgs {
-    /// CSV or GeoJSON, plain or gzip; roads: an OpenStreetMap extract, .osm.pbf
+    /// The file, plain or gzip: CSV, for regions GeoJSON; for roads an OpenStreetMap extract (.osm.pbf)
     pub(super) file: PathBuf,
     #[command(flatten)]
     pub(super) target: TargetArgs,
-    /// What the file calls our columns: OURS=THEIRS,..
-    #[arg(long, value_name = "MAP", default_value = "")]
+    /// What the file calls our columns: OURS=THEIRS,.. like name=full_name,shift=hours
+    #[arg(long, value_name = "MAP", default_value = "", hide_default_value = true)]
     columns: String,
-    /// Of regions that name none, and of times without an offset
-    #[arg(long, value_name = "ZONE")]
-    time_zone: Option<String>,
-    /// What the file's windows are
-    #[arg(long, value_enum, default_value_t = Windows::Promise)]
-    windows: Windows,
     /// Read and report, write nothing
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Print JSON, for programs
     #[arg(long)]
     pub(super) json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum KindName {
+    /// Areas with their time zones
     Regions,
+    /// The roster
     Experts,
+    /// Requests
     Tickets,
+    /// Where ZIP codes lie
     Places,
+    /// Streets to drive on, for `callout route solve --roads`
     Roads,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Windows {
+pub(super) enum Windows {
+    /// Nobody is sent outside of them
     Promise,
+    /// Kept where that costs little
     Wish,
+}
+
+/// How to read what a file leaves open. A roster leaves nothing open.
+pub(super) struct Reading {
+    pub(super) time_zone: Option<String>,
+    pub(super) windows: Windows,
 }
 
 pub(super) fn run(args: &ImportArgs, settings: &Settings) -> Done {
@@ -92,12 +101,16 @@ pub(super) fn run(args: &ImportArgs, settings: &Settings) -> Done {
         KindName::Places => Kind::Places,
         KindName::Roads => return import_roads::run(&args.file, settings),
     };
-    import(kind, &args.file, settings)
+    let reading = Reading { time_zone: args.time_zone.clone(), windows: args.windows };
+    import(kind, &args.file, &reading, settings)
 }
 
 /// `callout import KIND FILE`, and `callout expert import FILE`.
-pub(super) fn import(kind: Kind, args: &FileArgs, settings: &Settings) -> Done {
-    let loaded = if args.target.server.is_some() { upload(kind, args)? } else { load(kind, args, settings)? };
+pub(super) fn import(kind: Kind, args: &FileArgs, reading: &Reading, settings: &Settings) -> Done {
+    let loaded = match args.target.remote()? {
+        Some(client) => upload(&client, kind, args, reading)?,
+        None => load(kind, args, reading, settings)?,
+    };
     if args.json {
         print_json(&loaded.json);
     } else {
@@ -119,16 +132,16 @@ struct Shown {
 
 /// Into the data of a stopped server (made when there are none: the first import comes before the
 /// first start).
-fn load(kind: Kind, args: &FileArgs, settings: &Settings) -> Result<Shown, Trouble> {
+fn load(kind: Kind, args: &FileArgs, reading: &Reading, settings: &Settings) -> Result<Shown, Trouble> {
     let options = LoadOptions {
         columns: Renames::parse(&args.columns).map_err(|error| Trouble::Usage(error.to_string()))?,
-        time_zone: args.time_zone.clone(),
-        wishes: args.windows == Windows::Wish,
+        time_zone: reading.time_zone.clone(),
+        wishes: reading.windows == Windows::Wish,
         dry_run: args.dry_run,
     };
     let source = Source::file(&args.file).map_err(Trouble::refused)?;
     let progress = source.progress();
-    let core = Core::start(&args.target.settings(settings), Clock::machine).map_err(Trouble::refused)?;
+    let core = Core::start(&args.target.settings(settings), Clock::machine).map_err(not_opened)?;
     let loader = Loader {
         service: core.service.clone(),
         zips: core.zips.clone(),
@@ -141,21 +154,16 @@ fn load(kind: Kind, args: &FileArgs, settings: &Settings) -> Result<Shown, Troub
     watching.finish(&file_bar);
     core.stop();
     let loaded = loaded.map_err(Trouble::refused)?;
-    let what = loaded.report.what;
-    let summary = summary(what, loaded.written, loaded.already_there, args.dry_run);
     let json = serde_json::to_value(&loaded).map_err(Trouble::refused)?;
-    Ok(Shown { text: format!("{}\n{}{summary}", loaded.report, roster(&json)), json })
+    Ok(Shown { text: told(&json, args.dry_run), json })
 }
 
-fn upload(kind: Kind, args: &FileArgs) -> Result<Shown, Trouble> {
-    let Some(client) = args.target.remote()? else {
-        return Err(Trouble::Usage("--server is missing".into()));
-    };
+fn upload(client: &Client, kind: Kind, args: &FileArgs, reading: &Reading) -> Result<Shown, Trouble> {
     let parameters = [
         ("dry_run", args.dry_run.then_some("true")),
         ("columns", Some(args.columns.as_str()).filter(|columns| !columns.is_empty())),
-        ("time_zone", args.time_zone.as_deref()),
-        ("windows", (args.windows == Windows::Wish).then_some("wish")),
+        ("time_zone", reading.time_zone.as_deref()),
+        ("windows", (reading.windows == Windows::Wish).then_some("wish")),
     ];
     let path = query(&format!("/v1/imports/{}", kind.name()), &parameters);
     let sent = Arc::new(AtomicU64::new(0));
@@ -180,18 +188,54 @@ fn summary(what: &str, written: u64, already_there: u64, dry_run: bool) -> Strin
     format!("{what}: {written} written, {already_there} were there already")
 }
 
-/// The server's report for people: counts, then the rows with problems.
+/// Refusals of one kind that the text lists, and examples of what was mended or noted.
+const REFUSALS: usize = 20;
+const EXAMPLES: usize = 3;
+
+/// The report for people: counts, then the rows with problems.
 fn told(report: &Value, dry_run: bool) -> String {
     let number = |name: &str| report.get(name).and_then(Value::as_u64).unwrap_or(0);
     let what = report.get("what").and_then(Value::as_str).unwrap_or("rows");
-    let mut lines = vec![format!("{what}: {} rows, {} accepted", number("rows"), number("accepted"))];
+    let refused: u64 = report["refused"].as_object().into_iter().flatten().filter_map(|(_, n)| n.as_u64()).sum();
+    let (rows, accepted, mended) = (number("rows"), number("accepted"), number("mended_rows"));
+    let mut lines =
+        vec![format!("{what}: {rows} rows = {accepted} accepted ({mended} of them mended) + {refused} refused")];
+    for (ours, theirs) in report["columns"].as_object().into_iter().flatten() {
+        lines.push(format!("  column {ours} read from {}", super::output::plain(theirs)));
+    }
+    let ignored: Vec<_> = report["ignored"].as_array().into_iter().flatten().map(super::output::plain).collect();
+    if !ignored.is_empty() {
+        lines.push(format!("  columns not used: {}", ignored.join(", ")));
+    }
     for side in ["refused", "mended", "noted"] {
         let counts = report.get(side).and_then(Value::as_object).into_iter().flatten();
         lines.extend(counts.map(|(kind, count)| format!("  {side} {kind}: {count}")));
     }
-    for problem in report.get("problems").and_then(Value::as_array).into_iter().flatten() {
+    let problems = report["problems"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut listed: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let shown = problems.iter().filter(|problem| {
+        let (outcome, kind) = (super::output::at(problem, "outcome"), super::output::at(problem, "kind"));
+        let most = if outcome == "refused" { REFUSALS } else { EXAMPLES };
+        let count = listed.entry((outcome, kind)).or_default();
+        *count += 1;
+        *count <= most
+    });
+    let shown: Vec<_> = shown.collect();
+    for problem in &shown {
         let part = |name: &str| problem.get(name).map(super::output::plain).unwrap_or_default();
-        lines.push(format!("  {} {}: {} {}", part("line"), part("outcome"), part("field"), part("detail")));
+        let unit = report["unit"].as_str().unwrap_or("line");
+        lines.push(format!(
+            "  {unit} {}, {}: {} ({}): {}",
+            part("line"),
+            part("field"),
+            part("kind"),
+            part("outcome"),
+            part("detail")
+        ));
+    }
+    let more = number("unlisted") + (problems.len() - shown.len()) as u64;
+    if more > 0 {
+        lines.push(format!("  and {more} more, counted above; --json lists them"));
     }
     lines.extend(roster(report).lines().map(str::to_owned));
     lines.push(summary(what, number("written"), number("already_there"), dry_run));

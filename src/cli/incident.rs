@@ -3,7 +3,7 @@
 use super::{
     Connection,
     client::query,
-    output::{Done, Trouble},
+    output::{Done, Trouble, new_file},
     target::TargetArgs,
 };
 use crate::settings::Settings;
@@ -14,13 +14,16 @@ use std::{fs, path::PathBuf, process::ExitCode};
 /// Nobody can be recognised from it. Works on a running server and on a stopped one's data.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  callout incident --from 2026-01-31T08:00:00Z --to 2026-01-31T10:00:00Z --server URL --token TOKEN
-  callout incident --ticket 0A1-000142-K --out ticket.tar.gz --data ./callout-data")]
+  callout incident --from 2026-01-31T08:00:00Z --to 2026-01-31T10:00:00Z \\
+    --server http://127.0.0.1:8080 --token TOKEN
+  callout incident --ticket 0A1-000142-N --out ticket.tar.gz
+
+Token roles: admin")]
 pub(super) struct IncidentArgs {
-    /// RFC 3339 [default: a day before --to, or the ticket's life]
+    /// A time like 2026-01-31T08:00:00Z [default: a day before --to, or the ticket's life]
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// RFC 3339 [default: now]
+    /// Likewise [default: now]
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
     /// Events of this region only
@@ -29,7 +32,7 @@ pub(super) struct IncidentArgs {
     /// Events of this ticket, and of routes while they held it
     #[arg(long, value_name = "NUMBER")]
     ticket: Option<String>,
-    /// A file that is not there yet
+    /// A file that is not there yet; only you can read it
     #[arg(long, value_name = "FILE.tar.gz", default_value = "callout-incident.tar.gz")]
     out: PathBuf,
     #[command(flatten)]
@@ -45,8 +48,7 @@ pub(super) fn run(args: &IncidentArgs, settings: &Settings) -> Done {
         ("ticket", args.ticket.as_deref()),
     ];
     let connection = Connection::open(&args.target, settings)?;
-    // New, so that nothing is overwritten by a command typed twice.
-    let mut file = fs::File::create_new(&args.out).map_err(failed)?;
+    let mut file = new_file(&args.out)?;
     match connection.client.download(&query("/v1/incidents/archive", &parameters), &mut file) {
         Ok(bytes) => {
             file.sync_all().map_err(failed)?;

@@ -14,10 +14,15 @@ use std::{path::PathBuf, process::ExitCode};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   export CALLOUT_TOKEN=$(callout login --server http://127.0.0.1:8080 desk-1)
-  callout login --server http://127.0.0.1:8080 desk-1 --password-stdin < password.txt")]
+  callout login --server http://127.0.0.1:8080 desk-1 --password-stdin \\
+    < password.txt
+
+The token lives 12 hours. callout user add makes accounts; callout token issue
+prints tokens that live longer, on the server's machine.")]
 pub(super) struct LoginArgs {
+    /// The name of the account
     name: String,
-    /// A running server, like <http://127.0.0.1:8080>
+    /// A running server, like http://127.0.0.1:8080
     #[arg(long, value_name = "URL", env = "CALLOUT_SERVER")]
     server: String,
     /// For an https:// server: a PEM file with an authority to trust, beside the machine's

@@ -4,6 +4,12 @@
 //! A command works on a running server (`--server`, `--token`) or on the data of a stopped one
 //! (`--data`), which it then opens with a door on the loopback: one path, the same rules and reports.
 
+#![allow(
+    clippy::doc_markdown,
+    rustdoc::bare_urls,
+    reason = "clap shows doc comments as they stand: marks would stand in the help"
+)]
+
 mod access;
 mod audit;
 mod backup;
@@ -18,6 +24,9 @@ pub mod demo;
 mod doctor;
 mod expert;
 mod expert_edit;
+mod formats;
+#[cfg(test)]
+mod help_tests;
 mod import;
 mod import_roads;
 mod incident;
@@ -51,15 +60,29 @@ use clap::{Parser, Subcommand, ValueEnum};
 use output::Trouble;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
+/// Below the list of commands.
+const ABOUT_ALL: &str = "A command works on a running server (--server, --token) or on the data of a
+stopped one (--data). These are read from the environment too: CALLOUT_SERVER,
+CALLOUT_TOKEN, CALLOUT_CA, CALLOUT_DATA; serve also reads CALLOUT_LISTEN. What
+is typed wins.
+
+Exit codes: 0 done, 1 refused or not found, 2 usage, 3 server not reachable. A
+command whose code 1 means something else says so.
+
+Begin with one of these:
+  callout demo
+  callout serve
+  callout ticket --help";
+
 /// Routes problem tickets to field experts.
 #[derive(Debug, Parser)]
-#[command(name = "callout", version, max_term_width = 100)]
+#[command(name = "callout", version, max_term_width = 100, after_help = ABOUT_ALL)]
 struct Cli {
-    /// Settings: a TOML file with any part of the defaults (`callout serve --print-config`)
-    #[arg(long, global = true, value_name = "FILE", env = "CALLOUT_CONFIG")]
+    /// Settings: a TOML file with any part of the defaults (callout serve --print-config prints them)
+    #[arg(long, global = true, value_name = "FILE", env = "CALLOUT_CONFIG", help_heading = "Global options")]
     config: Option<PathBuf>,
-    /// How logs look on stderr
-    #[arg(long, global = true, value_enum)]
+    /// How logs look on stderr [env: CALLOUT_LOG_FORMAT] [default: text]
+    #[arg(long, global = true, value_enum, help_heading = "Global options")]
     log_format: Option<LogName>,
     #[command(subcommand)]
     command: Command,
@@ -80,13 +103,13 @@ enum Command {
     /// The roster: list, show, import, add, edit, retire, reinstate, shift, skill, absence
     #[command(subcommand)]
     Expert(expert::ExpertCommand),
-    /// Regions: list, show, edit, unpark
+    /// Regions: list, show, edit, unpark; callout import regions makes them
     #[command(subcommand)]
     Region(region::RegionCommand),
-    /// Tickets: list, show, trace, locate
-    #[command(subcommand)]
+    /// Tickets: list, show, trace, locate; entering one is the API's
+    #[command(subcommand, after_help = ticket::BY_API)]
     Ticket(ticket::TicketCommand),
-    /// Messages: list, show, resend
+    /// Messages to experts and customers that are on their way or were given up: list, show, resend
     #[command(subcommand)]
     Outbox(outbox::OutboxCommand),
     /// A customer's data: export, erase
@@ -117,7 +140,7 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Make a data directory of a backup
     Restore(backup::RestoreArgs),
-    /// Walk the whole chain of the data or of a backup
+    /// Check the data or a backup record by record
     Verify(backup::VerifyArgs),
     /// Recompute stored decisions from the journal
     Decide(decide::DecideArgs),
@@ -192,7 +215,11 @@ fn settings(cli: &Cli) -> Result<Settings, String> {
         None => None,
     };
     let given = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
-    let mut settings = Settings::load(given, &|name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
+    let mut settings = Settings::load(given, &|name| std::env::var(name).ok()).map_err(|error| {
+        let why = error.to_string();
+        let about_address = why.contains("socket address syntax");
+        if about_address { format!("{why}; an address is IP:PORT, like 127.0.0.1:8080") } else { why }
+    })?;
     let quiet = !matches!(cli.command, Command::Serve(_)) && std::env::var_os("CALLOUT_LOG").is_none();
     settings.log = LogSettings {
         format: match cli.log_format {
@@ -215,6 +242,11 @@ struct Connection {
 
 impl Connection {
     fn open(target: &target::TargetArgs, settings: &Settings) -> Result<Self, Trouble> {
+        Self::open_as(Role::Admin, target, settings)
+    }
+
+    /// The role is for data of a stopped server; a running one goes by the token.
+    fn open_as(role: Role, target: &target::TargetArgs, settings: &Settings) -> Result<Self, Trouble> {
         if let Some(client) = target.remote()? {
             return Ok(Self { client, local: None });
         }
@@ -223,8 +255,8 @@ impl Connection {
         settings.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         // What listens on the loopback for this command alone needs no certificate.
         (settings.server.tls_certificate, settings.server.tls_key) = (None, None);
-        let app = App::start(&settings, Clock::machine).map_err(Trouble::refused)?;
-        let client = client::Client::new(&app.url(), &app.own_token(Role::Admin), None)?;
+        let app = App::start(&settings, Clock::machine).map_err(target::not_opened)?;
+        let client = client::Client::new(&app.url(), &app.own_token(role), None)?;
         Ok(Self { client, local: Some(app) })
     }
 }

@@ -14,10 +14,26 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   callout objectives --server http://127.0.0.1:8080 --token TOKEN
-  callout objectives --data ./callout-data --json")]
+  callout objectives --data ./callout-data --json
+
+Today begins at midnight UTC; a time before the first start does not count.
+  intake availability  share of the time in which new tickets were taken; time
+                       in which the server was stopped counts against it
+  tickets lost         of the numbers given out that were looked for in the
+                       journal since (every minute, so it lags), those missing
+  longest stall        the longest that work stood still in a running server
+  worst incident       the longest of overload, a parked region, a crash, ..
+The lines below them have no goal: the oldest ticket without an expert, starts,
+restarts of parts inside the server after a crash of one, new tickets, and how
+much of the time was observed.
+
+Exit codes: 0 all goals are met, 1 one is missed in any period (or the command
+was refused), 2 usage, 3 server not reachable.
+Token roles: clerk, dispatcher, manager, admin")]
 pub(super) struct ObjectivesArgs {
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }

@@ -3,7 +3,7 @@
 use super::{
     Connection,
     client::{encode, query},
-    output::{Done, at, plain, print_json, print_table},
+    output::{Done, at, limit, plain, print_json, print_table},
     target::TargetArgs,
 };
 use crate::settings::Settings;
@@ -15,15 +15,24 @@ use std::process::ExitCode;
 #[derive(Debug, Subcommand)]
 pub(super) enum OutboxCommand {
     /// Messages on their way, newest tickets first
-    #[command(
-        after_help = "Examples:\n  callout outbox list --dead\n  callout outbox list --status queued --region north"
-    )]
+    #[command(after_help = "Examples:
+  callout outbox list --dead
+  callout outbox list --status queued --region north
+
+Messages that arrived are not in it: callout ticket trace has them.
+Token roles: dispatcher, admin")]
     List(ListArgs),
     /// One message with its story: each attempt, what the gateway said
-    #[command(after_help = "Example:\n  callout outbox show 0A1-000142-N.3")]
+    #[command(after_help = "Example:
+  callout outbox show 0A1-000142-N.3
+
+Token roles: dispatcher, admin")]
     Show(ShowArgs),
     /// Try one anew that was given up
-    #[command(after_help = "Example:\n  callout outbox resend 0A1-000142-N.3")]
+    #[command(after_help = "Example:
+  callout outbox resend 0A1-000142-N.3
+
+Token roles: dispatcher, admin")]
     Resend(ShowArgs),
 }
 
@@ -32,25 +41,29 @@ pub(super) struct ListArgs {
     /// Only those that were given up
     #[arg(long, conflicts_with = "status")]
     dead: bool,
-    /// queued, pushed, texted or dead
+    /// Only those that are queued, pushed (to an app), texted (by SMS) or dead (given up)
     #[arg(long)]
     status: Option<String>,
-    #[arg(long)]
+    /// Only of this region (its id)
+    #[arg(long, value_name = "ID")]
     region: Option<String>,
-    #[arg(long, default_value_t = 50)]
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit)]
     limit: usize,
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
-    /// Like 0A1-000142-N.3
+    /// The message: its ticket and a number, like 0A1-000142-N.3
     id: String,
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -67,7 +80,7 @@ fn list(args: &ListArgs, settings: &Settings) -> Done {
     let status = if args.dead { Some("dead") } else { args.status.as_deref() };
     let path = query("/v1/outbox", &[("status", status), ("region", args.region.as_deref())]);
     let connection = Connection::open(&args.target, settings)?;
-    let items = connection.client.all(&path, args.limit.max(1))?;
+    let items = connection.client.all(&path, args.limit)?;
     if args.json {
         print_json(&json!({ "items": items }));
         return Ok(ExitCode::SUCCESS);

@@ -4,7 +4,10 @@ use super::client::ClientError;
 use ratatui::{crossterm::terminal, text::Line};
 use serde_json::Value;
 use std::{
-    io::{self, IsTerminal, Write},
+    fs::{File, OpenOptions},
+    io::{self, ErrorKind, IsTerminal, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
     process::ExitCode,
 };
 
@@ -50,9 +53,76 @@ impl From<ClientError> for Trouble {
         match error {
             ClientError::Unreachable { .. } => Self::Unreachable(error.to_string()),
             ClientError::BadServer(_) | ClientError::Tls(_) => Self::Usage(error.to_string()),
-            ClientError::Refused(_) | ClientError::Broken(_) => Self::Refused(error.to_string()),
+            ClientError::Refused(why) => Self::Refused(as_flags(&why)),
+            ClientError::Broken(_) => Self::Refused(error.to_string()),
         }
     }
+}
+
+/// The server names fields as its API does (`?opened_after`, `/time_zone`); who typed a command knows the flag.
+fn as_flags(why: &str) -> String {
+    why.lines().map(as_flag).collect::<Vec<_>>().join("\n").replace("cancel_open", "--cancel-open")
+}
+
+fn as_flag(line: &str) -> String {
+    let text = line.trim_start();
+    let named = text.strip_prefix(['?', '/']).and_then(|rest| rest.split_once(": "));
+    let Some((pointer, said)) = named else { return line.to_owned() };
+    let (field, inner) = pointer.split_once('/').unwrap_or((pointer, ""));
+    // A path of a file begins alike: only names that are a flag's, and parts that such a field has.
+    let part = matches!(inner, "" | "lat" | "lon") || inner.bytes().all(|b| b.is_ascii_digit()) || field == "settings";
+    let Some(flag) = flag(field).filter(|_| part) else { return line.to_owned() };
+    let indent = &line[..line.len() - text.len()];
+    let inner = if inner.is_empty() { String::new() } else { format!(" ({})", inner.replace('/', ".")) };
+    format!("{indent}{flag}{inner}: {said}")
+}
+
+fn flag(field: &str) -> Option<&'static str> {
+    Some(match field {
+        "columns" => "--columns",
+        "customer" => "--customer",
+        "email" => "--email",
+        "expert" => "--expert",
+        "from" => "--from",
+        "home" => "--home",
+        "kind" => "--kind",
+        "max_visits_ahead" => "--max-visits-ahead",
+        "name" => "name",
+        "opened_after" => "--opened-after",
+        "phase" => "--phase",
+        "phone" => "--phone",
+        "place" => "--place",
+        "region" | "regions" => "--region",
+        "role" => "--role",
+        "settings" => "--set",
+        "shifts" => "--shift",
+        "skill" => "--skill",
+        "skills" => "--skills",
+        "status" => "--status",
+        "subject" => "--subject",
+        "ticket" => "--ticket",
+        "time_zone" => "--time-zone",
+        "to" => "--to",
+        "who" => "--who",
+        "zips" => "--zips",
+        _ => return None,
+    })
+}
+
+/// A new file for its owner alone. One that is there stays: a command typed twice overwrites nothing.
+pub(super) fn new_file(path: &Path) -> Result<File, Trouble> {
+    let opened = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
+    opened.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            Trouble::Refused(format!("{} is there already: name another with --out", path.display()))
+        }
+        _ => Trouble::Refused(format!("{}: {error}", path.display())),
+    })
+}
+
+/// How many rows are wanted: a number from 1.
+pub(super) fn limit(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|most| *most > 0).ok_or_else(|| "a whole number from 1".to_owned())
 }
 
 pub(super) fn usage(why: &str) -> ExitCode {
@@ -180,6 +250,27 @@ mod tests {
         assert_eq!(width("\x1b[31mred\x1b[0m"), 3);
         assert_eq!(fit("電視機 broken", 6), "電視…");
         assert!(width(&fit("電視機 broken", 6)) <= 6);
+    }
+
+    #[test]
+    fn what_the_server_calls_a_field_is_told_as_the_flag() {
+        let told = "?phase: not a phase (invalid)\n  /time_zone: unknown\n  /home/lat: too far\n  /id: taken";
+        let flags = "--phase: not a phase (invalid)\n  --time-zone: unknown\n  --home (lat): too far\n  /id: taken";
+        assert_eq!(as_flags(told), flags);
+        assert_eq!(as_flags("end it, or send cancel_open (open)"), "end it, or send --cancel-open (open)");
+        for path in ["/var/lib: it is full", "/place/roster.csv: it is not there"] {
+            assert_eq!(as_flags(path), path);
+        }
+    }
+
+    #[test]
+    fn a_new_file_is_its_owners_alone_and_overwrites_nothing() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("archive");
+        let made = new_file(&path).unwrap();
+        assert_eq!(made.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(matches!(new_file(&path), Err(Trouble::Refused(why)) if why.contains("--out")));
     }
 
     #[test]

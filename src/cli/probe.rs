@@ -13,12 +13,16 @@ use std::{
     time::Duration,
 };
 
-/// Exit code 0 when the server at server.listen is ready, 1 when it is not, 3 when nobody answers.
+/// Asks the server on this machine whether it is ready. No token is needed.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callout probe\n  callout probe --address 127.0.0.1:8080")]
+#[command(after_help = "Examples:
+  callout probe
+  callout probe --address 127.0.0.1:8080
+
+Exit codes: 0 ready, 1 not ready, 2 usage, 3 nobody answers.")]
 pub(super) struct ProbeArgs {
     /// Where to ask [default: where the settings have the server listen]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "IP:PORT", value_parser = super::serve::address)]
     address: Option<SocketAddr>,
 }
 
@@ -27,8 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) fn run(args: &ProbeArgs, settings: &Settings) -> Done {
     let address = here(args.address.unwrap_or(settings.server.listen));
     let tls = settings.server.tls().map(|(certificate, _)| certificate.as_path());
-    let answer =
-        ask(address, "/readyz", tls, PATIENCE).map_err(|error| Trouble::Unreachable(format!("{address}: {error}")))?;
+    let answer = ask(address, "/readyz", tls, PATIENCE).map_err(|error| {
+        Trouble::Unreachable(format!("{address}: {error}; is it running? at another port: --address IP:PORT"))
+    })?;
     if answer.starts_with("HTTP/1.1 200") {
         println!("ready");
         return Ok(ExitCode::SUCCESS);

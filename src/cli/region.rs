@@ -15,18 +15,35 @@ use std::process::ExitCode;
 #[derive(Debug, Subcommand)]
 pub(super) enum RegionCommand {
     /// All regions
-    #[command(after_help = "Example:\n  callout region list --server http://127.0.0.1:8080 --token TOKEN")]
+    #[command(after_help = "Example:
+  callout region list --server http://127.0.0.1:8080 --token TOKEN
+
+PARKED says why a region does not dispatch: it kept crashing.
+Token roles: clerk, expert, dispatcher, manager, admin")]
     List(ListArgs),
     /// One region, with its settings; --json has the outline too
-    #[command(after_help = "Examples:\n  callout region show north\n  callout region show north --json")]
+    #[command(after_help = "Examples:
+  callout region show north
+  callout region show north --json
+
+Settings whose names end in _s are seconds, in _m metres. sla has a pair for
+each priority: low, normal, high, urgent.
+Token roles: clerk, expert, dispatcher, manager, admin")]
     Show(ShowArgs),
     /// Change name, time zone, ZIP masks or settings; the rest stays
     #[command(after_help = "Examples:
   callout region edit north --name 'North side' --zips 021,022
-  callout region edit north --set offer_ttl_s=240 --set weights.travel=1.5")]
+  callout region edit north --set offer_ttl_s=240 --set weights.travel=1.5
+
+Token roles: admin")]
     Edit(EditArgs),
-    /// Start a parked region again (of a running server; a dispatcher's token)
-    #[command(after_help = "Example:\n  callout region unpark north --server http://127.0.0.1:8080 --token TOKEN")]
+    /// Start a region of a running server again that was parked because it kept crashing
+    #[command(after_help = "Example:
+  callout region unpark north --server http://127.0.0.1:8080 --token TOKEN
+
+A parked region takes new tickets and lets them wait; the cause is in the log
+and in callout region list.
+Token roles: dispatcher")]
     Unpark(ShowArgs),
 }
 
@@ -34,35 +51,41 @@ pub(super) enum RegionCommand {
 pub(super) struct ListArgs {
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
+    /// The region's id
     id: String,
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct EditArgs {
+    /// The region's id
     id: String,
+    /// Its name, as people see it
     #[arg(long)]
     name: Option<String>,
-    /// IANA name, like `America/New_York`
+    /// An IANA name, like America/New_York
     #[arg(long, value_name = "ZONE")]
     time_zone: Option<String>,
-    /// Beginnings of ZIP codes, with commas
+    /// Beginnings of ZIP codes, with commas, instead of those before: tickets without a place are found by them
     #[arg(long, value_name = "LIST")]
     zips: Option<String>,
-    /// A setting, like `offer_ttl_s=240`; `callout region show` names them
+    /// A setting, like offer_ttl_s=240; callout region show names them (may be given several times)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -158,8 +181,7 @@ fn set(settings: &mut Value, pair: &str) -> Result<(), Trouble> {
     let (name, text) = pair.split_once('=').ok_or_else(|| wrong("it looks like offer_ttl_s=240"))?;
     let mut place = settings;
     for key in name.split('.') {
-        place =
-            place.get_mut(key).ok_or_else(|| wrong("there is no such setting; `callout region show` names them"))?;
+        place = place.get_mut(key).ok_or_else(|| wrong("there is no such setting; callout region show names them"))?;
     }
     *place = serde_json::from_str(text).unwrap_or_else(|_| text.into());
     Ok(())

@@ -21,34 +21,40 @@ use std::{path::PathBuf, process::ExitCode};
 
 /// Plays days of requests through the real router on virtual time and prints what it achieved.
 #[derive(Clone, Debug, Args)]
-#[command(
-    after_help = "Example:\n  callout replay requests.csv.gz --regions city.geojson --experts-generated 120 \\\n    --columns title=category,skills=category_group,lat=latitude,lon=longitude,external_id=id --json"
-)]
+#[command(after_help = r"Example:
+  callout replay requests.csv.gz --regions city.geojson \
+    --experts-generated 120 --json \
+    --columns title=category,lat=latitude,lon=longitude,external_id=id
+
+callout import --help tells what the files look like.")]
 pub struct ReplayArgs {
-    /// Requests: CSV, plain or gzip, with the columns of `import tickets`
+    /// Requests: CSV, plain or gzip, with the columns of callout import tickets; created_at is needed
     file: PathBuf,
-    /// The regions' areas: a `GeoJSON` `FeatureCollection`
+    /// The regions' areas: GeoJSON, as callout import regions takes it
     #[arg(long, value_name = "FILE")]
     regions: PathBuf,
-    /// The roster: CSV with the columns of `import experts`
+    /// The roster: CSV with the columns of callout import experts
     #[arg(long, value_name = "FILE", conflicts_with = "experts_generated")]
     experts: Option<PathBuf>,
     /// Instead: so many experts, drawn from the seed to fit the demand
     #[arg(long, value_name = "N", default_value_t = 120)]
     experts_generated: usize,
-    /// First day (or time) that is played
+    /// First day (or time) that is played, like 2026-01-31, in the time zone of the first region
     #[arg(long, value_name = "DATE")]
     from: Option<String>,
     /// First day (or time) that is no longer played
     #[arg(long, value_name = "DATE")]
     to: Option<String>,
-    #[arg(long, default_value_t = 1)]
+    /// The same seed and files give the same figures
+    #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// What the file calls our columns: OURS=THEIRS,..
-    #[arg(long, default_value = "")]
+    #[arg(long, value_name = "MAP", default_value = "", hide_default_value = true)]
     columns: String,
+    /// How an expert is chosen
     #[arg(long, value_enum, default_value_t = PolicyName::Insertion)]
     policy: PolicyName,
+    /// What the simulated experts do
     #[arg(long, value_enum, default_value_t = BehaviourName::Lifelike)]
     behaviour: BehaviourName,
     /// What the windows in the file are
@@ -60,27 +66,35 @@ pub struct ReplayArgs {
     /// Keeps the journal there (a new directory)
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum PolicyName {
+    /// The nearest who can
     Nearest,
+    /// Whose day takes it at the least cost
     Insertion,
+    /// The same, and plans are improved again and again
     Full,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum BehaviourName {
+    /// They answer late, decline, are held up
     Lifelike,
+    /// Offers are accepted at once, travel and service are as planned
     Exact,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Windows {
-    Wish,
+    /// Nobody is sent outside of them
     Promise,
+    /// Kept where that costs little
+    Wish,
 }
 
 /// Runs it; the exit code is the contract's.
@@ -164,12 +178,7 @@ fn regions(args: &ReplayArgs) -> Result<Vec<RegionDraft>, String> {
     if regions.drafts.is_empty() {
         return Err(format!("{} has no usable region", args.regions.display()));
     }
-    Ok(regions.drafts.into_iter().map(region).collect())
-}
-
-fn region(draft: crate::import::RegionDraft) -> RegionDraft {
-    let crate::import::RegionDraft { feature: _, id, name, time_zone, geometry, zips } = draft;
-    RegionDraft { id, name, time_zone, geometry, zips, settings: None }
+    Ok(regions.drafts.into_iter().map(|draft| draft.over(None)).collect())
 }
 
 /// Roughly, for the contiguous United States; elsewhere UTC.

@@ -24,11 +24,20 @@ pub(super) enum RouteCommand {
 
 /// The plan is checked by code that shares nothing with the solver before it is shown.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callout route solve day.json --seconds 5 --svg plan.svg\n  \
-                        callout route solve C104.txt --format solomon --seconds 10 --json\n  \
-                        callout route solve day.json --format vroom --roads callout-data")]
+#[command(after_help = r#"Examples:
+  callout route solve day.json --seconds 5 --svg plan.svg
+  callout route solve C104.txt --format solomon --seconds 10 --json
+  callout route solve day.json --format vroom --roads callout-data
+
+A file of the format callout is JSON; docs/ROUTING.md has all members. The
+smallest, with places 0 and 1 and times in seconds:
+  {"technicians": [{"id": "t1", "start": 0, "end": 0, "shift": [0, 28800]}],
+   "visits": [{"id": "v1", "place": 1, "duration": 1800}],
+   "matrices": [{"durations": [[0, 600], [600, 0]]}]}"#)]
 pub(super) struct SolveArgs {
+    /// The file to plan
     file: PathBuf,
+    /// How the file is written
     #[arg(long, value_enum, default_value_t = FormatName::Callout)]
     format: FormatName,
     /// Drive over roads: a prepared network, or a data directory that has one (`callout import roads`)
@@ -37,10 +46,11 @@ pub(super) struct SolveArgs {
     /// Ask an OSRM-compatible server; great circle when it fails
     #[arg(long, value_name = "URL", conflicts_with = "roads")]
     osrm: Option<String>,
-    /// Time for it all, reading the file included
+    /// Seconds for it all, reading the file included
     #[arg(long, value_name = "S", default_value_t = 10.0, value_parser = seconds)]
     seconds: f64,
-    /// Stop after so many rounds of ruin and recreate, if that is sooner
+    /// Stop after so many rounds, if that is sooner; a round takes some visits out of the plan and puts them back
+    /// better
     #[arg(long, value_name = "N")]
     iterations: Option<u64>,
     /// Independent searches; the best plan counts
@@ -49,31 +59,38 @@ pub(super) struct SolveArgs {
     /// The same seed and number of iterations give the same plan
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// What counts first
     #[arg(long, value_enum, default_value_t = ObjectiveName::Distance)]
     objective: ObjectiveName,
     /// Write the answer to this file too
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Draw the routes
+    /// Draw the routes as a map, if the file has coordinates
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// Draw the days
+    /// Draw the days as a chart, SVG
     #[arg(long, value_name = "FILE")]
     gantt: Option<PathBuf>,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum FormatName {
+    /// The JSON below
     Callout,
+    /// JSON as VROOM takes it
     Vroom,
+    /// The text of the Solomon and Homberger benchmarks
     Solomon,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ObjectiveName {
+    /// The weights of the file
     Distance,
+    /// Few technicians, then the weights
     VehiclesThenDistance,
 }
 

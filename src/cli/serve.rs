@@ -4,20 +4,27 @@ use super::output;
 use crate::{
     actors::Clock,
     app::App,
+    load::StartError,
     settings::{DEFAULTS, Settings},
 };
 use clap::Args;
 use sd_notify::NotifyState;
-use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    io::{ErrorKind, Write},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+};
 
-/// Runs the server: settings from the file, then the environment (`CALLOUT_*`), then these flags.
+/// Runs the server: settings from the file, then the environment (CALLOUT_..), then these flags.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  callout serve\n  callout serve --listen 127.0.0.1:0 --data ./callout-data")]
 pub(super) struct ServeArgs {
-    /// Address to listen on; port 0 picks one [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR")]
+    /// Address to listen on; port 0 picks one, 0.0.0.0 listens to other machines too [env: CALLOUT_LISTEN]
+    /// [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "IP:PORT", value_parser = address)]
     listen: Option<SocketAddr>,
-    /// Data directory, made when absent [default: ./callout-data]
+    /// Data directory, made when absent [env: CALLOUT_DATA] [default: ./callout-data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Print the commented default settings and exit
@@ -42,8 +49,23 @@ pub(super) fn run(args: &ServeArgs, mut settings: Settings) -> ExitCode {
     }
 }
 
+/// An address as `--listen` and `--address` take it.
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "an address is IP:PORT, like 127.0.0.1:8080 or [::1]:8080".to_owned())
+}
+
+fn not_started(error: &StartError, listen: SocketAddr) -> String {
+    match error {
+        StartError::System(why) if matches!(why.kind(), ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable) => {
+            format!("{listen}: {why}; listen elsewhere with --listen IP:PORT")
+        }
+        _ => error.to_string(),
+    }
+}
+
 fn serve(settings: &Settings) -> Result<(), String> {
-    let mut app = App::start(settings, Clock::machine).map_err(|error| error.to_string())?;
+    let started = App::start(settings, Clock::machine);
+    let mut app = started.map_err(|error| not_started(&error, settings.server.listen))?;
     app.keep_record(settings).map_err(|error| error.to_string())?;
     println!("listening on {}", app.url());
     // Whoever started us waits for this line, perhaps through a pipe.

@@ -19,6 +19,7 @@ use std::{
   callout completions zsh > \"${fpath[1]}/_callout\"
   callout completions fish > ~/.config/fish/completions/callout.fish")]
 pub(super) struct CompletionsArgs {
+    /// Which shell
     #[arg(value_enum)]
     shell: Shell,
 }
@@ -27,6 +28,7 @@ pub(super) struct CompletionsArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  callout man | man -l -\n  callout man /usr/local/share/man/man1")]
 pub(super) struct ManArgs {
+    /// A folder for a page of each command; without it callout(1) goes to stdout
     dir: Option<PathBuf>,
 }
 

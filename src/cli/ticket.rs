@@ -4,74 +4,108 @@ use super::{
     Connection,
     client::{encode, query},
     expert::place,
-    output::{Done, at, columns, plain, print_json, print_table},
+    output::{Done, at, columns, limit, plain, print_json, print_table},
     target::TargetArgs,
     trace,
 };
-use crate::settings::Settings;
+use crate::{domain::ticket::Role, settings::Settings};
 use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
+/// How a ticket comes to be and is worked on, which no command does.
+pub(super) const BY_API: &str = r#"Tickets are entered and worked on through the API (accept, decline, depart,
+arrive, complete, assign, hold, cancel, notes): a running server describes it at
+/docs, as OpenAPI at /v1/openapi.json. Enter one, with a clerk's token:
+  curl http://127.0.0.1:8080/v1/tickets -H "authorization: Bearer $TOKEN" \
+    -H 'content-type: application/json' \
+    -d '{"title": "No picture", "skills": ["tv"], "channel": "phone"}'
+Files of tickets are taken over by callout import tickets."#;
+
 #[derive(Debug, Subcommand)]
 pub(super) enum TicketCommand {
     /// Tickets, newest first
-    #[command(after_help = "Example:\n  callout ticket list --phase new --region north --limit 20")]
+    #[command(after_help = "Example:
+  callout ticket list --phase new --region north --limit 20
+
+Customers and experts see their own.
+Token roles: customer, clerk, expert, dispatcher, manager, admin, portal")]
     List(ListArgs),
     /// One ticket
-    #[command(after_help = "Example:\n  callout ticket show 0A1-000142-K")]
+    #[command(after_help = "Example:
+  callout ticket show 0A1-000142-N
+
+Customers and experts see their own.
+Token roles: customer, clerk, expert, dispatcher, manager, admin, portal")]
     Show(ShowArgs),
     /// One ticket's story: commands, events, deliveries, decisions with every candidate, restarts
-    #[command(
-        after_help = "Examples:\n  callout ticket trace 0A1-000142-K\n  callout ticket trace 0A1-000142-K --json | jq '.incidents'"
-    )]
+    #[command(after_help = "Examples:
+  callout ticket trace 0A1-000142-N
+  callout ticket trace 0A1-000142-N --json | jq '.incidents'
+
+Below a decision stand the candidates: * marks who was chosen, with the cost in
+seconds and what it is made of; 'not possible' names the rule that speaks
+against one. 'after entry N' is the entry of the journal that this followed.
+Token roles: clerk, dispatcher, manager, admin")]
     Trace(ShowArgs),
     /// Say where a ticket is; the region of that place takes it over
-    #[command(after_help = "Example:\n  callout ticket locate 0A1-000142-K --place 42.36,-71.06")]
+    #[command(after_help = "Example:
+  callout ticket locate 0A1-000142-N --place 42.36,-71.06
+
+Token roles: clerk, dispatcher")]
     Locate(LocateArgs),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
+    /// Only in this phase: new, assigning (offered to an expert), assigned, in_progress, completed, closed,
+    /// reopened, cancelled or on_hold
     #[arg(long)]
     phase: Option<String>,
-    #[arg(long)]
+    /// Only of this region (its id); unlocated has those without a place
+    #[arg(long, value_name = "ID")]
     region: Option<String>,
-    #[arg(long)]
+    /// Only of this customer (an id)
+    #[arg(long, value_name = "ID")]
     customer: Option<String>,
-    #[arg(long)]
+    /// Only those that this expert (an id) has
+    #[arg(long, value_name = "ID")]
     expert: Option<String>,
-    /// RFC 3339
+    /// Only those opened after this time, like 2026-01-31T08:00:00Z
     #[arg(long, value_name = "TIME")]
     opened_after: Option<String>,
-    #[arg(long, default_value_t = 50)]
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit)]
     limit: usize,
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
-    /// Like 0A1-000142-K
+    /// The ticket's number, like 0A1-000142-N; its last character is a check of the others
     number: String,
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct LocateArgs {
-    /// Like 0A1-000142-K
+    /// The ticket's number, like 0A1-000142-N
     number: String,
-    /// LAT,LON
-    #[arg(long, value_name = "PLACE", allow_hyphen_values = true)]
+    /// Latitude and longitude in degrees, like 42.36,-71.06
+    #[arg(long, value_name = "LAT,LON", allow_hyphen_values = true)]
     place: String,
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -95,7 +129,7 @@ fn list(args: &ListArgs, settings: &Settings) -> Done {
     ];
     let path = query("/v1/tickets", &filters);
     let connection = Connection::open(&args.target, settings)?;
-    let tickets = connection.client.all(&path, args.limit.max(1))?;
+    let tickets = connection.client.all(&path, args.limit)?;
     if args.json {
         print_json(&json!({ "items": tickets }));
         return Ok(ExitCode::SUCCESS);
@@ -124,7 +158,7 @@ fn print(ticket: &Value, json: bool) {
 
 fn locate(args: &LocateArgs, settings: &Settings) -> Done {
     let body = json!({ "place": place("--place", &args.place)? });
-    let connection = Connection::open(&args.target, settings)?;
+    let connection = Connection::open_as(Role::Dispatcher, &args.target, settings)?;
     let path = format!("/v1/tickets/{}/locate", encode(&args.number));
     let ticket = connection.client.call(Method::POST, &path, Some(&body))?;
     print(&ticket, args.json);

@@ -17,13 +17,22 @@ pub(super) enum TokenCommand {
     #[command(after_help = "Examples:
   callout token issue --role clerk
   callout token issue --role expert --subject e-17 --ttl 30d
-  callout token issue --role dispatcher --region north --region south")]
+  callout token issue --role dispatcher --region north --region south
+
+It works on the data directory, whether or not a server runs on it: run it on
+the server's machine, as the user that owns the data.")]
     Issue(IssueArgs),
     /// What was issued (never the tokens themselves)
-    #[command(after_help = "Example:\n  callout token list --json")]
+    #[command(after_help = "Example:
+  callout token list --json
+
+It works beside a running server.")]
     List(ListArgs),
     /// Make a token worthless; running servers know within a second
-    #[command(after_help = "Example:\n  callout token revoke 3f9a2c1b")]
+    #[command(after_help = "Example:
+  callout token revoke 3f9a2c1b
+
+It works beside a running server.")]
     Revoke(RevokeArgs),
 }
 
@@ -35,10 +44,10 @@ pub(super) struct IssueArgs {
     /// The customer's or expert's id; for others a name for the record
     #[arg(long, value_name = "ID")]
     subject: Option<String>,
-    /// Only these regions (may be given several times)
+    /// Only these regions, all without it (may be given several times)
     #[arg(long, value_name = "REGION", value_parser = region)]
     region: Vec<RegionId>,
-    /// How long it lives: 90s, 30m, 12h, 7d
+    /// How long it lives: 90s, 30m, 12h, 7d; at most 366d
     #[arg(long, value_name = "TIME", default_value = "12h", value_parser = seconds)]
     ttl: i64,
     #[command(flatten)]
@@ -47,7 +56,7 @@ pub(super) struct IssueArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct PlaceArgs {
-    /// Data directory [default: ./callout-data]
+    /// Data directory, of a stopped or a running server [env: CALLOUT_DATA] [default: ./callout-data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 }
@@ -56,13 +65,14 @@ pub(super) struct PlaceArgs {
 pub(super) struct ListArgs {
     #[command(flatten)]
     place: PlaceArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct RevokeArgs {
-    /// The id that `token list` shows
+    /// The id that callout token list shows
     id: String,
     #[command(flatten)]
     place: PlaceArgs,
@@ -73,8 +83,18 @@ pub(super) fn role(text: &str) -> Result<Role, String> {
     Role::parse(text).ok_or_else(|| format!("a role is one of {}", names()))
 }
 
+pub(super) fn with_article(role: Role) -> String {
+    let article = if matches!(role, Role::Expert | Role::Admin) { "an" } else { "a" };
+    format!("{article} {}", role.name())
+}
+
 pub(super) fn region(text: &str) -> Result<RegionId, String> {
     RegionId::parse(text).map_err(|error| error.to_string())
+}
+
+/// Of no region means of all.
+pub(super) fn region_names(regions: &[String]) -> String {
+    if regions.is_empty() { "all".to_owned() } else { regions.join(" ") }
 }
 
 /// `12h` and the like, a second to a year.
@@ -85,7 +105,7 @@ fn seconds(text: &str) -> Result<i64, String> {
         let count: i64 = text.trim_end_matches(unit).parse().ok()?;
         count.checked_mul(seconds).filter(|ttl| (1..=limits::TOKEN_TTL_S).contains(ttl))
     };
-    read().ok_or_else(|| "a time looks like 90s, 30m, 12h or 7d, and is at most a year".to_owned())
+    read().ok_or_else(|| "a time looks like 90s, 30m, 12h or 7d, and is at most 366d".to_owned())
 }
 
 fn open(place: &PlaceArgs, settings: &Settings) -> Result<Tokens, Trouble> {
@@ -108,7 +128,7 @@ pub(super) fn run(command: &TokenCommand, settings: &Settings) -> Done {
 fn issue(args: &IssueArgs, settings: &Settings) -> Done {
     let IssueArgs { role, subject, region, ttl, place } = args;
     if matches!(role, Role::Customer | Role::Expert) && subject.is_none() {
-        return Err(Trouble::Usage(format!("a token for a {} needs --subject ID", role.name())));
+        return Err(Trouble::Usage(format!("a token for {} needs --subject ID", with_article(*role))));
     }
     if subject.as_deref().is_some_and(str::is_empty) {
         return Err(Trouble::Usage("--subject must not be empty".into()));
@@ -120,7 +140,7 @@ fn issue(args: &IssueArgs, settings: &Settings) -> Done {
 }
 
 fn list(args: &ListArgs, settings: &Settings) -> Done {
-    let tokens = open(&args.place, settings)?.list(now()).map_err(Trouble::refused)?;
+    let tokens = open(&args.place, settings)?.list().map_err(Trouble::refused)?;
     if args.json {
         let items: Vec<_> =
             tokens.iter().map(|(token, revoked)| json!({ "token": token, "revoked": revoked })).collect();
@@ -129,7 +149,7 @@ fn list(args: &ListArgs, settings: &Settings) -> Done {
     }
     let row = |(token, revoked): &(crate::tokens::Issued, bool)| {
         let state = if *revoked { "revoked" } else { "" };
-        let regions = token.regions.join(" ");
+        let regions = region_names(&token.regions);
         let t = token.clone();
         vec![t.id, t.role, t.subject, regions, t.issued, t.expires, state.to_owned()]
     };

@@ -10,6 +10,8 @@ use clap::Args;
 use ratatui::crossterm::event::KeyCode;
 use serde_json::Value;
 use std::{
+    fs::File,
+    io::{self, IsTerminal},
     path::PathBuf,
     process::ExitCode,
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
@@ -19,13 +21,18 @@ use std::{
 /// The live board of a running server: regions, experts, the latest events, a map. Keys: q quits, p or
 /// blank pauses, left and right choose a region, a shows all.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  callout top --server http://127.0.0.1:8080 --token \"$(callout token issue --role dispatcher)\"\n  callout top --region north --region south"
-)]
+#[command(after_help = r#"Examples:
+  callout top --server http://127.0.0.1:8080 \
+    --token "$(callout token issue --role dispatcher)"
+  callout top --server http://127.0.0.1:8080 --token TOKEN --region north
+
+Without a terminal: callout objectives prints figures as text.
+Token roles: clerk, dispatcher, manager, admin"#)]
 pub(super) struct TopArgs {
+    /// A running server, like http://127.0.0.1:8080
     #[arg(long, value_name = "URL", env = "CALLOUT_SERVER")]
     server: String,
-    /// A dispatcher's, manager's or administrator's token
+    /// A token for it, of a role that may look (below)
     #[arg(long, value_name = "TOKEN", env = "CALLOUT_TOKEN", hide_env_values = true)]
     token: String,
     /// For an https:// server: a PEM file with an authority to trust, beside the machine's
@@ -58,6 +65,11 @@ pub(super) fn run(args: &TopArgs) -> Done {
     let mut remote = RemoteBoard::new(format!("callout top {}", args.server), Vec::new());
     // Before the screen is taken: whoever has the wrong token sees why.
     let mut boards = fetch(&client, &args.region)?;
+    // Keys are read from the terminal even when standard input is something else.
+    let keys = io::stdin().is_terminal() || File::open("/dev/tty").is_ok();
+    if !keys || !io::stdout().is_terminal() {
+        return Err(Trouble::Refused("top needs a terminal; figures as text: callout objectives".into()));
+    }
     let (looks, news) = channel();
     let (stop, stopped) = channel::<()>();
     let (regions, every) = (args.region.clone(), Duration::from_secs(args.every));

@@ -2,6 +2,7 @@
 //! receipts, and the crashes and restarts that touched it. Pure but for printing.
 
 use super::output::{at, fit, plain, width};
+use crate::domain::time::Timestamp;
 use serde_json::Value;
 
 /// Narrower terminals show the time of day alone, and shorter columns.
@@ -29,8 +30,8 @@ pub(super) fn lines(timeline: &Value, decisions: &Value, width: usize) -> Vec<St
     for incident in list(timeline, "incidents") {
         told.push((at(&incident, "at"), vec![incident_line(&incident, width)]));
     }
-    // Stable: entries of one moment stay in the journal's order.
-    told.sort_by(|a, b| a.0.cmp(&b.0));
+    // Stable: the entries stay in the journal's order, and what touched them stands where it happened.
+    told.sort_by_key(|(when, _)| Timestamp::parse(when).unwrap_or(Timestamp::ZERO));
     told.into_iter().flat_map(|(_, lines)| lines).collect()
 }
 
@@ -60,7 +61,7 @@ fn incident_line(incident: &Value, width: usize) -> String {
 }
 
 fn row(when: &str, what: &str, who: &str, rest: &str, total: usize) -> String {
-    let when: String = when.chars().take(23).collect();
+    let when = to_the_millisecond(when);
     let when = if total < WIDE { when.split('T').nth(1).unwrap_or(&when).chars().take(8).collect() } else { when };
     let (what_width, who_width) = if total < WIDE { (24, 16) } else { (28, 24) };
     let pad = |text: &str, columns: usize| {
@@ -71,6 +72,12 @@ fn row(when: &str, what: &str, who: &str, rest: &str, total: usize) -> String {
     let head = format!("{} {}{}", when, pad(what, what_width), pad(who, who_width));
     let room = total.saturating_sub(width(&head)).max(LEAST);
     format!("{head}{}", fit(rest, room)).trim_end().to_owned()
+}
+
+/// All of one length, so that what follows stands in columns: `2026-01-31T09:00:02.500`.
+fn to_the_millisecond(when: &str) -> String {
+    let (second, fraction) = when.trim_end_matches('Z').split_once('.').unwrap_or((when.trim_end_matches('Z'), ""));
+    format!("{second}.{fraction:0<3.3}")
 }
 
 /// `name: value` for what is there.

@@ -6,7 +6,7 @@ use super::{
     output::{Done, Trouble, at, plain, print_json, print_table},
     prompt,
     target::TargetArgs,
-    token::{now, region, role},
+    token::{now, region, region_names, role, with_article},
 };
 use crate::{
     accounts::{Account, AccountName, Accounts, Edit, NewPassword, Profile, State},
@@ -24,27 +24,52 @@ pub(super) enum UserCommand {
     /// Add a person; asks for their password
     #[command(after_help = "Examples:
   callout user add desk-1 --role dispatcher --region north
-  callout user add expert17 --role expert --subject e-17 --password-stdin < password.txt")]
+  callout user add expert17 --role expert --subject e-17 --password-stdin \\
+    < password.txt
+
+A password has 12 to 128 characters, at least 5 different ones, does not hold
+the name, and is more than a usual word with little added. It is asked for
+twice, or read with --password-stdin. On a data directory this works beside a
+running server.
+Token roles: admin")]
     Add(AddArgs),
     /// Who may log in
-    #[command(after_help = "Example:\n  callout user list --json")]
+    #[command(after_help = "Example:
+  callout user list --json
+
+Tokens got by logging in before SINCE are worthless.
+Token roles: admin")]
     List(ListArgs),
     /// One account
-    #[command(after_help = "Example:\n  callout user show desk-1")]
+    #[command(after_help = "Example:
+  callout user show desk-1
+
+Token roles: admin")]
     Show(OneArgs),
     /// Change role, subject or regions; ends the person's tokens
     #[command(after_help = "Examples:
   callout user edit desk-1 --role manager --all-regions
-  callout user edit desk-1 --region north --region south")]
+  callout user edit desk-1 --region north --region south
+
+Token roles: admin")]
     Edit(EditArgs),
     /// Set a new password; ends the person's tokens
-    #[command(after_help = "Example:\n  callout user password desk-1")]
+    #[command(after_help = "Example:
+  callout user password desk-1
+
+Token roles: admin")]
     Password(PasswordArgs),
     /// Nobody logs in to it any more; ends the person's tokens
-    #[command(after_help = "Example:\n  callout user disable desk-1")]
+    #[command(after_help = "Example:
+  callout user disable desk-1
+
+Token roles: admin")]
     Disable(OneArgs),
     /// They may log in again
-    #[command(after_help = "Example:\n  callout user enable desk-1")]
+    #[command(after_help = "Example:
+  callout user enable desk-1
+
+Token roles: admin")]
     Enable(OneArgs),
 }
 
@@ -52,13 +77,15 @@ pub(super) enum UserCommand {
 pub(super) struct Common {
     #[command(flatten)]
     target: TargetArgs,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct AddArgs {
-    /// What they log in by: letters, digits, . _ - @ +
+    /// What they log in by: 1 to 64 letters, digits, . _ - or +, beginning with a letter or digit; no e-mail
+    /// address
     name: String,
     /// customer, clerk, expert, dispatcher, manager, admin or portal
     #[arg(long, value_name = "ROLE", value_parser = role)]
@@ -66,7 +93,7 @@ pub(super) struct AddArgs {
     /// The customer's or expert's id; for others a name for the record
     #[arg(long, value_name = "ID")]
     subject: Option<String>,
-    /// Only these regions (may be given several times)
+    /// Only these regions, all without it (may be given several times)
     #[arg(long, value_name = "REGION", value_parser = region)]
     region: Vec<RegionId>,
     /// The password is the first line of standard input
@@ -90,6 +117,7 @@ pub(super) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct OneArgs {
+    /// What they log in by
     name: String,
     #[command(flatten)]
     common: Common,
@@ -97,9 +125,12 @@ pub(super) struct OneArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct EditArgs {
+    /// What they log in by
     name: String,
+    /// Another role: customer, clerk, expert, dispatcher, manager, admin or portal
     #[arg(long, value_name = "ROLE", value_parser = role)]
     role: Option<Role>,
+    /// The customer's or expert's id; for others a name for the record
     #[arg(long, value_name = "ID")]
     subject: Option<String>,
     /// Only these regions, instead of those before (may be given several times)
@@ -114,6 +145,7 @@ pub(super) struct EditArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct PasswordArgs {
+    /// What they log in by
     name: String,
     /// The password is the first line of standard input
     #[arg(long)]
@@ -253,7 +285,7 @@ pub(super) fn run(command: &UserCommand, settings: &Settings) -> Done {
 fn add(args: &AddArgs, settings: &Settings) -> Done {
     let profile = Profile { role: args.role, subject: args.subject.clone(), regions: args.region.clone() };
     if matches!(args.role, Role::Customer | Role::Expert) && args.subject.is_none() {
-        return Err(Trouble::Usage(format!("a {} needs --subject ID", args.role.name())));
+        return Err(Trouble::Usage(format!("{} needs --subject ID", with_article(args.role))));
     }
     let place = Place::open(&args.common, settings)?;
     let password = prompt::new_password(args.password_stdin)?;
@@ -269,7 +301,7 @@ fn list(args: &ListArgs, settings: &Settings) -> Done {
         return Ok(ExitCode::SUCCESS);
     }
     let columns = ["name", "role", "subject", "regions", "state", "created_at", "since"];
-    let rows: Vec<_> = users.iter().map(|user| columns.map(|column| at(user, column)).to_vec()).collect();
+    let rows: Vec<_> = users.iter().map(|user| columns.map(|column| cell(user, column)).to_vec()).collect();
     print_table(&["NAME", "ROLE", "SUBJECT", "REGIONS", "STATE", "CREATED", "SINCE"], &rows);
     Ok(ExitCode::SUCCESS)
 }
@@ -288,14 +320,22 @@ fn set_state(args: &OneArgs, state: State, settings: &Settings) -> Done {
     show(&Place::open(&args.common, settings)?.edit(&args.name, edit, None)?, &args.common)
 }
 
+/// A field for people.
+fn cell(user: &Value, name: &str) -> String {
+    match (name, user[name].as_array()) {
+        ("regions", Some(regions)) => region_names(&regions.iter().map(plain).collect::<Vec<_>>()),
+        _ => at(user, name),
+    }
+}
+
 #[allow(clippy::unnecessary_wraps, reason = "all commands end alike")]
 fn show(user: &Value, common: &Common) -> Done {
     if common.json {
         print_json(user);
         return Ok(ExitCode::SUCCESS);
     }
-    for (name, value) in user.as_object().into_iter().flatten() {
-        println!("{name:<12}{}", plain(value));
+    for name in user.as_object().into_iter().flatten().map(|(name, _)| name) {
+        println!("{name:<12}{}", cell(user, name));
     }
     Ok(ExitCode::SUCCESS)
 }

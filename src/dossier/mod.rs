@@ -78,8 +78,10 @@ events/             every event of the journal in these hours, in order, a JSON 
 decisions/          every award: candidates, costs, the rule that excluded the others
 metrics.txt         all metrics when this was made (OpenMetrics text)
 metrics-history/    a line a minute: calls, failures, stalls, the oldest ticket without an expert
-logs/               the server's log lines of these hours, unless it was made for some regions only
+logs/               the server's log lines of these hours
 settings.toml       the settings as they took effect
+
+Made with a token for some regions, it has no metrics and no logs: they are about all of them.
 
 Nobody can be recognised from it: names, phone numbers, addresses, exact places and free texts are left
 out (\"erased\"), callers appear under a pseudonym that is the same throughout this archive. To follow one
@@ -92,13 +94,17 @@ pub fn write(scope: &Scope, present: &Present, store: &Store, data: &Path, out: 
     archive.put("README.txt", README.as_bytes())?;
     archive.put_json("readiness.json", &present.readiness)?;
     archive.put_json("objectives.json", &present.objectives)?;
-    archive.put("metrics.txt", present.metrics.as_bytes())?;
+    if scope.whole {
+        archive.put("metrics.txt", present.metrics.as_bytes())?;
+    }
     archive.put("settings.toml", masked(&present.settings).as_bytes())?;
     let incidents: Vec<&Incident> =
         present.incidents.iter().filter(|incident| scope.takes_incident(incident)).collect();
     archive.put_lines("incidents.jsonl", incidents.iter().map(|incident| entries::incident(incident)))?;
     let counted = events(scope, store, &mut archive)?;
-    history(scope, data, &mut archive)?;
+    if scope.whole {
+        history(scope, data, &mut archive)?;
+    }
     let log_bytes = if scope.whole { logs(scope, data, &mut archive)? } else { 0 };
     archive.put_json(
         "about.json",
@@ -115,7 +121,7 @@ pub fn write(scope: &Scope, present: &Present, store: &Store, data: &Path, out: 
             "decisions": counted.decisions,
             "incidents": incidents.len(),
             "log_bytes": log_bytes,
-            "left_out": { "events": counted.cut, "log": log_bytes >= LOG_BYTES || !scope.whole },
+            "left_out": { "events": counted.cut, "metrics": !scope.whole, "log": log_bytes >= LOG_BYTES || !scope.whole },
         }),
     )?;
     archive.0.into_inner()?.finish()?.flush()?;
@@ -157,6 +163,7 @@ struct Counted {
 }
 
 fn events<W: Write>(scope: &Scope, store: &Store, archive: &mut Archive<W>) -> Result<Counted, Broken> {
+    let hash = store.contact_hasher();
     let mut counted = Counted::default();
     let (mut events, mut decisions) = (Parts::new("events"), Parts::new("decisions"));
     let mut next = store.seq_at(scope.from)?;
@@ -173,7 +180,7 @@ fn events<W: Write>(scope: &Scope, store: &Store, archive: &mut Archive<W>) -> R
                 break 'all;
             }
             counted.events += 1;
-            events.line(&entries::event(recorded, store.incarnation()), archive)?;
+            events.line(&entries::event(recorded, &hash), archive)?;
             if let Some(decision) = entries::decision(recorded) {
                 counted.decisions += 1;
                 decisions.line(&decision, archive)?;

@@ -4,6 +4,7 @@ use super::{
     Context, Reply,
     answer::{Refused, ok},
     blocking,
+    edge::overload,
     query::{Paging, Query},
     session::Session,
 };
@@ -20,6 +21,8 @@ use crate::{
 };
 use axum::{extract::State, http::Uri};
 use serde_json::json;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use utoipa::IntoParams;
 
 /// Days that are looked through when nobody says.
@@ -60,8 +63,8 @@ struct AccessFilter {
 pub(super) async fn list(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
     session.everywhere()?;
     let wanted = wanted(shared.clock.now(), &uri)?;
-    let log = shared.access_log.clone();
-    let page = blocking(move || log.list(&wanted)).await?.map_err(unreadable)?;
+    let (log, turn) = (shared.access_log.clone(), turn(&shared.lookups)?);
+    let page = blocking(move || (log.list(&wanted), turn).0).await?.map_err(unreadable)?;
     Ok(ok(&json!({ "items": page.items, "next_cursor": page.before.map(|n| n.to_string()) })))
 }
 
@@ -77,8 +80,13 @@ pub(super) async fn list(State(shared): State<Context>, session: Session, uri: U
 )]
 pub(super) async fn proof(State(shared): State<Context>, session: Session) -> Reply {
     session.everywhere()?;
-    let log = shared.access_log.clone();
-    Ok(ok(&blocking(move || log.verify()).await?.map_err(unreadable)?))
+    let (log, turn) = (shared.access_log.clone(), turn(&shared.imports)?);
+    Ok(ok(&blocking(move || (log.verify(), turn).0).await?.map_err(unreadable)?))
+}
+
+/// Reading goes on to its end, whoever has gone meanwhile: the permit goes with it.
+fn turn(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refused> {
+    turns.clone().try_acquire_owned().map_err(|_| overload().into())
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]

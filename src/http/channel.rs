@@ -8,7 +8,9 @@
 use super::{
     Context, Reply,
     answer::{Refused, forbidden},
-    blocking, experts,
+    blocking,
+    edge::overload,
+    experts,
     failure::refuse,
     live::{self, Place, code},
     query::Query,
@@ -205,8 +207,17 @@ impl Channel {
             Some(Ok(Message::Binary(_))) => return Err(Over::Told(code::UNSUPPORTED, "messages are JSON texts")),
             None | Some(Err(_) | Ok(Message::Close(_))) => return Err(Over::Gone),
         };
+        // As a call of its own would be.
+        let allowed = || {
+            let limited = self.shared.rates.token(&self.session.claims);
+            limited.inspect_err(|_| self.shared.meters.limited.add(1))
+        };
         let answer = match wire::read(text.as_bytes()) {
             Ok(Said::Receipt(id)) => {
+                if allowed().is_err() {
+                    // The delivery comes again, and so may its receipt.
+                    return Ok(());
+                }
                 self.pending.retain(|pending| pending.id != id);
                 self.received(&id).await;
                 return Ok(());
@@ -217,20 +228,33 @@ impl Channel {
             },
             Ok(Said::Command(told)) => {
                 let id = told.id.clone();
-                let done = self.carry_out(*told).await;
+                let done = match allowed() {
+                    Ok(()) => self.carry_out(*told).await,
+                    Err(limited) => Err(limited),
+                };
                 let outcome = done.as_ref().map_err(|Refused(problem)| (&**problem, &*self.session.request_id));
                 wire::result(&id, outcome.copied())
             }
-            Err(misheard) => match &misheard.id {
-                Some(id) => wire::result(id, Err((&misheard.problem, &self.session.request_id))),
-                None => wire::problem(&misheard.problem, &self.session.request_id),
-            },
+            Err(misheard) => {
+                let limited = allowed().err();
+                let problem = limited.as_ref().map_or(&*misheard.problem, |Refused(problem)| problem);
+                match &misheard.id {
+                    Some(id) => wire::result(id, Err((problem, &*self.session.request_id))),
+                    None => wire::problem(problem, &self.session.request_id),
+                }
+            }
         };
         say(socket, answer.to_string()).await
     }
 
     /// An expert's command. One that no longer applies is refused with why, its notes kept.
     async fn carry_out(&self, told: Told) -> Result<(), Refused> {
+        // They come one by one, and an app that has driven an hour waits rather than hear `not now`.
+        let place = tokio::time::timeout(limits::PATIENCE, self.shared.permits.acquire()).await;
+        let _place = place.map_err(|_| {
+            self.shared.meters.http_shed.add(1);
+            overload()
+        })?;
         let ticket = tickets::commanded(&self.shared, &self.session, &told.ticket.to_string()).await?;
         let mut caller = self.session.caller();
         caller.patience = limits::PATIENCE;

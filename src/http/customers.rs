@@ -145,7 +145,7 @@ async fn end_accounts(shared: &Context, customer: Option<CustomerId>) -> Result<
     let (accounts, tokens, now) = (shared.people.accounts().clone(), shared.tokens.clone(), shared.clock.now());
     let ended = blocking(move || {
         let ended = accounts.disable_customer(&customer, now)?;
-        for (token, revoked) in tokens.list(now)? {
+        for (token, revoked) in tokens.list()? {
             let theirs = token.role == Role::Customer.name() && token.subject == customer.as_str();
             if theirs && !revoked && token.account.is_none() {
                 tokens.revoke(&token.id)?;
@@ -185,7 +185,7 @@ async fn whole(shared: &Context, session: &Session, named: &NamedCustomer) -> Re
     let (store, desk) = (shared.service.store().clone(), shared.service.desk().clone());
     let named = Named { customer, ticket, phone, email };
     let found = blocking(move || find(&store, &named, &|phone| desk.forms_of(phone)));
-    let held = found.await??.map_err(several)?;
+    let held = found.await??.map_err(|several| refused(&several, session))?;
     let (accounts, customer) = (shared.people.accounts().clone(), held.customer.clone());
     let accounts =
         blocking(move || customer.map_or_else(|| Ok(Vec::new()), |customer| accounts.of_customer(&customer)));
@@ -208,9 +208,11 @@ fn seen(session: &Session, held: &Held) -> Result<(), Refused> {
     }
 }
 
-fn several(Several(ids): Several) -> Refused {
+fn refused(Several(ids): &Several, session: &Session) -> Refused {
     let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
-    let detail = format!("this belongs to several customers; name one by id: {}", ids.join(", "));
+    // Some of them may be other regions' customers.
+    let named = session.everywhere().map_or(String::new(), |()| format!(": {}", ids.join(", ")));
+    let detail = format!("this belongs to several customers; name one by id{named}");
     Problem::new(409, "several_customers", detail).into()
 }
 

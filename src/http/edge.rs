@@ -188,9 +188,13 @@ fn turned_away<B>(
     probe: bool,
 ) -> Result<Option<Span>, Response> {
     let peer = request.extensions().get::<Peer>().copied();
-    // A gateway reports as often as it sends, and proves itself by its signature.
-    let counted = !probe && !request.uri().path().starts_with("/v1/notify/");
-    let stranger = || if counted { shared.rates.address(peer) } else { Ok(()) };
+    let path = request.uri().path();
+    let stranger: &dyn Fn() -> Result<(), Refused> = match path {
+        "/metrics" => &|| shared.rates.figures(peer),
+        // A gateway reports as often as it sends, and proves itself by its signature: counted when that is wrong.
+        path if probe || path.starts_with("/v1/notify/") => &|| Ok(()),
+        _ => &|| shared.rates.address(peer),
+    };
     let unknown = |refusal: Response| stranger().map_or_else(|limited| too_many(shared, limited), |()| refusal);
     let row = access::row_of(request.method(), request.uri().path()).map_err(|closed| unknown(not_offered(closed)))?;
     let session = session::admit(shared, row, request.headers(), id);
@@ -286,7 +290,7 @@ fn is_json(response: &Response) -> bool {
 /// What a status without a word means: the router's own refusals.
 fn bare(status: StatusCode) -> Problem {
     let (code, detail) = match status.as_u16() {
-        404 => ("not_found", "there is nothing at this path"),
+        404 => ("not_found", "there is nothing at this path; /docs lists what there is"),
         405 => ("method_not_allowed", "this method is not offered here"),
         413 => ("too_large", "the body is too large"),
         _ => ("unreadable", "the request cannot be read"),

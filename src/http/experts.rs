@@ -9,6 +9,7 @@ use super::{
     session::Session,
 };
 use crate::{
+    actors::{Failure, NO_REGION},
     api::{
         FieldProblem, Problem, answers,
         expert::{
@@ -194,8 +195,14 @@ fn same(there: &Expert, body: &ExpertDraft) -> bool {
 )]
 pub(super) async fn edit(State(shared): State<Context>, Path(id): Path<String>, input: Input) -> Reply {
     let present = known(&shared, &input.session, &id)?;
-    let body = expert::expert_body(&input.json()?, Some(&present))?;
+    let sent = input.json()?;
+    let body = expert::expert_body(&sent, Some(&present))?;
     within(&shared, &input.session, &body)?;
+    // The region that was kept says nothing about a new home.
+    let moved = present.personal.known().is_none_or(|known| known.home != body.personal.home);
+    if moved && !sent.has("region") && shared.service.locate(body.personal.home).is_none() {
+        return Err(Failure::Invalid { what: "region".into(), detail: NO_REGION.into() }.into());
+    }
     let mut caller = input.caller.clone();
     // What was not sent came from this version: an edit in between must not be undone.
     caller.if_match = caller.if_match.or(Some(present.version));

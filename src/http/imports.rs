@@ -64,16 +64,26 @@ pub(super) async fn import(
     }
     let options = options(request.uri())?;
     let (parts, body) = request.into_parts();
-    let busy = || Problem { retry_after_s: Some(10), ..Problem::new(503, "overloaded", "other imports are running") };
-    let _permit = shared.imports.try_acquire().map_err(|_| busy())?;
+    let busy = |why| Problem { retry_after_s: Some(10), ..Problem::new(503, "overloaded", why) };
+    let running = "other imports are running; nothing was done";
+    if shared.imports.available_permits() == 0 {
+        return Err(busy(running).into());
+    }
+    // Whoever sends slowly keeps no import, audit or backup waiting.
+    let upload = shared.uploads.try_acquire().map_err(|_| busy("other files are being sent; nothing was done"))?;
     let file = Upload::receive(&shared.data, body).await?;
+    // Now that it is here it has its turn, also when another came first.
+    let permit = tokio::time::timeout(limits::IMPORT, shared.imports.acquire()).await;
+    let _permit = permit.map_err(|_| busy(running))?;
+    drop(upload);
     let mut caller = session.caller();
     let path = parts.uri.path_and_query().map_or(parts.uri.path(), PathAndQuery::as_str);
     caller.idempotency = session.claim(&parts.method, path, &parts.headers, file.fingerprint)?;
     let work = async || {
         let source = super::blocking({
             let path = file.path.clone();
-            move || Source::file(&path)
+            // Its own name says nothing to whoever sent it.
+            move || Source::received("the file", &path)
         });
         let source = source.await?.map_err(|error| unreadable(&LoadError::Import(error)))?;
         let loader = Loader {

@@ -16,7 +16,7 @@ use crate::{
         time::{DAY_S, HOUR_S, Timestamp},
     },
     dossier::{self, Present, Scope},
-    objectives::Sample,
+    objectives::{Report, Sample},
     telemetry::{Incident, incidents::rfc3339},
 };
 use axum::{
@@ -54,14 +54,28 @@ const PIECE: usize = 64 * 1_024;
         (status = 200, description = "The present state.", body = told::Objectives),
     ),
 )]
-pub(super) async fn objectives(State(shared): State<Context>, uri: Uri) -> Reply {
+pub(super) async fn objectives(State(shared): State<Context>, session: Session, uri: Uri) -> Reply {
     Query::of(&uri).finish()?;
-    Ok(ok(&blocking(move || shared.objectives.report(&sample(&shared))).await?))
+    let bound = session.regions();
+    let seen = move |region: &RegionId| bound.as_ref().is_none_or(|bound| bound.contains(region));
+    Ok(ok(&blocking(move || report(&shared, seen)).await?))
 }
 
-fn sample(shared: &Shared) -> Sample {
+/// The objectives as whoever sees these regions may know them: the figures are the whole house's, and name no other.
+fn report(shared: &Shared, seen: impl Fn(&RegionId) -> bool) -> Report {
+    let mut report = shared.objectives.report(&sample(shared, &seen));
+    for worst in report.periods.iter_mut().filter_map(|period| period.worst_incident.as_mut()) {
+        worst.region.take_if(|region| RegionId::parse(region).is_ok_and(|region| !seen(&region)));
+    }
+    report
+}
+
+/// How the service stands; what waits, of the regions that are `seen`.
+fn sample(shared: &Shared, seen: impl Fn(&RegionId) -> bool) -> Sample {
     let service = &shared.service;
-    Sample { ready: service.readiness().ready, oldest_unassigned_s: service.oldest_unassigned() }
+    let mut oldest_unassigned_s = service.oldest_unassigned();
+    oldest_unassigned_s.retain(|id, _| RegionId::parse(id).is_ok_and(|region| seen(&region)));
+    Sample { ready: service.readiness().ready, oldest_unassigned_s }
 }
 
 /// Crashes, restarts, overload, starts and stops
@@ -168,7 +182,7 @@ async fn scope(shared: &Shared, session: &Session, uri: &Uri) -> Result<Scope, R
 
 /// Everything about some hours, in one archive
 ///
-/// Under a token for some regions, of those alone and without the log. Events, decisions, restarts, metrics, logs and settings as `.tar.gz`, for whoever looks into it; it names nobody. Made
+/// Under a token for some regions, of those alone, without the log and the figures of the whole process. Events, decisions, restarts, metrics, logs and settings as `.tar.gz`, for whoever looks into it; it names nobody. Made
 /// while it is sent: nothing of it lies on the server's disk, and one that breaks off was not finished.
 #[utoipa::path(
     get,
@@ -212,14 +226,12 @@ fn present(shared: &Shared, scope: &Scope) -> Present {
     let telemetry = service.store().telemetry();
     let readiness = service.readiness();
     let unready = readiness.unready.iter().filter(|unready| scope.takes_region(&unready.region));
-    let mut sample = sample(shared);
-    sample.oldest_unassigned_s.retain(|id, _| RegionId::parse(id).is_ok_and(|region| scope.takes_region(&region)));
     let unready: Vec<Value> = unready.map(|u| json!({ "region": u.region.as_str(), "why": u.why })).collect();
     Present {
         at: service.clock().now(),
         metrics: service.metrics(),
         readiness: json!({ "ready": readiness.ready, "regions": readiness.regions, "unready": unready }),
-        objectives: serde_json::to_value(shared.objectives.report(&sample)).unwrap_or_default(),
+        objectives: serde_json::to_value(report(shared, |region| scope.takes_region(region))).unwrap_or_default(),
         settings: telemetry.settings.get().cloned().unwrap_or_default(),
         incidents: found(shared, scope),
     }

@@ -22,6 +22,7 @@ pub(super) mod code {
 /// The door's part in live sessions.
 pub(super) struct Live {
     places: Arc<Semaphore>,
+    most: usize,
     stop: watch::Receiver<bool>,
 }
 
@@ -32,8 +33,9 @@ pub(super) struct Place {
 }
 
 impl Live {
-    pub(super) fn new(stop: watch::Receiver<bool>) -> Self {
-        Self { places: Arc::new(Semaphore::new(limits::SESSIONS)), stop }
+    /// `most`: sessions at once.
+    pub(super) fn new(most: usize, stop: watch::Receiver<bool>) -> Self {
+        Self { places: Arc::new(Semaphore::new(most)), most, stop }
     }
 
     pub(super) fn place(&self) -> Result<Place, Refused> {
@@ -47,7 +49,7 @@ impl Live {
 
     /// Waits until all sessions have ended.
     pub(super) async fn ended(&self) {
-        let all = u32::try_from(limits::SESSIONS).unwrap_or(u32::MAX);
+        let all = u32::try_from(self.most).unwrap_or(u32::MAX);
         let _ = self.places.acquire_many(all).await;
     }
 }

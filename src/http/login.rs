@@ -86,7 +86,7 @@ async fn welcome(shared: &Context, account: &Account) -> Reply {
 pub(super) async fn logout(State(shared): State<Context>, session: Session) -> Reply {
     let tokens = shared.tokens.clone();
     // One that is on no list is this process's own, and gone within the hour.
-    blocking(move || tokens.revoke(&session.claims.id)).await??;
+    blocking(move || tokens.revoke_own(&session.claims)).await??;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

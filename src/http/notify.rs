@@ -5,6 +5,7 @@ use super::{
     Context, Reply, Shared,
     answer::{Refused, not_found},
     blocking, body,
+    peer::Peer,
     query::Query,
 };
 use crate::{
@@ -103,16 +104,19 @@ struct Callback {
     delivery: String,
 }
 
-/// The fields of a call that is the gateway's own; 403 for everybody else.
+/// The fields of a call that is the gateway's own; 403 for everybody else, and those are counted by address.
 async fn genuine(shared: &Shared, parts: &Parts, body: Body) -> Result<Fields, Refused> {
-    let forged = || Problem::new(403, "forged", "this call is not signed by the gateway of this server");
+    let forged = || {
+        let forged = Problem::new(403, "forged", "this call is not signed by the gateway of this server");
+        shared.rates.address(parts.extensions.get::<Peer>().copied()).err().unwrap_or_else(|| forged.into())
+    };
     let Parts { uri, headers, extensions, .. } = parts;
     let signature = headers.get("x-twilio-signature").and_then(|value| value.to_str().ok()).ok_or_else(forged)?;
     let fields = body::read_form(headers, extensions, body).await?;
     let path = uri.path_and_query().map_or(uri.path(), |path| path.as_str());
     match shared.service.desk().genuine(path, &fields, signature) {
         Some(true) => Ok(fields),
-        Some(false) | None => Err(forged().into()),
+        Some(false) | None => Err(forged()),
     }
 }
 

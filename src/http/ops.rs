@@ -1,8 +1,10 @@
 //! `/healthz`, `/readyz`, `/metrics`: for probes, without a token and without a permit.
 
 use super::{
-    Context,
+    Context, Reply,
     answer::{json, ok},
+    blocking,
+    edge::overload,
 };
 use crate::{api::answers, settings::limits};
 use axum::{
@@ -59,8 +61,10 @@ pub(super) async fn ready(State(shared): State<Context>) -> Response {
         (status = 200, description = "OpenMetrics text.", body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8"),
     ),
 )]
-pub(super) async fn metrics(State(shared): State<Context>) -> Response {
+pub(super) async fn metrics(State(shared): State<Context>) -> Reply {
     shared.meters.http_calls.count(limits::CALLS - shared.permits.available_permits());
-    let text = shared.service.metrics();
-    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+    // It asks the disk how full it is; one that hangs holds no more threads than this.
+    let turn = shared.figures.clone().try_acquire_owned().map_err(|_| overload())?;
+    let text = blocking(move || (shared.service.metrics(), turn).0).await?;
+    Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
 }

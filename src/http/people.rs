@@ -104,7 +104,8 @@ impl People {
         let attempt = self.throttle(|throttle| throttle.attempt(&name, peer, shared.clock.now()));
         if let Err(Wait(seconds)) = attempt {
             shared.meters.logins.add(outcome::THROTTLED);
-            let problem = Problem::new(429, "too_many_attempts", "too many failed logins; wait before the next one");
+            let detail = format!("too many failed logins; the next one in {seconds} seconds");
+            let problem = Problem::new(429, "too_many_attempts", detail);
             return Err(Problem { retry_after_s: Some(seconds), ..problem }.into());
         }
         let asked = name.clone();

@@ -52,6 +52,11 @@ impl Place {
         place.enter().then(|| Arc::new(place))
     }
 
+    fn shed(&self) -> Refused {
+        self.shared.meters.http_shed.add(1);
+        overload().into()
+    }
+
     fn enter(&self) -> bool {
         let Ok(permit) = self.shared.permits.try_acquire() else { return false };
         permit.forget();
@@ -70,7 +75,7 @@ impl Place {
         let bodies = &self.shared.bodies;
         let (stands, patience) =
             if known { (&bodies.known, limits::BODY) } else { (&bodies.strangers, limits::OPEN_BODY) };
-        let stand = stands.try_acquire().map_err(|_| Refused::from(overload()))?;
+        let stand = stands.try_acquire().map_err(|_| self.shed())?;
         self.leave();
         Ok(Waiting { place: self, _stand: stand, patience })
     }
@@ -79,7 +84,7 @@ impl Place {
 impl Waiting<'_> {
     /// The body is there: back among the calls under way, if there is room.
     pub(super) fn over(self) -> Result<(), Refused> {
-        if self.place.enter() { Ok(()) } else { Err(overload().into()) }
+        if self.place.enter() { Ok(()) } else { Err(self.place.shed()) }
     }
 }
 

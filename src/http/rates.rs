@@ -73,11 +73,20 @@ impl Rates {
 
     /// A call that no token lets in. Without an address (no network in between) nothing is counted.
     pub(super) fn address(&self, peer: Option<Peer>) -> Result<(), Refused> {
+        self.of_address("call", peer)
+    }
+
+    /// A look at the figures: counted for itself, so that whoever watches is not shut out by a flood from where they sit.
+    pub(super) fn figures(&self, peer: Option<Peer>) -> Result<(), Refused> {
+        self.of_address("figures", peer)
+    }
+
+    fn of_address(&self, what: &str, peer: Option<Peer>) -> Result<(), Refused> {
         match peer {
             None => Ok(()),
-            Some(Peer(IpAddr::V4(address))) => self.check(self.addresses.as_ref(), &address.octets()),
+            Some(Peer(IpAddr::V4(address))) => self.check(self.addresses.as_ref(), &(what, address.octets())),
             // A household has 2^64 addresses of its own.
-            Some(Peer(IpAddr::V6(address))) => self.check(self.addresses.as_ref(), &address.octets()[..8]),
+            Some(Peer(IpAddr::V6(address))) => self.check(self.addresses.as_ref(), &(what, &address.octets()[..8])),
         }
     }
 

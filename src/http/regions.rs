@@ -166,6 +166,11 @@ pub(super) async fn edit(State(shared): State<Context>, Path(id): Path<String>, 
     let present = known(&shared, &input.session, &id)?;
     let body = region_body(&input.json()?, Some(&present))?;
     let draft = draft(body, Some(&present)).await?;
+    // Where tickets go, of other regions too.
+    let reach = draft.settings.as_ref().is_some_and(|settings| settings.reach_m != present.settings.reach_m);
+    if draft.geometry != present.geometry || draft.zips != present.zips || reach {
+        input.session.everywhere()?;
+    }
     let mut caller = input.caller.clone();
     caller.if_match = caller.if_match.or(Some(present.version));
     let written = shared.service.write_region(draft, &caller).await;

@@ -36,6 +36,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
+    task::JoinHandle,
 };
 
 /// A door that is bound and not yet open.
@@ -60,17 +61,23 @@ impl Door {
 /// Serves until `stop` turns true (or its sender is gone); then takes no more connections, finishes the
 /// calls under way within [`limits::STOP`] and returns.
 pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<bool>) {
-    let places = limits::connections(raise_open_files());
-    if places < limits::CONNECTIONS {
-        tracing::warn!(places, "fewer connections than could be: too few files may be open");
+    let files = raise_open_files();
+    let (places, sessions) = (limits::connections(files), limits::sessions(files));
+    if (places, sessions) != (limits::CONNECTIONS, limits::SESSIONS) {
+        tracing::warn!(places, sessions, "fewer connections than could be: too few files may be open");
     }
-    let entrance = Entrance::new(options, places, stop.clone());
-    let mut looks = looks();
+    let entrance = Entrance::new(options, places, Live::new(sessions, stop.clone()));
+    let (mut looks, mut lists) = (looks(limits::DOOR_LOOK), looks(limits::LISTS_LOOK));
+    let mut reading = None;
     loop {
         let accepted = tokio::select! {
             accepted = door.listener.accept() => accepted,
             _ = looks.tick() => {
                 entrance.look();
+                continue;
+            }
+            _ = lists.tick() => {
+                entrance.read_lists(&mut reading);
                 continue;
             }
             _ = stop.wait_for(|stop| *stop) => break,
@@ -92,8 +99,8 @@ pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<b
 }
 
 #[allow(clippy::disallowed_methods, reason = "files are renewed on the machine's time, whatever the tree's")]
-fn looks() -> tokio::time::Interval {
-    let mut looks = tokio::time::interval(limits::DOOR_LOOK);
+fn looks(every: Duration) -> tokio::time::Interval {
+    let mut looks = tokio::time::interval(every);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     looks
 }
@@ -115,7 +122,7 @@ struct Entrance {
 }
 
 impl Entrance {
-    fn new(options: DoorOptions, places: usize, stop: watch::Receiver<bool>) -> Self {
+    fn new(options: DoorOptions, places: usize, live: Live) -> Self {
         let DoorOptions { service, tokens, accounts, zips, objectives, access_log, data, identity, settings } = options;
         let Telemetry { metrics: meters, spans, .. } = service.store().telemetry().clone();
         let shared = Arc::new(Shared {
@@ -130,11 +137,14 @@ impl Entrance {
             permits: Semaphore::new(limits::CALLS),
             bodies: Bodies::new(),
             imports: Arc::new(Semaphore::new(limits::IMPORTS)),
+            uploads: Semaphore::new(limits::UPLOADS),
+            lookups: Arc::new(Semaphore::new(limits::LOOKUPS)),
+            figures: Arc::new(Semaphore::new(limits::FIGURES)),
             running: Running::default(),
             meters,
             spans,
             ids: RequestIds::new(),
-            live: Live::new(stop),
+            live,
             rates: Rates::new(&settings),
             wardrobe: Wardrobe::new(&settings),
         });
@@ -166,6 +176,17 @@ impl Entrance {
         let told = self.turned_away.clone().try_acquire_owned().ok().filter(|_| self.identity.is_none());
         if let Some(turn) = told {
             tokio::spawn(turn_away(stream, shared, turn));
+        }
+    }
+
+    /// Takes up revoked tokens and changed accounts of other processes; a disk that hangs holds one thread.
+    fn read_lists(&self, reading: &mut Option<JoinHandle<()>>) {
+        if reading.as_ref().is_none_or(JoinHandle::is_finished) {
+            let shared = self.shared.clone();
+            *reading = Some(tokio::task::spawn_blocking(move || {
+                shared.tokens.refresh();
+                shared.people.accounts().refresh();
+            }));
         }
     }
 

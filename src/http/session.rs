@@ -51,7 +51,9 @@ pub(super) fn admit(
     let token = bearer(headers).or_else(|| offered(headers)).ok_or_else(|| unauthorized("a bearer token is needed"))?;
     let claims = shared.tokens.verify(token, shared.clock.now()).map_err(|error| unauthorized(&error.to_string()))?;
     if !row.roles.contains(&claims.role) {
-        return Err(Problem::new(403, "forbidden", format!("the role {} may not do this", claims.role.name())).into());
+        let may: Vec<_> = row.roles.iter().map(|role| role.name()).collect();
+        let detail = format!("the role {} may not do this; it takes {}", claims.role.name(), may.join(" or "));
+        return Err(Problem::new(403, "forbidden", detail).into());
     }
     let (trace_id, parent) = traceparent(headers).unwrap_or_else(|| (shared.ids.trace(), 0));
     Ok(Some(Session {

@@ -58,13 +58,16 @@ pub(super) async fn open(State(shared): State<Context>, input: Input) -> Reply {
         let new = new_ticket::new_ticket(&json)?;
         owned_by_caller(new, &input.session)?
     };
+    let customer = new.customer.clone();
     let _turn = shared.running.turn(&input.caller).await;
     let opened = match shared.service.open(new, &input.caller).await {
         Ok(opened) => opened,
         Err(failure) => return or_replay(&shared, &input.session, &input.caller, failure).await,
     };
-    // The external id named a ticket that was there already: it is theirs to see, or it is somebody else's.
-    if opened.replayed && !input.session.sees(&opened.ticket) {
+    // The external id named a ticket that was there already: the same customer's, or it is somebody else's, whatever
+    // was entered under it. Nothing that is entered is answered with another's ticket.
+    let others = opened.ticket.customer != customer;
+    if opened.replayed && (others || !input.session.sees(&opened.ticket)) {
         return Err(Problem::new(409, "external_id_taken", "this external_id was used for another ticket").into());
     }
     if !opened.replayed {

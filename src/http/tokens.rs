@@ -56,7 +56,7 @@ pub(super) async fn list(State(shared): State<Context>, session: Session, uri: U
     let context = shared.clone();
     let page = blocking(move || {
         let (shared, now) = (context, shared.clock.now());
-        let mut listed = shared.tokens.list(now)?;
+        let mut listed = shared.tokens.list()?;
         listed.reverse();
         let after = cursor.map_or(0, |id| listed.iter().position(|(token, _)| token.id == id).map_or(0, |at| at + 1));
         let states = listed.into_iter().skip(after).map(|(token, _)| (shared.tokens.state(&token, now), token));

@@ -2,9 +2,13 @@
 //! browser that a message's link opens. No login, so no more than the customer needs: a first name, when,
 //! and where the expert is while they drive.
 
-use super::{Context, Reply, answer::not_found, answer::ok, blocking};
+use super::{
+    Context, Reply,
+    answer::{Refused, ok},
+    blocking,
+};
 use crate::{
-    api::insight,
+    api::{Problem, insight},
     domain::{fix::Fix, language::Language, ticket::Ticket},
     notify::Following,
 };
@@ -36,7 +40,9 @@ const FRESH_S: i64 = 300;
     ),
 )]
 pub(super) async fn show(State(shared): State<Context>, Path(token): Path<String>, headers: HeaderMap) -> Reply {
-    let gone = || not_found("this visit");
+    let gone = || -> Refused {
+        Problem::new(404, "not_found", "this link follows no visit: it is over, or the link is not whole").into()
+    };
     let (service, now) = (&shared.service, shared.service.clock().now());
     let (number, visit) = service.desk().tracked(&token, now).ok_or_else(gone)?;
     let store = service.store().clone();

@@ -9,8 +9,10 @@ use super::{
     rings,
 };
 use crate::domain::{
+    drafts,
     ids::RegionId,
     place::{Geometry, Place, Polygon},
+    region::Region,
     text::clean_text,
     time::zone,
 };
@@ -24,12 +26,25 @@ pub struct RegionDraft {
     /// Its number in the file, from 1.
     pub feature: u64,
     pub id: RegionId,
-    pub name: String,
+    /// None: the properties have none.
+    pub name: Option<String>,
     /// IANA name, known to exist.
     pub time_zone: String,
     pub geometry: Geometry,
-    /// ZIP prefixes.
-    pub zips: Vec<String>,
+    /// ZIP prefixes. None: the properties have none.
+    pub zips: Option<Vec<String>>,
+}
+
+impl RegionDraft {
+    /// What is to be written: what the feature does not say stays as somebody set it. The name of a new region is
+    /// its id.
+    #[must_use]
+    pub fn over(self, present: Option<&Region>) -> drafts::RegionDraft {
+        let Self { feature: _, id, name, time_zone, geometry, zips } = self;
+        let name = name.or_else(|| present.map(|present| present.name.clone())).unwrap_or_else(|| id.to_string());
+        let zips = zips.or_else(|| present.map(|present| present.zips.clone())).unwrap_or_default();
+        drafts::RegionDraft { id, name, time_zone, geometry, zips, settings: None }
+    }
 }
 
 /// A whole file: regions make sense only beside each other.
@@ -124,7 +139,7 @@ fn span(geometry: &Geometry) -> Option<AABB<[i64; 2]>> {
 /// None only when something was refused; all members are looked at all the same.
 fn draft(number: u64, feature: &Feature, time_zone: Option<&str>, findings: &mut Findings) -> Option<RegionDraft> {
     let id = id(feature, findings);
-    let name = name(feature, id.as_ref(), findings);
+    let name = name(feature, findings);
     let time_zone = checked_zone(property(feature, "time_zone").as_deref().or(time_zone), findings);
     let zips = zips(feature, findings);
     let geometry = geometry(feature, findings);
@@ -163,19 +178,19 @@ fn id(feature: &Feature, findings: &mut Findings) -> Option<RegionId> {
     }
 }
 
-/// The name, or else the id.
-fn name(feature: &Feature, id: Option<&RegionId>, findings: &mut Findings) -> String {
-    match property(feature, "name") {
-        Some(name) if name.chars().count() <= MAX_LINE_CHARS => name.replace('\n', " "),
-        Some(name) => {
-            findings.refuse("name", "too_long", format!("more than {MAX_LINE_CHARS} characters"));
-            name
-        }
-        None => {
-            findings.mend("name", "no_name", "no name among the properties: the id taken");
-            id.map(ToString::to_string).unwrap_or_default()
-        }
+fn name(feature: &Feature, findings: &mut Findings) -> Option<String> {
+    let Some(name) = property(feature, "name") else {
+        findings.mend(
+            "name",
+            "no_name",
+            "no name among the properties: it keeps the one it has, or is called by its id",
+        );
+        return None;
+    };
+    if name.chars().count() > MAX_LINE_CHARS {
+        findings.refuse("name", "too_long", format!("more than {MAX_LINE_CHARS} characters"));
     }
+    Some(name.replace('\n', " "))
 }
 
 fn checked_zone(name: Option<&str>, findings: &mut Findings) -> Option<String> {
@@ -219,8 +234,8 @@ fn changes(wanted: &[char], text: &str) -> usize {
 }
 
 /// A list, or one text separated by spaces, commas or semicolons. What is no ZIP prefix is refused.
-fn zips(feature: &Feature, findings: &mut Findings) -> Vec<String> {
-    let Some(value) = feature.properties.as_ref().and_then(|all| all.get("zips")) else { return Vec::new() };
+fn zips(feature: &Feature, findings: &mut Findings) -> Option<Vec<String>> {
+    let value = feature.properties.as_ref()?.get("zips")?;
     let texts: Vec<Option<String>> = match value {
         Value::Array(all) => all.iter().map(words).collect(),
         other => {
@@ -237,7 +252,7 @@ fn zips(feature: &Feature, findings: &mut Findings) -> Vec<String> {
     }
     zips.sort_unstable();
     zips.dedup();
-    zips
+    Some(zips)
 }
 
 fn geometry(feature: &Feature, findings: &mut Findings) -> Option<Geometry> {

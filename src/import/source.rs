@@ -46,7 +46,12 @@ impl Progress {
 impl Source {
     /// Opens a file; `.gz` is told by its content, not by its name.
     pub fn file(path: &Path) -> Result<Self, ImportError> {
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        Self::received(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy(), path)
+    }
+
+    /// A file that somebody sent; `name` is what errors call it.
+    pub fn received(name: &str, path: &Path) -> Result<Self, ImportError> {
+        let name = name.to_owned();
         let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));
         let (metadata, file) = opened.map_err(|why| ImportError::Io { name: path.display().to_string(), why })?;
         if metadata.is_dir() {

@@ -71,7 +71,7 @@ impl Core {
         let objectives = Arc::new(Objectives::open(&data, &telemetry));
         let accounts = Arc::new(Accounts::open(&data)?);
         let vouching = accounts.clone();
-        let stands = move |login: &Login, now| vouching.stands(&login.account, login.since, now);
+        let stands = move |login: &Login| vouching.stands(&login.account, login.since);
         let tokens = Arc::new(Tokens::open(&data)?.with_standing(Box::new(stands)));
         let zips = Zips::open(&data)?;
         let find = zips.clone();

@@ -147,9 +147,11 @@ impl Loader {
         let read = blocking(move || Regions::read(source, zone.as_deref(), &mut |_| {})).await??;
         let drafts = read.drafts;
         let (rows, received) = mpsc::channel(limits::IMPORT_IN_FLIGHT);
+        let store = self.service.store().clone();
         let reader = async move {
             for draft in drafts {
-                if rows.send((draft.feature, region(draft))).await.is_err() {
+                let present = store.region(&draft.id);
+                if rows.send((draft.feature, draft.over(present.as_deref()))).await.is_err() {
                     break;
                 }
             }
@@ -363,11 +365,6 @@ async fn pause() {
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, LoadError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| LoadError::Broken(error.to_string()))
-}
-
-fn region(draft: import::RegionDraft) -> RegionDraft {
-    let import::RegionDraft { feature: _, id, name, time_zone, geometry, zips } = draft;
-    RegionDraft { id, name, time_zone, geometry, zips, settings: None }
 }
 
 fn expert(draft: import::ExpertDraft) -> ExpertDraft {

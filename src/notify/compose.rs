@@ -5,7 +5,7 @@ use super::{
     House,
     gateway::{Message, SendError},
     templates::{Blanks, Part},
-    words::{Moment, moment},
+    words::{Moment, moment, time_of_day},
 };
 use crate::domain::{
     expert::Expert,
@@ -98,7 +98,7 @@ fn with_visit(
         DeliveryKind::Offer => {
             Moment { day: blanks.day, time: blanks.time } = planned()?;
             let offer = ticket.visit.offer.as_ref().ok_or_else(not_yet)?;
-            blanks.until = minute(offer.expires_at, &zone);
+            blanks.until = to_the_minute(offer.expires_at, &zone, language);
             blanks.place = area(personal, language);
         }
         DeliveryKind::Assignment => {
@@ -120,9 +120,9 @@ pub(super) fn first_name(expert: Option<&Expert>, language: Language) -> String 
 }
 
 /// To the minute: an offer that ends at 3:58 is not good until four.
-fn minute(at: Timestamp, zone: &TimeZone) -> String {
+fn to_the_minute(at: Timestamp, zone: &TimeZone, language: Language) -> String {
     let local = at.civil_in(zone);
-    format!("{:02}:{:02}", local.hour(), local.minute())
+    time_of_day(local.hour(), local.minute(), language)
 }
 
 /// Enough to decide whether to go there.

@@ -49,15 +49,19 @@ const ES_MONTHS: [&str; 12] = [
 pub fn moment(at: Timestamp, now: Timestamp, zone: &TimeZone, language: Language) -> Moment {
     let rounded = Timestamp((at.0 + ROUNDED_MS / 2).div_euclid(ROUNDED_MS) * ROUNDED_MS);
     let (local, today) = (rounded.civil_in(zone), now.civil_in(zone).date());
-    let (hour, minute) = (local.hour(), local.minute());
-    let time = match language {
+    let time = time_of_day(local.hour(), local.minute(), language);
+    Moment { day: day(local.date(), today, language), time }
+}
+
+/// `6:30 PM`, `18:30`.
+pub(super) fn time_of_day(hour: i8, minute: i8, language: Language) -> String {
+    match language {
         Language::En => {
             let half = if hour < 12 { "AM" } else { "PM" };
             format!("{}:{minute:02} {half}", if hour % 12 == 0 { 12 } else { hour % 12 })
         }
         Language::Es => format!("{hour}:{minute:02}"),
-    };
-    Moment { day: day(local.date(), today, language), time }
+    }
 }
 
 fn day(date: Date, today: Date, language: Language) -> String {

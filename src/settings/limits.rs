@@ -70,6 +70,12 @@ pub const OPEN_BODIES: usize = 256;
 pub const OPEN_BODY: Duration = Duration::from_secs(5);
 /// Imports, audits and backups under way at once: each may use a core.
 pub const IMPORTS: usize = 2;
+/// Files on their way to an import at once: each may take its hour and this machine's disk.
+pub const UPLOADS: usize = 4;
+/// Readings of the access record at once: each goes through many days' files.
+pub const LOOKUPS: usize = 2;
+/// Readings of the figures at once.
+pub const FIGURES: usize = 8;
 /// Connections that the system keeps until we accept them. The usual 128 are gone in some milliseconds of a rush,
 /// and who finds no room asks again only after a second.
 pub const BACKLOG: u32 = 4_096;
@@ -79,9 +85,6 @@ pub const CONNECTIONS: usize = 8_192;
 pub const TURNED_AWAY: usize = 64;
 /// A request's head, bytes: sixteen times what a proxy lets through. Beyond it the parser answers 431.
 pub const HEAD_BYTES: usize = 64 * 1024;
-/// Headers of one request, the parser's own bound: beyond it 431. To set it, even to this, costs each call
-/// an allocation.
-pub const HEADERS: usize = 100;
 /// The highest rate that a setting may say, calls a second: above it nothing is limited.
 pub const CALLS_PER_S: u32 = 1_000_000;
 /// How much of its rate a caller may use at once, seconds: a console that opens makes a burst of calls.
@@ -91,6 +94,10 @@ pub const BURST_S: u32 = 10;
 pub const CALLER_BITS: u32 = 20;
 /// An answer that is worth packing, bytes: below a packet it saves nothing.
 pub const GZIP_BYTES: u64 = 1_024;
+/// Sessions that read far back in the journal at once; the others wait, with heartbeats.
+pub const FEED_READERS: usize = 4;
+/// Pages that one of them reads before the next has its turn.
+pub const FEED_TURN: u32 = 32;
 /// Live sessions (feeds and expert channels) at once; each costs some 60 kB with its socket.
 pub const SESSIONS: usize = 6_000;
 /// Threads for live sessions: what sockets take is the edge's; handing frames over fills one core at
@@ -124,8 +131,10 @@ pub const ACCESS_QUEUE: usize = 65_536;
 /// Calls without a token that get into the access record in a second: enough to see an attack, too few to fill
 /// the disk with it.
 pub const ACCESS_STRANGERS_PER_S: u64 = 50;
+/// The same in a day, some 100 MB; from then on one a second.
+pub const ACCESS_STRANGERS_PER_DAY: u64 = 300_000;
 /// How often the access record is fsynced at most, milliseconds: what a power cut may cost of it.
-pub const ACCESS_SYNC_MS: i64 = 1_000;
+pub const ACCESS_SYNC_MS: u64 = 1_000;
 /// Tickets that a search's line of the access record names.
 pub const ACCESS_TICKETS: usize = 100;
 /// How often an erasure looks again for tickets that were accepted meanwhile.
@@ -199,14 +208,20 @@ pub const NAME_FORGET_S: i64 = 86_400;
 pub const PEER_FORGET_S: i64 = 3_600;
 /// Names and addresses, each, whose failures are remembered; some 60 bytes each.
 pub const LOGINS_WATCHED: usize = 10_000;
-/// How old the lists of revoked tokens and of accounts may be when a token is judged, milliseconds.
-pub const REVOKED_AGE_MS: i64 = 1_000;
+/// How often the door reads what other processes revoked or changed of accounts; a second later it counts.
+pub const LISTS_LOOK: Duration = Duration::from_millis(500);
 /// Tokens whose signature need not be checked again; each takes some 500 bytes, more with many regions.
 pub const TOKENS_KNOWN: usize = 10_000;
 
 /// Open connections on a machine where a process may have so many files open: a quarter stays for the
-/// journal, snapshots and gateways.
+/// journal, snapshots and gateways. Sessions leave the connections when they begin, so both have their share.
 #[must_use]
 pub fn connections(files: u64) -> usize {
-    CONNECTIONS.min(usize::try_from(files / 4 * 3).unwrap_or(usize::MAX))
+    CONNECTIONS.min(usize::try_from(files / 2).unwrap_or(usize::MAX))
+}
+
+/// Live sessions on such a machine.
+#[must_use]
+pub fn sessions(files: u64) -> usize {
+    SESSIONS.min(usize::try_from(files / 4).unwrap_or(usize::MAX))
 }

@@ -107,7 +107,7 @@ pub fn restore(backup: &Path, data: &Path, progress: Progress<'_>) -> Result<Man
     if marker.exists() {
         clear(data)?;
     } else if data.join("cells").exists() || data.join("keys").exists() {
-        let what = "there is data already: move its cells and keys away first, and leave the file erased";
+        let what = "there is data already: move its cells and keys away first, and leave the file named \"erased\" where it is";
         return Err(fault(data, what));
     }
     create_whole(&marker, b"").map_err(|error| io_fault(&marker, "begin the restore", &error))?;
@@ -167,7 +167,12 @@ fn lines(path: &Path) -> Result<BTreeSet<String>, Fault> {
 
 fn read_manifest(dir: &Path) -> Result<Manifest, Fault> {
     let path = dir.join(MANIFEST);
-    let text = fs::read(&path).map_err(|error| io_fault(&path, "read the backup", &error))?;
+    let text = fs::read(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            fault(dir, "this is no backup: a folder with a backup.json is one")
+        }
+        _ => io_fault(&path, "read the backup", &error),
+    })?;
     let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| fault(&path, error))?;
     if manifest.format > FORMAT {
         let newer = format!("written by a newer version (format {}, this one reads up to {FORMAT})", manifest.format);

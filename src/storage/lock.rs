@@ -23,6 +23,9 @@ impl DataLock {
     /// Makes the directory when absent and takes its lock. Refused when another process holds it
     /// (named by its id), or when the directory cannot be written.
     pub fn take(data: &Path) -> Result<Self, Fault> {
+        // What a process makes that works on data, nobody else reads: journals, logs, backups.
+        #[cfg(unix)]
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
         fs::create_dir_all(data).map_err(|error| io_fault(data, "make the data directory", &error))?;
         let path = data.join("lock");
         let mut file = private()
@@ -35,8 +38,23 @@ impl DataLock {
             Err(TryLockError::WouldBlock) => return Err(taken(data, &mut file)),
             Err(TryLockError::Error(error)) => return Err(io_fault(&path, "lock the data directory", &error)),
         }
+        #[cfg(unix)]
+        close_to_others(data);
         sign(&mut file).map_err(|error| io_fault(&path, "write to the data directory", &error))?;
         Ok(Self { _file: file })
+    }
+}
+
+/// What an earlier version left readable lies below this folder.
+#[cfg(unix)]
+fn close_to_others(data: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let Ok(found) = fs::metadata(data) else { return };
+    let mode = found.permissions().mode() & 0o777;
+    if mode & 0o007 != 0
+        && let Err(error) = fs::set_permissions(data, fs::Permissions::from_mode(mode & 0o770))
+    {
+        tracing::warn!(%error, "others on this machine may read the data directory");
     }
 }
 

@@ -63,7 +63,7 @@ impl Issued {
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "`map_err` gives it away")]
-fn failed(path: &Path, problem: impl Display) -> TokenFileError {
+pub(super) fn failed(path: &Path, problem: impl Display) -> TokenFileError {
     TokenFileError { path: path.display().to_string(), problem: problem.to_string() }
 }
 
@@ -124,18 +124,18 @@ pub(super) fn append_revoked(data: &Path, id: &str) -> Result<(), TokenFileError
 fn append(path: &Path, line: &str) -> Result<(), TokenFileError> {
     let write = || {
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        let fresh = file.metadata()?.len() == 0;
         // After a torn line this one begins anew, or it would be torn too.
-        let begin = if ends_a_line(&mut file)? { "" } else { "\n" };
+        let begin = if fresh || ends_a_line(&mut file)? { "" } else { "\n" };
         file.write_all(format!("{begin}{line}\n").as_bytes())?;
-        file.sync_all()
+        file.sync_all()?;
+        // A new file is there after a crash only when its folder says so.
+        if fresh { File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all() } else { Ok(()) }
     };
     write().map_err(|error: io::Error| failed(path, error))
 }
 
 fn ends_a_line(file: &mut File) -> io::Result<bool> {
-    if file.metadata()?.len() == 0 {
-        return Ok(true);
-    }
     let mut last = [0];
     file.seek(SeekFrom::End(-1))?;
     file.read_exact(&mut last)?;

@@ -28,6 +28,8 @@ use std::{
 use verified::Verified;
 
 const PREFIX: &str = "callout_";
+/// The id of those that the process makes for itself.
+const UNLISTED: &str = "unlisted";
 
 /// What a token says about who carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +56,7 @@ pub struct Login {
 }
 
 /// Whether a login still stands.
-pub type Standing = Box<dyn Fn(&Login, Timestamp) -> bool + Send + Sync>;
+pub type Standing = Box<dyn Fn(&Login) -> bool + Send + Sync>;
 
 /// Why a token is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -126,8 +128,17 @@ impl Tokens {
     /// Reads the signing key in the data directory, or makes directory and key when there are none.
     pub fn open(data: &Path) -> Result<Self, TokenFileError> {
         let key = files::signing_key(data)?;
-        let revoked = Revoked::new(data.join(files::REVOKED));
+        let path = data.join(files::REVOKED);
+        let revoked = Revoked::new(path.clone());
+        revoked.look().map_err(|error| files::failed(&path, error))?;
         Ok(Self { dir: data.to_owned(), key, verified: Verified::default(), revoked, standing: None })
+    }
+
+    /// Takes up what other processes on these data revoked. Reads a file: not for a runtime's thread.
+    pub fn refresh(&self) {
+        if let Err(error) = self.revoked.look() {
+            tracing::error!(%error, "the list of revoked tokens cannot be read; what is known of it holds");
+        }
     }
 
     /// The same, and `standing` says whether a login still stands.
@@ -154,7 +165,7 @@ impl Tokens {
     /// A token for the process itself: short-lived, never handed out, so it cannot be revoked.
     #[must_use]
     pub fn sign_unlisted(&self, grant: Grant, now: Timestamp) -> String {
-        self.sign(&claims("unlisted".to_owned(), grant, now))
+        self.sign(&claims(UNLISTED.to_owned(), grant, now))
     }
 
     fn sign(&self, claims: &Claims) -> String {
@@ -195,24 +206,24 @@ impl Tokens {
         if claims.expires <= now {
             return Err(TokenError::Expired);
         }
-        if self.revoked.has(&claims.id, now) {
+        if self.revoked.has(&claims.id) {
             return Err(TokenError::Revoked);
         }
         match &claims.login {
-            Some(login) if !self.stands(login, now) => Err(TokenError::Ended),
+            Some(login) if !self.stands(login) => Err(TokenError::Ended),
             Some(_) | None => Ok(()),
         }
     }
 
-    fn stands(&self, login: &Login, now: Timestamp) -> bool {
-        self.standing.as_ref().is_some_and(|standing| standing(login, now))
+    fn stands(&self, login: &Login) -> bool {
+        self.standing.as_ref().is_some_and(|standing| standing(login))
     }
 
     /// How a token of the list stands; one whose entry is not understood has expired.
     pub fn state(&self, token: &Issued, now: Timestamp) -> Result<(), TokenError> {
         if Timestamp::parse(&token.expires).is_ok_and(|expires| expires > now) {
-            let stands = token.login().is_none_or(|login| self.stands(&login, now));
-            let revoked = self.revoked.has(&token.id, now);
+            let stands = token.login().is_none_or(|login| self.stands(&login));
+            let revoked = self.revoked.has(&token.id);
             return if revoked {
                 Err(TokenError::Revoked)
             } else if stands {
@@ -233,9 +244,9 @@ impl Tokens {
     }
 
     /// All that were issued, oldest first, and whether each was revoked.
-    pub fn list(&self, now: Timestamp) -> Result<Vec<(Issued, bool)>, TokenFileError> {
+    pub fn list(&self) -> Result<Vec<(Issued, bool)>, TokenFileError> {
         let issued = files::issued(&self.dir)?;
-        Ok(issued.into_iter().map(|token| (token.clone(), self.revoked.has(&token.id, now))).collect())
+        Ok(issued.into_iter().map(|token| (token.clone(), self.revoked.has(&token.id))).collect())
     }
 
     /// One token of the list.
@@ -248,9 +259,20 @@ impl Tokens {
         if !files::issued(&self.dir)?.iter().any(|token| token.id == id) {
             return Ok(false);
         }
+        self.end(id)?;
+        Ok(true)
+    }
+
+    /// The same for a token that somebody holds in hand: that it was issued need not be looked up.
+    pub fn revoke_own(&self, claims: &Claims) -> Result<(), TokenFileError> {
+        // The process's own are many under one name.
+        if claims.id == UNLISTED { Ok(()) } else { self.end(&claims.id) }
+    }
+
+    fn end(&self, id: &str) -> Result<(), TokenFileError> {
         files::append_revoked(&self.dir, id)?;
         self.revoked.note(id);
-        Ok(true)
+        Ok(())
     }
 
     /// The unguessable part of a link that needs no login: `0A1-000142-K.<mac>`.
@@ -352,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_running_server_learns_of_a_revocation_within_a_second() {
+    fn a_running_server_learns_of_a_revocation_by_its_next_look() {
         let dir = tempfile::tempdir().unwrap();
         let server = Tokens::open(dir.path()).unwrap();
         let (token, claims) = server.issue(grant(Role::Clerk), NOW).unwrap();
@@ -360,16 +382,17 @@ mod tests {
         let shell = Tokens::open(dir.path()).unwrap();
         assert!(shell.revoke(&claims.id).unwrap());
         assert!(!shell.revoke("nobody").unwrap());
-        assert_eq!(server.verify(&token, NOW.plus_s(1)), Err(TokenError::Revoked));
-        assert!(server.list(NOW.plus_s(1)).unwrap()[0].1);
+        server.refresh();
+        assert_eq!(server.verify(&token, NOW), Err(TokenError::Revoked));
+        assert!(server.list().unwrap()[0].1);
+        assert_eq!(Tokens::open(dir.path()).unwrap().verify(&token, NOW), Err(TokenError::Revoked));
     }
 
     #[test]
     fn a_token_got_by_login_holds_as_long_as_it_is_told_that_the_login_stands() {
         let dir = tempfile::tempdir().unwrap();
         let login = Login { account: "desk-1".into(), since: Timestamp(NOW.0 - 77) };
-        let stands =
-            |since| -> Standing { Box::new(move |login, _| login.account == "desk-1" && login.since == since) };
+        let stands = |since| -> Standing { Box::new(move |login| login.account == "desk-1" && login.since == since) };
         let tokens = Tokens::open(dir.path()).unwrap().with_standing(stands(login.since));
         let (token, claims) = tokens.issue_to(login.clone(), grant(Role::Clerk), NOW).unwrap();
         assert_eq!(tokens.verify(&token, NOW).as_deref(), Ok(&claims));

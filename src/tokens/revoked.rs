@@ -1,42 +1,32 @@
-//! The ids that count no more, re-read when the file changed, looked at once a second at most.
+//! The ids that count no more, in memory: asked on each call. [`Revoked::look`] reads the file again when it
+//! changed, and is for a thread that may wait for a disk.
 
-use crate::{domain::time::Timestamp, settings::limits};
 use std::{
     collections::BTreeSet,
-    fs,
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
     path::PathBuf,
-    sync::{
-        PoisonError, RwLock,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::SystemTime,
+    sync::{PoisonError, RwLock},
 };
 
 pub(super) struct Revoked {
     path: PathBuf,
-    /// When the file was last looked at.
-    looked_at: AtomicI64,
     known: RwLock<Known>,
 }
 
 #[derive(Default)]
 struct Known {
-    /// Length and time of change of what `ids` was read from.
-    stamp: Option<(u64, Option<SystemTime>)>,
+    /// Bytes that were read: whole lines.
+    read: u64,
     ids: BTreeSet<String>,
 }
 
 impl Revoked {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, looked_at: AtomicI64::new(i64::MIN), known: RwLock::default() }
+        Self { path, known: RwLock::default() }
     }
 
-    pub(super) fn has(&self, id: &str, now: Timestamp) -> bool {
-        let looked_at = self.looked_at.load(Ordering::Relaxed);
-        let due = now.0.saturating_sub(looked_at) >= limits::REVOKED_AGE_MS || now.0 < looked_at;
-        if due && self.looked_at.swap(now.0, Ordering::Relaxed) == looked_at {
-            self.look();
-        }
+    pub(super) fn has(&self, id: &str) -> bool {
         self.known.read().unwrap_or_else(PoisonError::into_inner).ids.contains(id)
     }
 
@@ -45,19 +35,29 @@ impl Revoked {
         self.known.write().unwrap_or_else(PoisonError::into_inner).ids.insert(id.to_owned());
     }
 
-    fn look(&self) {
-        // No file: nothing was revoked yet. One that cannot be read keeps what is known.
-        let Ok(found) = fs::metadata(&self.path) else { return };
-        let stamp = Some((found.len(), found.modified().ok()));
-        if self.known.read().unwrap_or_else(PoisonError::into_inner).stamp == stamp {
-            return;
+    /// No file: nothing was revoked yet. One that cannot be read leaves what is known.
+    pub(super) fn look(&self) -> io::Result<()> {
+        let mut file = match File::open(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            file => file?,
+        };
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).read;
+        let length = file.metadata()?.len();
+        if length == known {
+            return Ok(());
         }
-        match fs::read_to_string(&self.path) {
-            Ok(text) => {
-                let ids = text.lines().map(|line| line.trim().to_owned()).collect();
-                *self.known.write().unwrap_or_else(PoisonError::into_inner) = Known { stamp, ids };
-            }
-            Err(error) => tracing::error!(%error, "the list of revoked tokens cannot be read"),
-        }
+        // A shorter one is another file: all of it is news.
+        let from = if length < known { 0 } else { known };
+        file.seek(SeekFrom::Start(from))?;
+        let mut text = String::new();
+        file.read_to_string(&mut text)?;
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        // Few, and made before: who judges a token waits for no more than their way in. Added, not put in place of:
+        // what was noted meanwhile stays.
+        let ids: Vec<String> = text[..whole].lines().map(|line| line.trim().to_owned()).collect();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.ids.extend(ids);
+        known.read = from + whole as u64;
+        Ok(())
     }
 }

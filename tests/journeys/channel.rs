@@ -130,22 +130,21 @@ fn a_strangers_command_finds_no_ticket_and_leaves_nothing_in_it() {
 
 #[test]
 fn a_phone_that_was_away_for_an_hour_has_each_command_merged_or_refused_with_why_and_none_twice() {
-    // An hour in six seconds.
-    let house = House::staffed_hurried(600.0);
-    let admin = house.token(Role::Admin);
-    let patient = json!({ "settings": { "offer_ttl_s": 3_600 } });
-    house.send("PATCH", &admin, "/v1/regions/west", &[], &patient).is(200);
+    let mut house = House::staffed();
     let tickets = [house.open(WEST), house.open(WEST), house.open(WEST)];
     let mut phone = Phone::connect(&house, "west-1");
     for (n, number) in tickets.iter().enumerate() {
         house.until(number, "assigning");
-        assert_eq!(phone.order(&format!("a-{n}"), "accept", number, None, &json!({}))["ok"], true);
+        let result = phone.order(&format!("a-{n}"), "accept", number, None, &json!({}));
+        assert_eq!(result["ok"], true, "{result}");
     }
     let left = house.time(0);
     drop(phone);
     let clerk = house.token(Role::Clerk);
     let [first, second, third] = &tickets;
     house.post(&clerk, &format!("/v1/tickets/{second}/cancel"), &json!({ "reason": "sold it" })).is(200);
+    // An hour in six seconds.
+    house.hurry(600.0);
     let then = [house.time(300), house.time(1_200), house.time(2_400), house.time(2_700), house.time(3_000)];
     house.pass(3_600);
     assert!(house.time(-3_600) > left);

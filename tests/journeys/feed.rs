@@ -5,7 +5,7 @@ use super::{
     house::House,
     live::{Heard, Kind, Line},
 };
-use callout::{app::real_now, domain::ticket::Role};
+use callout::domain::ticket::Role;
 use std::io::Write;
 use tokio_tungstenite::tungstenite::{Message, client, client::IntoClientRequest};
 
@@ -44,7 +44,7 @@ fn a_session_ends_with_its_token_and_with_the_server_and_says_so() {
     let mut lines =
         [Kind::WebSocket, Kind::Sse].map(|kind| Line::feed(kind, &house.address(), &admin, "", None).unwrap());
     let mut staying = Line::feed(Kind::WebSocket, &house.address(), &house.token(Role::Clerk), "", None).unwrap();
-    let issued = tokens.list(real_now()).unwrap();
+    let issued = tokens.list().unwrap();
     let id = &issued.iter().rfind(|(token, _)| token.role == "dispatcher").unwrap().0.id;
     assert!(tokens.revoke(id).unwrap());
     assert_eq!(lines.each_mut().map(end), [Some(4001), None]);

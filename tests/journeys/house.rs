@@ -75,11 +75,6 @@ impl House {
         Self::new().with_staff()
     }
 
-    /// The same on a faster clock.
-    pub(crate) fn staffed_hurried(scale: f64) -> Self {
-        Self::with(scale, |_| {}).with_staff()
-    }
-
     pub(crate) fn staffed_with(change: impl Fn(&mut Settings)) -> Self {
         Self::with(1.0, change).with_staff()
     }
@@ -106,6 +101,13 @@ impl House {
 
     pub(crate) fn app(&self) -> &App {
         self.app.as_ref().unwrap()
+    }
+
+    /// The same, on a faster clock from now on. What it begins with on that clock has no time to be done in: bids
+    /// are awaited for 200 ms.
+    pub(crate) fn hurry(&mut self, scale: f64) {
+        self.scale = scale;
+        self.restart();
     }
 
     /// The process stops and starts again on the same data.

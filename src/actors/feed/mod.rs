@@ -14,6 +14,7 @@
 mod fan;
 mod frame;
 mod hub;
+mod reading;
 mod session;
 mod tail;
 
@@ -26,6 +27,7 @@ use crate::{
     settings::limits,
 };
 use hub::Hub;
+use reading::Readers;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::{mpsc, watch};
 
@@ -100,12 +102,15 @@ impl Subscription {
 /// The present hub, if anybody is subscribed. A hub lives as long as its last session: one that
 /// starts anew owes nobody anything, so there is no gap to close.
 #[derive(Default)]
-pub(super) struct Feed(Mutex<Weak<Hub>>);
+pub(super) struct Feed {
+    hub: Mutex<Weak<Hub>>,
+    readers: Readers,
+}
 
 impl Feed {
     /// None: it could not be started.
     fn hub(&self, tree: &Arc<Tree>) -> Option<Arc<Hub>> {
-        let mut present = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut present = self.hub.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(hub) = present.upgrade().filter(|hub| hub.alive()) {
             return Some(hub);
         }
@@ -118,7 +123,8 @@ impl Feed {
 
 /// Takes out of memory what was read before somebody was erased. Subscribers notice nothing.
 pub(super) async fn forget(tree: &Tree) {
-    let hub = tree.feed.0.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+    tree.feed.readers.forget();
+    let hub = tree.feed.hub.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
     if let Some(hub) = hub {
         hub.forget().await;
     }

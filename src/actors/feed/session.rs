@@ -6,16 +6,12 @@
 use super::{
     End, Out,
     fan::{Fan, Join, Joined},
-    frame::{Filter, Frame, Framer},
+    frame::{Filter, Frame},
+    reading::{Readers, Reading},
 };
-use crate::{
-    actors::tree::Tree,
-    domain::ids::Seq,
-    settings::limits,
-    storage::{Fault, Store},
-};
+use crate::{actors::tree::Tree, domain::ids::Seq, settings::limits, storage::Store};
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
@@ -53,6 +49,9 @@ pub(super) struct Session {
     out: mpsc::Sender<Out>,
     ended: watch::Sender<Option<End>>,
     fan: Option<Addr<Fan>>,
+    readers: Readers,
+    /// While it reads far back.
+    reading: Option<Reading>,
 }
 
 impl Session {
@@ -63,7 +62,8 @@ impl Session {
         out: mpsc::Sender<Out>,
         ended: watch::Sender<Option<End>>,
     ) -> Self {
-        Self { store: tree.store.clone(), core: tree.core.clone(), filter, next: Next(next), out, ended, fan: None }
+        let (store, core, readers) = (tree.store.clone(), tree.core.clone(), tree.feed.readers.clone());
+        Self { store, core, filter, next: Next(next), out, ended, fan: None, readers, reading: None }
     }
 
     pub(super) fn of(mut self, fan: Addr<Fan>) -> Self {
@@ -79,7 +79,7 @@ impl Session {
         ctx.wait(asked.into_actor(self).map(|joined, session, ctx| match joined {
             Ok(Joined::Now(frames, up_to)) => {
                 // From here on the fan knows this session, not the other way round.
-                session.fan = None;
+                (session.fan, session.reading) = (None, None);
                 session.hand_over(frames, up_to, false, ctx);
             }
             Ok(Joined::ReadOn { begins }) => session.read_on(begins, ctx),
@@ -89,22 +89,33 @@ impl Session {
 
     /// A page of the journal, then again.
     fn read_on(&mut self, begins: Seq, ctx: &mut Context<Self>) {
-        let (store, from) = (self.store.clone(), self.next.0);
-        let page = self.core.spawn_blocking(move || read_page(&store, from, begins));
+        let (store, from, core) = (self.store.clone(), self.next.0, self.core.clone());
+        let (readers, reading) = (self.readers.clone(), self.reading.take());
         let (out, filter) = (self.out.clone(), self.filter.clone());
         let passed = async move {
-            let page = page.await.map_err(|_| End::Fault)?;
+            let mut reading = in_turn(&readers, reading, &store, &out, from - 1).await?;
+            let read = core.spawn_blocking(move || (reading.page(&store, from, begins), reading));
+            let (page, reading) = read.await.map_err(|_| End::Fault)?;
             let frames = page.map_err(|fault| {
                 tracing::error!(%fault, "a feed cannot read the journal");
                 End::Fault
             })?;
             let up_to = frames.last().map_or(begins - 1, |frame| frame.seq);
-            let frames = frames.into_iter().filter(|frame| filter.passes(frame)).collect();
-            let sent = out.send_timeout(Out { frames, up_to, beat: false }, limits::SOCKET_WRITE);
-            sent.await.map(|()| up_to).map_err(|_| End::Behind)
+            let frames: Vec<_> = frames.into_iter().filter(|frame| filter.passes(frame)).collect();
+            // A long way in which nothing is wanted would look like silence.
+            let page = Out { beat: frames.is_empty(), frames, up_to };
+            let left = match out.try_send(page) {
+                Ok(()) => return Ok((up_to, Some(reading))),
+                Err(mpsc::error::TrySendError::Closed(_)) => return Err(End::Behind),
+                Err(mpsc::error::TrySendError::Full(left)) => left,
+            };
+            // Others read while this client takes its time.
+            drop(reading);
+            out.send_timeout(left, limits::SOCKET_WRITE).await.map(|()| (up_to, None)).map_err(|_| End::Behind)
         };
         ctx.wait(passed.into_actor(self).map(|passed, session, ctx| match passed {
-            Ok(up_to) => {
+            Ok((up_to, reading)) => {
+                session.reading = reading;
                 session.next.passed(up_to);
                 session.join(ctx);
             }
@@ -139,12 +150,27 @@ impl Session {
     }
 }
 
-/// Events from `from` on, before `until`.
-fn read_page(store: &Store, from: Seq, until: Seq) -> Result<Vec<Arc<Frame>>, Fault> {
-    let mut framer = Framer::new(store.clone());
-    let events = store.read(from, limits::FEED_PAGE)?;
-    let wanted = events.iter().filter(|event| event.seq < until);
-    Ok(wanted.map(|event| Arc::new(framer.frame(event))).collect())
+/// Waits for a turn to read, with heartbeats: it may take a while. Whoever has gone waits no longer.
+#[allow(clippy::disallowed_methods, reason = "a socket's life runs on the machine's time, whatever the tree's")]
+async fn in_turn(
+    readers: &Readers,
+    present: Option<Reading>,
+    store: &Store,
+    out: &mpsc::Sender<Out>,
+    up_to: Seq,
+) -> Result<Reading, End> {
+    let mut turn = pin!(readers.turn(present, store));
+    loop {
+        tokio::select! {
+            biased;
+            reading = turn.as_mut() => return reading.ok_or(End::Fault),
+            () = out.closed() => return Err(End::Behind),
+            () = tokio::time::sleep(limits::FEED_HEARTBEAT) => {
+                // One that has not taken the last one yet needs no other.
+                let _ = out.try_send(Out { frames: Vec::new(), up_to, beat: true });
+            }
+        }
+    }
 }
 
 impl Actor for Session {
