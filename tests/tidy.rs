@@ -81,6 +81,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("geo", &["src/domain/place.rs", "src/routing/", "src/import/"]),
     ("rstar", &["src/domain/place.rs", "src/routing/", "src/import/"]),
     ("geojson", &["src/import/", "src/api/"]),
+    ("osmpbf", &["src/travel/"]),
     ("ratatui", &["src/cli/"]),
     ("indicatif", &["src/cli/"]),
     ("lettre", &["src/notify/"]),

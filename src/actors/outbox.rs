@@ -20,11 +20,12 @@ use super::{
 use crate::telemetry::{Incident, incidents::Kind};
 use crate::{
     domain::{
+        breaker::Breaker,
         expert::Expert,
         ids::{DeliveryNo, TicketNumber},
         ticket::{Audience, Channel, Command, Delivery, DeliveryStatus, Failing, Ticket},
     },
-    notify::{Breaker, Way},
+    notify::Way,
 };
 use ractor::ActorCell;
 use std::{

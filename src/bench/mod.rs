@@ -4,7 +4,7 @@
 //! Must hold: the generator is cheap beside the server (one thread, so that `taskset` can pin it),
 //! bodies are a function of the seed, and each ticket carries an Idempotency-Key of its own, so that
 //! repeating one whose fate is unknown never makes two. It knows the contract, not the product: it
-//! must never reach into the server's types.
+//! must never reach into the server's types. Only `roads` asks no server: it measures the graph itself.
 
 mod experts;
 mod feed;
@@ -13,6 +13,7 @@ mod histogram;
 mod intake;
 mod live;
 mod overload;
+mod roads;
 mod tickets;
 mod wire;
 
@@ -22,6 +23,7 @@ pub use get::{GetOptions, GetReport, get};
 pub use histogram::Histogram;
 pub use intake::{IntakeOptions, IntakeReport, intake};
 pub use overload::{OverloadOptions, OverloadReport, overload};
+pub use roads::{RoadsOptions, RoadsReport, roads};
 pub use tickets::{Bounds, TicketMaker};
 
 use std::{io, path::PathBuf, time::Instant};

@@ -1,6 +1,9 @@
 //! `callout bench`: the load generator of `bench/` with its figures as the contract has them.
 
-use super::output::{Done, Trouble, print_json};
+use super::{
+    bench_roads,
+    output::{Done, Trouble, print_json},
+};
 use crate::bench::{
     BenchError, ExpertsOptions, FeedOptions, GetOptions, IntakeOptions, OverloadOptions, experts, feed, get, intake,
     overload,
@@ -39,6 +42,10 @@ It makes real tickets: use a server of its own.")]
   callout bench get --server http://127.0.0.1:8080 --token CLERK \
     --path '/v1/tickets?phase=new&region=north&limit=50'")]
     Get(GetArgs),
+    /// Prepares a road network and asks it; compares every answer with the plain search
+    #[command(after_help = "Example:
+  callout bench roads baltimore.osm.pbf --places requests.csv.gz --json")]
+    Roads(bench_roads::RoadsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -164,6 +171,7 @@ pub(super) fn run(command: &BenchCommand) -> Done {
         BenchCommand::Feed(args) => run_feed(args),
         BenchCommand::Experts(args) => run_experts(args),
         BenchCommand::Get(args) => run_get(args),
+        BenchCommand::Roads(args) => bench_roads::run(args),
     }
 }
 

@@ -8,6 +8,7 @@ pub(super) const IMPORT: &str = r"Examples:
   callout import tickets requests.csv.gz \
     --columns title=category,lat=latitude,lon=longitude,external_id=id
   callout import places zips.csv.gz --server http://127.0.0.1:8080 --token TOKEN
+  callout import roads malta.osm.pbf --data DIR
 
 A regions file is GeoJSON: a FeatureCollection of Polygon or MultiPolygon
 features, longitude before latitude. Properties of a feature:
@@ -38,6 +39,9 @@ name or phone number: nobody is written to. Those come by POST /v1/tickets.
 Columns of a places file (where a ZIP code lies, for tickets without a place):
   zip, latitude, longitude
 All three are needed.
+
+A roads file is an OpenStreetMap extract in PBF form (.osm.pbf). It is prepared
+where the data lie, also beside a running server.
 
 Exit codes: 0 done, also when some rows were refused (the report names them);
 1 nothing at all was accepted, or the file cannot be read; 2 usage; 3 server not

@@ -3,7 +3,7 @@
 
 use super::{
     client::{Client, query},
-    formats,
+    formats, import_roads,
     output::{Done, Trouble, print_json},
     target::{TargetArgs, not_opened},
 };
@@ -50,19 +50,19 @@ pub(super) struct ImportArgs {
 /// A file and how to read it.
 #[derive(Debug, Args)]
 pub(super) struct FileArgs {
-    /// The file, plain or gzip: CSV, for regions GeoJSON
-    file: PathBuf,
+    /// The file, plain or gzip: CSV, for regions GeoJSON; for roads an OpenStreetMap extract (.osm.pbf)
+    pub(super) file: PathBuf,
     #[command(flatten)]
-    target: TargetArgs,
+    pub(super) target: TargetArgs,
     /// What the file calls our columns: OURS=THEIRS,.. like name=full_name,shift=hours
     #[arg(long, value_name = "MAP", default_value = "", hide_default_value = true)]
     columns: String,
     /// Read and report, write nothing
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
     /// Print JSON, for programs
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -75,6 +75,8 @@ enum KindName {
     Tickets,
     /// Where ZIP codes lie
     Places,
+    /// Streets to drive on, for `callout route solve --roads`
+    Roads,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -91,20 +93,16 @@ pub(super) struct Reading {
     pub(super) windows: Windows,
 }
 
-impl From<KindName> for Kind {
-    fn from(name: KindName) -> Self {
-        match name {
-            KindName::Regions => Self::Regions,
-            KindName::Experts => Self::Experts,
-            KindName::Tickets => Self::Tickets,
-            KindName::Places => Self::Places,
-        }
-    }
-}
-
 pub(super) fn run(args: &ImportArgs, settings: &Settings) -> Done {
+    let kind = match args.kind {
+        KindName::Regions => Kind::Regions,
+        KindName::Experts => Kind::Experts,
+        KindName::Tickets => Kind::Tickets,
+        KindName::Places => Kind::Places,
+        KindName::Roads => return import_roads::run(&args.file, settings),
+    };
     let reading = Reading { time_zone: args.time_zone.clone(), windows: args.windows };
-    import(args.kind.into(), &args.file, &reading, settings)
+    import(kind, &args.file, &reading, settings)
 }
 
 /// `callout import KIND FILE`, and `callout expert import FILE`.

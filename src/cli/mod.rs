@@ -14,6 +14,7 @@ mod access;
 mod audit;
 mod backup;
 mod bench;
+mod bench_roads;
 pub mod board;
 mod client;
 mod customer;
@@ -28,6 +29,7 @@ mod formats;
 mod help_tests;
 pub mod hindsight;
 mod import;
+mod import_roads;
 mod incident;
 mod knock;
 mod login;
@@ -98,7 +100,7 @@ enum LogName {
 enum Command {
     /// Run the server
     Serve(serve::ServeArgs),
-    /// Take over files: regions, experts, tickets, places
+    /// Take over files: regions, experts, tickets, places, roads
     Import(import::ImportArgs),
     /// The roster: list, show, import, add, edit, retire, reinstate, shift, skill, absence
     #[command(subcommand)]

@@ -2,15 +2,18 @@
 
 use super::output::{Done, Trouble, print_json};
 use crate::{
-    plans::{Aim, Format, Job, answer, gantt, read, svg},
-    routing::{Solution, checker::check_plan, solve},
+    domain::{place::Place, time::Timestamp},
+    plans::{Aim, Format, Job, answer, gantt, read, read_measured, svg},
+    routing::{Solution, checker::check_plan, problem::Matrix, solve},
+    travel::{Ask, GreatCircle, Guarded, Hours, OnRoads, Osrm, OsrmOptions, SNAP_M, Travel, road_file},
 };
 use clap::{Args, Subcommand, ValueEnum};
 use std::{
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Instant,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 #[derive(Debug, Subcommand)]
@@ -24,6 +27,7 @@ pub(super) enum RouteCommand {
 #[command(after_help = r#"Examples:
   callout route solve day.json --seconds 5 --svg plan.svg
   callout route solve C104.txt --format solomon --seconds 10 --json
+  callout route solve day.json --format vroom --roads callout-data
 
 A file of the format callout is JSON; docs/ROUTING.md has all members. The
 smallest, with places 0 and 1 and times in seconds:
@@ -36,6 +40,12 @@ pub(super) struct SolveArgs {
     /// How the file is written
     #[arg(long, value_enum, default_value_t = FormatName::Callout)]
     format: FormatName,
+    /// Drive over roads: a prepared network, or a data directory that has one (`callout import roads`)
+    #[arg(long, value_name = "PATH")]
+    roads: Option<PathBuf>,
+    /// Ask an OSRM-compatible server; great circle when it fails
+    #[arg(long, value_name = "URL", conflicts_with = "roads")]
+    osrm: Option<String>,
     /// Seconds for it all, reading the file included
     #[arg(long, value_name = "S", default_value_t = 10.0, value_parser = seconds)]
     seconds: f64,
@@ -107,7 +117,11 @@ fn run_solve(args: &SolveArgs) -> Done {
         ObjectiveName::Distance => Aim::Distance,
         ObjectiveName::VehiclesThenDistance => Aim::VehiclesThenDistance,
     };
-    let job = read(&text, format, aim).map_err(|flaws| at(&args.file, &flaws.join("\n  ")))?;
+    let job = match source(args)? {
+        None => read(&text, format, aim),
+        Some(travel) => read_measured(&text, format, aim, &|places| measured(travel.as_ref(), places)),
+    };
+    let job = job.map_err(|flaws| at(&args.file, &flaws.join("\n  ")))?;
     let solution = search(args, &job, start);
     let breaches = check_plan(&job.problem, &solution.plan);
     if let Some(breach) = breaches.first() {
@@ -122,6 +136,36 @@ fn run_solve(args: &SolveArgs) -> Done {
 )]
 fn now() -> Instant {
     Instant::now()
+}
+
+/// A file's times have no day: the hour at which roads are neither empty nor full.
+const MIDDAY: u8 = 12;
+/// A thousand places are 400 calls of OSRM's usual size.
+const OSRM_PATIENCE: Duration = Duration::from_secs(20);
+const OSRM_COORDINATES: usize = 100;
+
+/// Where travel comes from, if not from the file.
+fn source(args: &SolveArgs) -> Result<Option<Arc<dyn Travel>>, Trouble> {
+    if let Some(path) = &args.roads {
+        let file = if path.is_dir() { road_file::in_data(path) } else { path.clone() };
+        let roads = Arc::new(road_file::load(&file).map_err(Trouble::refused)?);
+        return Ok(Some(Arc::new(OnRoads { roads, snap_m: SNAP_M, hours: Hours::default() })));
+    }
+    let Some(url) = args.osrm.clone() else { return Ok(None) };
+    let options = OsrmOptions { url, patience: OSRM_PATIENCE, coordinates: OSRM_COORDINATES, hours: Hours::default() };
+    let server = Osrm::open(options).map_err(Trouble::Usage)?;
+    Ok(Some(Arc::new(Guarded::new(Arc::new(server), Arc::new(GreatCircle::default())))))
+}
+
+fn measured(travel: &dyn Travel, places: &[Place]) -> Result<Matrix, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ask = Ask { from: places, to: places, hour: MIDDAY, now: Timestamp::ZERO };
+    let table = runtime.map_err(|error| error.to_string())?.block_on(travel.table(ask));
+    let table = table.map_err(|error| error.to_string())?;
+    if let Some(why) = &table.instead {
+        eprintln!("callout: travel by {} instead: {why}", table.origin.name());
+    }
+    table.matrix().ok_or_else(|| "the table is not square".to_owned())
 }
 
 /// Searches on as many threads as asked for, from neighbouring seeds.

@@ -1,6 +1,7 @@
 //! The domain: tickets, experts, routes, regions, and the rules about them. Pure: no async, no I/O,
 //! no clock, no chance. Time, ids and randomness are arguments, so a replay repeats to the byte.
 
+pub mod breaker;
 pub mod calendar;
 pub mod catalogue;
 pub mod decision;

@@ -10,7 +10,6 @@
 //! line repeats a number, an address or a text (P12). Never: a retry of its own; when to try again is
 //! decided in the domain (`decide/delivery.rs`), what is tried now by the outbox (`actors/outbox.rs`).
 
-mod breaker;
 mod compose;
 mod follow;
 mod gateway;
@@ -24,7 +23,6 @@ mod templates;
 mod twilio;
 mod words;
 
-pub use breaker::Breaker;
 pub use compose::Stage;
 pub use follow::Following;
 pub use gateway::{ErrorKind, Gateway, Message, SendError, Sending, Sent};

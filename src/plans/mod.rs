@@ -14,7 +14,10 @@ pub use chart::gantt;
 pub use json::answer;
 pub use map::svg;
 
-use crate::routing::problem::{Draft, Problem};
+use crate::{
+    domain::place::Place,
+    routing::problem::{Draft, Matrix, Problem},
+};
 
 /// Which words the text uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,13 +52,41 @@ pub struct Job {
 /// Weight of a route that is dearer than any drive: a thousand days, in thousandths of a second.
 const ROUTE_FIRST: i64 = 86_400_000_000;
 
+/// Travel between places, row by row; an error is told as it is.
+pub type Measure<'a> = &'a dyn Fn(&[Place]) -> Result<Matrix, String>;
+
 /// Reads `text`; each thing that is wrong is a line of its own.
 pub fn read(text: &str, format: Format, aim: Aim) -> Result<Job, Vec<String>> {
-    let sketch = match format {
-        Format::Callout => own::read(text)?,
-        Format::Vroom => vroom::read(text)?,
-        Format::Solomon => solomon::read(text)?,
-    };
+    job(sketch(text, format)?, aim)
+}
+
+/// The same with travel from elsewhere, for all profiles, in place of the text's.
+pub fn read_measured(text: &str, format: Format, aim: Aim, measure: Measure<'_>) -> Result<Job, Vec<String>> {
+    let mut sketch = sketch(text, format)?;
+    if format == Format::Solomon {
+        return Err(refused("a classic text has its own plane: no roads lead over it"));
+    }
+    let profiles = sketch.draft.profiles.len().max(1);
+    let rows = sketch.draft.profiles.first().map_or(sketch.places.len(), |matrix| matrix.size as usize);
+    if rows != sketch.places.len() {
+        return Err(refused(format!("{} places have coordinates, {rows} are needed", sketch.places.len())));
+    }
+    let place =
+        |(lon, lat): &(f64, f64)| Place::new(*lat, *lon).map_err(|error| refused(format!("{lon},{lat}: {error}")));
+    let places = sketch.places.iter().map(place).collect::<Result<Vec<_>, _>>()?;
+    sketch.draft.profiles = vec![measure(&places).map_err(refused)?; profiles];
+    job(sketch, aim)
+}
+
+fn sketch(text: &str, format: Format) -> Result<Sketch, Vec<String>> {
+    match format {
+        Format::Callout => own::read(text),
+        Format::Vroom => vroom::read(text),
+        Format::Solomon => solomon::read(text),
+    }
+}
+
+fn job(sketch: Sketch, aim: Aim) -> Result<Job, Vec<String>> {
     let mut draft = sketch.draft;
     if aim == Aim::VehiclesThenDistance {
         draft.weights.route = ROUTE_FIRST;

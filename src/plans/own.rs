@@ -16,7 +16,8 @@ const THOUSAND: i64 = 1_000;
 struct Input {
     technicians: Vec<TechnicianIn>,
     visits: Vec<VisitIn>,
-    /// One per profile, all over the same places.
+    /// One per profile, all over the same places; none: travel comes from elsewhere.
+    #[serde(default)]
     matrices: Vec<MatrixIn>,
     /// Longitude and latitude of each place, for the map.
     #[serde(default)]

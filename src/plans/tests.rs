@@ -101,6 +101,26 @@ fn our_own_format_keeps_names_and_answers_by_term() {
 }
 
 #[test]
+fn travel_from_elsewhere_takes_the_place_of_the_texts() {
+    use crate::routing::problem::Matrix;
+    let measure = |places: &[Place]| Ok(Matrix::of(places.len() as u32, |from, to| (i64::from(from != to) * 60, 7)));
+    for (text, format, legs) in [(own(), Format::Callout, 3.0), (vroom(), Format::Vroom, 3.0)] {
+        let mut text = text;
+        text.as_object_mut().unwrap().remove("matrices");
+        let job = read_measured(&text.to_string(), format, Aim::Distance, &measure).unwrap();
+        assert_eq!(answer(&job, &solved(&job), 0.5)["terms"]["travel"], json!(60.0 * legs), "{format:?}");
+    }
+    let failing = |_: &[Place]| Err("no network".to_owned());
+    let flaws = read_measured(&own().to_string(), Format::Callout, Aim::Distance, &failing).unwrap_err();
+    assert_eq!(flaws, ["no network"]);
+    let mut input = own();
+    input["places"] = json!([[0.0, 1.0]]);
+    let flaws = read_measured(&input.to_string(), Format::Callout, Aim::Distance, &measure).unwrap_err();
+    assert!(flaws[0].contains("1 places have coordinates, 4 are needed"), "{flaws:?}");
+    assert!(read_measured(FOUR_CORNERS, Format::Solomon, Aim::Distance, &measure).is_err());
+}
+
+#[test]
 fn names_that_lead_nowhere_are_refused() {
     let mut input = own();
     input["visits"][1]["excluded"] = json!(["west"]);

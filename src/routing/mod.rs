@@ -5,6 +5,7 @@
 //! in, a proposal out that names the versions it was based on. `solve` plans whole days: a
 //! [`problem::Problem`] in, the best plan that the budget allows out. [`live`] plans the rest of a
 //! day again and again while it goes on.
+//! `roads` is a road network as a pure graph.
 
 mod arrival;
 mod bid;
@@ -16,6 +17,7 @@ mod evaluate;
 pub mod live;
 pub mod problem;
 mod propose;
+pub mod roads;
 mod solve;
 mod timing;
 mod travel;

@@ -1,7 +1,7 @@
 //! A circuit breaker: a gateway that keeps failing is left alone and tried now and then, so that an
 //! hour of errors costs a few calls and not one per message. Pure: the time is an argument.
 
-use crate::domain::time::Timestamp;
+use super::time::Timestamp;
 
 /// Failures in a row after which the gateway is left alone.
 const FAILURES: u32 = 5;

@@ -1,0 +1,217 @@
+//! Sources that fail in every way a server can, and what the caller gets.
+
+use super::*;
+use crate::domain::{ids::RegionId, settings::TravelSettings};
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+const T: Timestamp = Timestamp(1_800_000_000_000);
+
+fn place(lon_e6: i32) -> Place {
+    Place { lat_e6: 0, lon_e6 }
+}
+
+fn places(count: i32) -> Vec<Place> {
+    (0..count).map(|no| place(no * 1_000)).collect()
+}
+
+fn ask<'a>(from: &'a [Place], to: &'a [Place]) -> Ask<'a> {
+    Ask { from, to, hour: 12, now: T }
+}
+
+fn run<T>(work: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().unwrap().block_on(work)
+}
+
+/// A server on this machine that answers each call with what `answer` makes of its path; None: never.
+fn server(answer: impl Fn(&str) -> Option<String> + Send + 'static) -> Osrm {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut silent = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let (mut head, mut byte) = (Vec::new(), [0]);
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
+                head.push(byte[0]);
+            }
+            let head = String::from_utf8(head).unwrap();
+            match answer(head.split(' ').nth(1).unwrap_or_default()) {
+                Some(answer) => drop(stream.write_all(answer.as_bytes())),
+                None => silent.push(stream),
+            }
+        }
+    });
+    let options = OsrmOptions { url, patience: Duration::from_millis(300), coordinates: 4, hours: Hours::default() };
+    Osrm::open(options).unwrap()
+}
+
+fn http(status: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+}
+
+/// Answers as OSRM does: 10 s and 100 m per thousand micro-degrees east, no way west.
+fn honest(path: &str) -> String {
+    let (coordinates, query) = path.strip_prefix("/table/v1/driving/").unwrap().split_once('?').unwrap();
+    let lons: Vec<f64> = coordinates.split(';').map(|pair| pair.split_once(',').unwrap().0.parse().unwrap()).collect();
+    let named = |key: &str| {
+        let list = query.split('&').find_map(|part| part.strip_prefix(key)).unwrap();
+        list.split(';').map(|no| lons[no.parse::<usize>().unwrap()]).collect::<Vec<_>>()
+    };
+    let (from, to) = (named("sources="), named("destinations="));
+    let table = |unit: f64| {
+        let cell = |from: f64, to: f64| (to >= from).then(|| ((to - from) * 1_000.0).round() * unit);
+        from.iter().map(|from| to.iter().map(|to| cell(*from, *to)).collect()).collect::<Vec<Vec<_>>>()
+    };
+    assert!(query.contains("annotations=duration,distance") && lons.len() <= 4, "{path}");
+    let body = serde_json::json!({ "code": "Ok", "durations": table(10.0), "distances": table(100.0), "sources": [] });
+    http("200 OK", &body.to_string())
+}
+
+#[test]
+fn a_server_is_asked_in_blocks_that_make_one_table() {
+    let (from, to) = (places(5), places(3));
+    let table = run(server(|path| Some(honest(path))).table(ask(&from, &to))).unwrap();
+    assert_eq!((table.rows, table.columns, table.origin), (5, 3, Origin::Server));
+    for row in 0..5_usize {
+        for column in 0..3_usize {
+            let expected = column.checked_sub(row).map(|steps| (steps as i64 * 10, steps as i64 * 100));
+            assert_eq!(table.leg(row, column).map(|leg| (leg.duration_s, leg.distance_m)), expected);
+        }
+    }
+}
+
+#[test]
+fn whatever_a_server_does_wrong_has_a_name_and_ends_in_time() {
+    let ok = |tables: &str| http("200 OK", &format!("{{\"code\":\"Ok\",{tables}}}"));
+    let page = http("200 OK", "<html><body>Welcome</body></html>");
+    let short = ok("\"durations\":[[1]],\"distances\":[[1,2],[3,4]]");
+    let no_distances = ok("\"durations\":[[1,2],[3,4]]");
+    let negative = ok("\"durations\":[[1,-2],[3,4]],\"distances\":[[1,2],[3,4]]");
+    let half = ok("\"durations\":[[1,null],[3,4]],\"distances\":[[1,2],[3,4]]");
+    let huge = ok(&format!("\"message\":\"{}\"", "x".repeat(50_000)));
+    let refused = http("400 Bad Request", "{\"code\":\"TooBig\",\"message\":\"Too many\\ncoordinates\"}");
+    let cases = [
+        (None, TravelError::Timeout),
+        // Promises more than it sends, and hangs up.
+        (Some("HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{".to_owned()), TravelError::Broken),
+        (Some("no HTTP at all".to_owned()), TravelError::Broken),
+        (Some(page), TravelError::Unreadable(200)),
+        (Some(http("502 Bad Gateway", "")), TravelError::Unreadable(502)),
+        (Some(short), TravelError::WrongSize),
+        (Some(no_distances), TravelError::WrongSize),
+        (Some(negative), TravelError::BadFigure),
+        (Some(half), TravelError::BadFigure),
+        (Some(huge), TravelError::Oversized),
+        (Some(refused), TravelError::Refused("TooBig Too manycoordinates".to_owned())),
+    ];
+    let both = places(2);
+    for (answer, expected) in cases {
+        let told = answer.clone();
+        let server = server(move |_| told.clone());
+        assert_eq!(run(server.table(ask(&both, &both))), Err(expected), "{answer:?}");
+    }
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let options = OsrmOptions {
+        url: format!("http://127.0.0.1:{port}"),
+        patience: Duration::from_secs(5),
+        coordinates: 100,
+        hours: Hours::default(),
+    };
+    let nobody = Osrm::open(options.clone()).unwrap();
+    assert_eq!(run(nobody.table(ask(&both, &both))), Err(TravelError::Unreachable));
+    assert!(Osrm::open(OsrmOptions { url: "osrm:5000".to_owned(), ..options }).is_err());
+}
+
+/// Counts what it is asked; fails while told to.
+#[derive(Default)]
+struct Counting {
+    asked: Mutex<Vec<(usize, usize)>>,
+    failing: Mutex<bool>,
+}
+
+impl Counting {
+    fn calls(&self) -> Vec<(usize, usize)> {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+}
+
+impl Travel for Counting {
+    fn table<'a>(&'a self, ask: Ask<'a>) -> Asked<'a> {
+        self.asked.lock().unwrap().push((ask.from.len(), ask.to.len()));
+        let failing = *self.failing.lock().unwrap();
+        Box::pin(async move {
+            let table = GreatCircle::default().table(ask.from, ask.to, ask.hour);
+            if failing { Err(TravelError::Timeout) } else { Ok(Table { origin: Origin::Roads, ..table }) }
+        })
+    }
+}
+
+#[test]
+fn who_fails_is_stood_in_for_and_then_left_alone() {
+    let first = Arc::new(Counting::default());
+    let guarded = Guarded::new(first.clone(), Arc::new(GreatCircle::default()));
+    let both = places(2);
+    let at = |now: Timestamp| run(guarded.table(Ask { now, ..ask(&both, &both) })).unwrap();
+    assert_eq!((at(T).origin, at(T).instead), (Origin::Roads, None));
+    *first.failing.lock().unwrap() = true;
+    for _ in 0..20 {
+        let table = at(T);
+        assert!(table.origin == Origin::GreatCircle && table.instead.is_some());
+    }
+    assert_eq!(first.calls().len(), 2 + 5, "two that worked, five that failed");
+    assert_eq!(at(T).instead.as_deref(), Some("left alone after failures"));
+    *first.failing.lock().unwrap() = false;
+    assert_eq!(at(T.plus_s(30)).origin, Origin::Roads, "tried again after the pause");
+}
+
+fn region(name: &str) -> RegionId {
+    RegionId::parse(name).unwrap()
+}
+
+#[test]
+fn of_a_new_place_only_its_own_legs_are_asked() {
+    let source = Arc::new(Counting::default());
+    let cache = Cache::new(source.clone());
+    let square = |name, settings, count, hour| {
+        let asked = places(count);
+        let table = run(cache.square(&region(name), settings, &asked, hour, T)).unwrap();
+        let expected = GreatCircle::default().table(&asked, &asked, hour);
+        assert_eq!((table.rows, table.legs), (expected.rows, expected.legs));
+    };
+    square("north", 1, 4, 12);
+    assert_eq!(source.calls(), [(4, 4), (0, 4)]);
+    square("north", 1, 3, 12);
+    assert_eq!(source.calls(), [], "known");
+    square("north", 1, 6, 12);
+    assert_eq!(source.calls(), [(2, 6), (4, 2)]);
+    // Another region, other settings, another hour: all of it again.
+    for (name, settings, hour) in [("south", 1, 12), ("north", 2, 12), ("north", 2, 17)] {
+        square(name, settings, 4, hour);
+        assert_eq!(source.calls()[0], (4, 4), "{name} {settings} {hour}");
+    }
+    cache.forget(&region("north"));
+    square("north", 2, 4, 17);
+    assert_eq!(source.calls()[0], (4, 4));
+}
+
+#[test]
+fn what_a_fallback_answered_is_not_kept() {
+    let source = Arc::new(Counting::default());
+    let guarded = Guarded::new(
+        source.clone(),
+        Arc::new(GreatCircle { settings: TravelSettings::default(), hours: Hours::default() }),
+    );
+    let cache = Cache::new(Arc::new(guarded));
+    let both = places(2);
+    let origin = || run(cache.square(&region("north"), 1, &both, 12, T)).unwrap().origin;
+    *source.failing.lock().unwrap() = true;
+    assert_eq!(origin(), Origin::GreatCircle);
+    *source.failing.lock().unwrap() = false;
+    assert_eq!(origin(), Origin::Roads);
+}
