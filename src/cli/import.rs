@@ -75,7 +75,7 @@ enum KindName {
     Tickets,
     /// Where ZIP codes lie
     Places,
-    /// Streets to drive on, for `callout route solve --roads`
+    /// Streets to drive on, for callout route solve --roads
     Roads,
 }
 

@@ -40,7 +40,7 @@ pub(super) struct SolveArgs {
     /// How the file is written
     #[arg(long, value_enum, default_value_t = FormatName::Callout)]
     format: FormatName,
-    /// Drive over roads: a prepared network, or a data directory that has one (`callout import roads`)
+    /// Drive over roads: a prepared network, or a data directory that has one (callout import roads)
     #[arg(long, value_name = "PATH")]
     roads: Option<PathBuf>,
     /// Ask an OSRM-compatible server; great circle when it fails

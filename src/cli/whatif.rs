@@ -14,7 +14,7 @@ use std::process::ExitCode;
 pub struct WhatifArgs {
     #[command(flatten)]
     replay: ReplayArgs,
-    /// A region's setting and its new value: NAME=VALUE, `weight.travel=2`, `travel.speed_kmh=25`; may be given several times
+    /// A region's setting and its new value: NAME=VALUE, weight.travel=2, travel.speed_kmh=25; may be given several times
     #[arg(long, value_name = "NAME=VALUE", required = true)]
     set: Vec<String>,
 }

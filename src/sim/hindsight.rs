@@ -123,8 +123,7 @@ fn technicians(
         let home = place(places, expert.personal.home);
         for shift in zone.map(|zone| intervals(&expert.shifts, &zone, start, end)).into_iter().flatten() {
             let levels = expert.skills.iter().map(|(skill, level)| skills.at(skill.as_str(), level.number()));
-            let mut held: Vec<Skill> = levels.collect();
-            held.push(skills.region(region.as_str()));
+            let held: Vec<Skill> = levels.collect();
             draft.technicians.push(Technician {
                 id: expert.id.to_string(),
                 start: Some(home),
@@ -163,8 +162,7 @@ fn visits(
     };
     let mut asked = Vec::new();
     for arrival in &plan.arrivals {
-        let Prepared { region, place: Some(there), skills: needs, service_s, .. } = prepare(&arrival.new, &world)
-        else {
+        let Prepared { place: Some(there), skills: needs, service_s, .. } = prepare(&arrival.new, &world) else {
             continue;
         };
         let at = arrival.at.since_s(start);
@@ -175,9 +173,13 @@ fn visits(
         });
         let window = window.unwrap_or(Window { from: at, until: LATEST, firmness: Firmness::Wish });
         let urgency = arrival.new.priority as u8;
-        let mut needs: Vec<Skill> =
-            needs.iter().map(|need| skills.at(need.skill.as_str(), need.level.number())).collect();
-        needs.push(skills.region(region.as_str()));
+        let needs: Vec<Skill> = needs.iter().map(|need| skills.at(need.skill.as_str(), need.level.number())).collect();
+        // Neighbours help, as far as anybody drives.
+        let far = |technician: &Technician| {
+            technician.start.is_none_or(|home| places[home as usize].distance_m(there) > world.reach_m)
+        };
+        let excluded = (0_u32..).zip(&draft.technicians).filter(|(_, technician)| far(technician));
+        let excluded = excluded.map(|(who, _)| who).collect();
         draft.visits.push(Visit {
             id: arrival.new.external_id.clone().unwrap_or_default(),
             place: place(places, there),
@@ -188,7 +190,7 @@ fn visits(
             priority: priority(urgency),
             skills: needs,
             preferred: Vec::new(),
-            excluded: Vec::new(),
+            excluded,
             told: None,
             load: Vec::new(),
             unserved: Some(unserved_s(urgency, i64::from(service_s), 0) * 1_000),
@@ -203,21 +205,13 @@ fn place(places: &mut Vec<Place>, place: Place) -> u32 {
     places.len() as u32 - 1
 }
 
-/// Skills by number. A region is one too: its experts alone go to its visits.
+/// Skills by number.
 #[derive(Default)]
-struct Numbers(BTreeMap<(bool, String), u32>);
+struct Numbers(BTreeMap<String, u32>);
 
 impl Numbers {
     fn at(&mut self, skill: &str, level: u8) -> Skill {
-        self.named((false, skill.to_owned()), level)
-    }
-
-    fn region(&mut self, region: &str) -> Skill {
-        self.named((true, region.to_owned()), 1)
-    }
-
-    fn named(&mut self, name: (bool, String), level: u8) -> Skill {
         let next = self.0.len() as u32;
-        Skill { skill: *self.0.entry(name).or_insert(next), level }
+        Skill { skill: *self.0.entry(skill.to_owned()).or_insert(next), level }
     }
 }
