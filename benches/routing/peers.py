@@ -3,7 +3,7 @@
 
     python3 -m venv target/peers && target/peers/bin/pip install pyvrp==0.14.1 pyvroom==1.15.2
     target/peers/bin/python benches/routing/peers.py gaps DIR SECONDS SEED [INSTANCE ..]
-    target/peers/bin/python benches/routing/peers.py days DAY.vroom.json [SECONDS]
+    target/peers/bin/python benches/routing/peers.py days DAY.vroom.json [SECONDS [LEVEL,LEVEL]]
 
 `gaps`: PyVRP beside `callout route solve`, in turns, on the classic texts in DIR (see gaps.sh). `days`: VROOM (its levels
 of exploration as the time allows) beside ours on a day in VROOM's format: jobs served, hours of travel.
@@ -16,6 +16,7 @@ import math
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 
 CALLOUT = "target/release/callout"
@@ -73,16 +74,37 @@ def gaps(folder, seconds, seed, names):
     print(f"\nmean of {len(ours)}: {sum(ours) / len(ours):.3f} % and {sum(theirs) / len(theirs):.3f} %")
 
 
-def days(path, seconds="30"):
+def seconds_between(one, other):
+    """Great circle x 1.35 at 30 km/h, whole seconds rounded up, as our own default."""
+    (west, south), (east, north) = one, other
+    south, north, width = math.radians(south), math.radians(north), math.radians(east - west)
+    arc = math.sin((north - south) / 2) ** 2 + math.cos(south) * math.cos(north) * math.sin(width / 2) ** 2
+    return math.ceil(2 * 6_371_008.8 * math.asin(math.sqrt(arc)) * 1.35 / (30 / 3.6))
+
+
+def days(path, seconds="30", levels="5"):
     import vroom
 
-    began = time.monotonic()
-    solved = vroom.Input.from_json(path).solve(exploration_level=5, nb_threads=1)
-    summary = solved.to_dict()["summary"]
-    jobs = len(json.loads(pathlib.Path(path).read_text())["jobs"])
-    print(f"VROOM: {jobs - summary['unassigned']} served, {summary['duration'] / 3600:.2f} h, {time.monotonic() - began:.1f} s")
+    day = json.loads(pathlib.Path(path).read_text())
+    places = []
+    named = [(job, "location") for job in day["jobs"]]
+    named += [(vehicle, end) for vehicle in day["vehicles"] for end in ("start", "end")]
+    for thing, name in named:
+        thing[f"{name}_index"] = len(places)
+        places.append(thing[name])
+    day["matrices"] = {"car": {"durations": [[seconds_between(one, other) for other in places] for one in places]}}
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(day, file)
+        file.flush()
+        for level in levels.split(","):
+            began = time.monotonic()
+            summary = vroom.Input.from_json(file.name).solve(exploration_level=int(level), nb_threads=1).to_dict()["summary"]
+            served = len(day["jobs"]) - summary["unassigned"]
+            took = time.monotonic() - began
+            print(f"VROOM, level {level}: {served} served, {summary['duration'] / 3600:.2f} h of travel, {took:.1f} s", flush=True)
     told = callout([path, "--format", "vroom", "--seconds", seconds])
-    print("ours:", {name: told[name] for name in told if not isinstance(told[name], (list, dict))})
+    served = len(day["jobs"]) - len(told["unserved"])
+    print(f"ours: {served} served, {told['terms']['travel'] / 3600:.2f} h of travel, {told['wall_s']:.1f} s")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ use super::{Kpis, Replay};
 use crate::{
     domain::{
         intake::{Prepared, World, prepare},
-        place::{Place, RegionIndex},
+        place::RegionIndex,
         settings::RegionSettings,
         shift::intervals,
         ticket::WindowKind,
@@ -16,17 +16,20 @@ use crate::{
     },
     routing::{
         self,
-        live::{priority, unserved_s},
+        live::{Numbers, priority, unserved_s},
         problem::{Draft, Firmness, LATEST, Matrix, Problem, Skill, Technician, Visit, Weights, Window},
     },
 };
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// Visits that are planned at once; the table of drives grows with their square.
 const MOST_VISITS: usize = 3_000;
 /// As the live plan weighs a second of waiting, in thousandths of a second of driving.
 const WAIT: i64 = 600;
+
+/// How much dearer it is to leave a visit out than in a live plan, which cannot know what is to come: who knows all
+/// serves as many as can be served.
+const SERVED_FIRST: i64 = 10;
 
 /// What the plan achieves, as [`Kpis`] count it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -94,9 +97,10 @@ fn draft(plan: &Replay) -> (Draft, Vec<Asked>) {
     let end = plan.arrivals.iter().map(|arrival| arrival.at).max().unwrap_or(start).plus_s(DAY_S);
     let settings = plan.regions.iter().find_map(|region| region.settings.clone()).unwrap_or_default();
     let mut draft = Draft { weights: weights(), ..Draft::default() };
-    let (mut places, mut skills) = (Vec::new(), Numbers::default());
-    technicians(plan, (start, end), &settings, &mut draft, &mut places, &mut skills);
-    let asked = visits(plan, start, &settings, &mut draft, &mut places, &mut skills);
+    let mut numbers = Numbers::default();
+    technicians(plan, (start, end), &settings, &mut draft, &mut numbers);
+    let asked = visits(plan, start, &settings, &mut draft, &mut numbers);
+    let places = numbers.places();
     draft.profiles.push(Matrix::of(places.len() as u32, |from, to| {
         let leg = routing::travel(places[from as usize], places[to as usize], &settings.travel);
         (leg.duration_s, leg.distance_m)
@@ -114,15 +118,14 @@ fn technicians(
     (start, end): (Timestamp, Timestamp),
     settings: &RegionSettings,
     draft: &mut Draft,
-    places: &mut Vec<Place>,
-    skills: &mut Numbers,
+    numbers: &mut Numbers,
 ) {
     for expert in plan.experts.iter().filter(|expert| expert.retired != Some(true)) {
         let Some(region) = &expert.region else { continue };
         let zone = plan.regions.iter().find(|known| known.id == *region).and_then(|known| zone(&known.time_zone));
-        let home = place(places, expert.personal.home);
+        let home = numbers.place(expert.personal.home);
         for shift in zone.map(|zone| intervals(&expert.shifts, &zone, start, end)).into_iter().flatten() {
-            let levels = expert.skills.iter().map(|(skill, level)| skills.at(skill.as_str(), level.number()));
+            let levels = expert.skills.iter().map(|(skill, level)| numbers.need(skill, level.number()));
             let held: Vec<Skill> = levels.collect();
             draft.technicians.push(Technician {
                 id: expert.id.to_string(),
@@ -147,8 +150,7 @@ fn visits(
     start: Timestamp,
     settings: &RegionSettings,
     draft: &mut Draft,
-    places: &mut Vec<Place>,
-    skills: &mut Numbers,
+    numbers: &mut Numbers,
 ) -> Vec<Asked> {
     let regions = RegionIndex::new(plan.regions.iter().map(|region| (&region.id, &region.geometry)));
     let catalogue = plan.catalogue.clone().unwrap_or_default();
@@ -173,16 +175,16 @@ fn visits(
         });
         let window = window.unwrap_or(Window { from: at, until: LATEST, firmness: Firmness::Wish });
         let urgency = arrival.new.priority as u8;
-        let needs: Vec<Skill> = needs.iter().map(|need| skills.at(need.skill.as_str(), need.level.number())).collect();
+        let needs: Vec<Skill> = needs.iter().map(|need| numbers.need(&need.skill, need.level.number())).collect();
         // Neighbours help, as far as anybody drives.
         let far = |technician: &Technician| {
-            technician.start.is_none_or(|home| places[home as usize].distance_m(there) > world.reach_m)
+            technician.start.is_none_or(|home| numbers.places()[home as usize].distance_m(there) > world.reach_m)
         };
         let excluded = (0_u32..).zip(&draft.technicians).filter(|(_, technician)| far(technician));
         let excluded = excluded.map(|(who, _)| who).collect();
         draft.visits.push(Visit {
             id: arrival.new.external_id.clone().unwrap_or_default(),
-            place: place(places, there),
+            place: numbers.place(there),
             duration: i64::from(service_s),
             durations: Vec::new(),
             windows: vec![window],
@@ -193,25 +195,9 @@ fn visits(
             excluded,
             told: None,
             load: Vec::new(),
-            unserved: Some(unserved_s(urgency, i64::from(service_s), 0) * 1_000),
+            unserved: Some(SERVED_FIRST * unserved_s(urgency, i64::from(service_s), 0) * 1_000),
         });
         asked.push(Asked { at, due: arrival.new.due_at.map(|due| due.since_s(start)) });
     }
     asked
-}
-
-fn place(places: &mut Vec<Place>, place: Place) -> u32 {
-    places.push(place);
-    places.len() as u32 - 1
-}
-
-/// Skills by number.
-#[derive(Default)]
-struct Numbers(BTreeMap<String, u32>);
-
-impl Numbers {
-    fn at(&mut self, skill: &str, level: u8) -> Skill {
-        let next = self.0.len() as u32;
-        Skill { skill: *self.0.entry(skill.to_owned()).or_insert(next), level }
-    }
 }

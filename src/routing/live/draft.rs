@@ -1,18 +1,15 @@
 //! A region as of one moment, put as a problem for the solver: the rest of the day, in seconds from now.
 
-use super::{Snapshot, price};
+use super::{Numbers, Snapshot, price};
 use crate::{
-    domain::{expert::Expert, place::Place, route::Route, settings::RegionSettings, skill::Skill, ticket::WindowKind},
+    domain::{expert::Expert, route::Route, settings::RegionSettings, ticket::WindowKind},
     routing::{
         Terms, VisitSpec,
-        problem::Skill as Need,
         problem::{Draft, Firmness, LATEST, Matrix, Problem, Technician, Visit, Weights, Window},
         timing::{Origin, Overdue, Sequence},
         travel, working,
     },
 };
-use std::collections::BTreeMap;
-
 /// Experts whose shift begins later than this are planned with another time.
 const AHEAD_S: u32 = 12 * 3_600;
 /// Visits in one plan: the most urgent ones, so that a backlog of weeks does not hold up the day.
@@ -32,11 +29,10 @@ pub(super) struct Drafted {
 
 /// None: nobody works, or there is nothing that could still be served.
 pub(super) fn draft(snapshot: &Snapshot, terms: &Terms<'_>) -> Option<Drafted> {
-    let mut places = Vec::new();
-    let mut skills = Numbers::default();
+    let mut numbers = Numbers::default();
     let (mut technicians, mut experts) = (Vec::new(), Vec::new());
     for (index, (expert, route)) in snapshot.experts.iter().enumerate() {
-        if let Some(technician) = technician(expert, route, terms, &mut places, &mut skills) {
+        if let Some(technician) = technician(expert, route, terms, &mut numbers) {
             technicians.push(technician);
             experts.push(index);
         }
@@ -52,8 +48,9 @@ pub(super) fn draft(snapshot: &Snapshot, terms: &Terms<'_>) -> Option<Drafted> {
         return None;
     }
     let asked: Vec<&Expert> = experts.iter().map(|index| &*snapshot.experts[*index].0).collect();
-    let visits = order.iter().map(|index| visit(&snapshot.open[*index], &asked, terms, &mut places, &mut skills));
+    let visits = order.iter().map(|index| visit(&snapshot.open[*index], &asked, terms, &mut numbers));
     let visits = visits.collect();
+    let places = numbers.places();
     let leg = |from: u32, to: u32| {
         let leg = travel(places[from as usize], places[to as usize], &terms.settings.travel);
         (leg.duration_s, leg.distance_m)
@@ -69,13 +66,7 @@ fn in_time(visit: &VisitSpec, terms: &Terms<'_>) -> bool {
 }
 
 /// From where and when what was promised ends; None: off shift for long, no known home, or retired.
-fn technician(
-    expert: &Expert,
-    route: &Route,
-    terms: &Terms<'_>,
-    places: &mut Vec<Place>,
-    skills: &mut Numbers,
-) -> Option<Technician> {
+fn technician(expert: &Expert, route: &Route, terms: &Terms<'_>, numbers: &mut Numbers) -> Option<Technician> {
     let home = expert.home().filter(|_| !expert.retired)?;
     let duty = working::stretch(expert, terms.now, AHEAD_S).ok()?;
     let origin = Origin::of(expert, route, Some(duty), None, terms.now);
@@ -90,13 +81,13 @@ fn technician(
     }
     Some(Technician {
         id: String::new(),
-        start: Some(number(places, from)),
-        end: Some(number(places, home)),
+        start: Some(numbers.place(from)),
+        end: Some(numbers.place(home)),
         shift_from,
         shift_until: until,
         max_overtime: i64::from(terms.settings.max_overtime_s),
         breaks: Vec::new(),
-        skills: expert.skills.iter().map(|(skill, level)| skills.need(skill, level.number())).collect(),
+        skills: expert.skills.iter().map(|(skill, level)| numbers.need(skill, level.number())).collect(),
         max_visits: None,
         max_distance: None,
         capacity: Vec::new(),
@@ -104,13 +95,7 @@ fn technician(
     })
 }
 
-fn visit(
-    spec: &VisitSpec,
-    experts: &[&Expert],
-    terms: &Terms<'_>,
-    places: &mut Vec<Place>,
-    skills: &mut Numbers,
-) -> Visit {
+fn visit(spec: &VisitSpec, experts: &[&Expert], terms: &Terms<'_>, numbers: &mut Numbers) -> Visit {
     let reach_m = f64::from(terms.settings.reach_m);
     let refused = |expert: &Expert| !terms.second_round && spec.refused_by.contains(&expert.id);
     let far = |expert: &Expert| expert.home().is_none_or(|home| home.distance_m(spec.place) > reach_m);
@@ -127,13 +112,13 @@ fn visit(
     let due = window.map_or(0, |window| window.from);
     Visit {
         id: String::new(),
-        place: number(places, spec.place),
+        place: numbers.place(spec.place),
         duration: i64::from(spec.service_s),
         durations: Vec::new(),
         windows: window.into_iter().collect(),
         due: Some(due),
         priority: price::priority(spec.urgency),
-        skills: spec.skills.iter().map(|need| skills.need(&need.skill, need.level.number())).collect(),
+        skills: spec.skills.iter().map(|need| numbers.need(&need.skill, need.level.number())).collect(),
         preferred: Vec::new(),
         excluded: barred.map(|(who, _)| who as u32).collect(),
         told: None,
@@ -159,23 +144,6 @@ fn weights(settings: &RegionSettings) -> Weights {
     }
 }
 
-/// Rows of the matrix are not shared: places that are the same are rare.
-fn number(places: &mut Vec<Place>, place: Place) -> u32 {
-    places.push(place);
-    places.len() as u32 - 1
-}
-
 fn ceil_s(ms: i64) -> i64 {
     ms.div_euclid(1_000) + i64::from(ms.rem_euclid(1_000) > 0)
-}
-
-/// Skills by number.
-#[derive(Default)]
-struct Numbers(BTreeMap<Skill, u32>);
-
-impl Numbers {
-    fn need(&mut self, skill: &Skill, level: u8) -> Need {
-        let next = self.0.len() as u32;
-        Need { skill: *self.0.entry(skill.clone()).or_insert(next), level }
-    }
 }

@@ -4,8 +4,10 @@
 //! route that it was planned with. The same snapshot, plan, seed and rounds give the same outlook.
 
 mod draft;
+mod numbers;
 mod price;
 
+pub use numbers::Numbers;
 pub use price::{priority, unserved_s};
 
 use super::{Terms, VisitSpec, solve::improve};

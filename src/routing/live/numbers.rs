@@ -1,0 +1,34 @@
+//! Skills and places as the numbers that a problem knows them by.
+
+use crate::{
+    domain::{place::Place, skill::Skill},
+    routing::problem::Skill as Need,
+};
+use std::collections::BTreeMap;
+
+/// Given out in the order of asking.
+#[derive(Default)]
+pub struct Numbers {
+    skills: BTreeMap<Skill, u32>,
+    places: Vec<Place>,
+}
+
+impl Numbers {
+    /// What a visit needs, or somebody has.
+    pub fn need(&mut self, skill: &Skill, level: u8) -> Need {
+        let next = self.skills.len() as u32;
+        Need { skill: *self.skills.entry(skill.clone()).or_insert(next), level }
+    }
+
+    /// Its row of the matrix. Rows are not shared: places that are the same are rare.
+    pub fn place(&mut self, place: Place) -> u32 {
+        self.places.push(place);
+        self.places.len() as u32 - 1
+    }
+
+    /// By number.
+    #[must_use]
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+}
