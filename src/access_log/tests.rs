@@ -187,6 +187,17 @@ fn a_line_that_a_crash_tore_is_cut_off_and_told() {
 }
 
 #[test]
+fn beyond_the_days_budget_one_stranger_a_second_gets_a_line_and_the_next_day_all_begins_anew() {
+    let strangers = Strangers::default();
+    let a_second = |second: i64| (0..100).filter(|_| strangers.admits(second * 1_000)).count() as u64;
+    assert_eq!(a_second(0), limits::ACCESS_STRANGERS_PER_S);
+    let seconds = limits::ACCESS_STRANGERS_PER_DAY.div_ceil(limits::ACCESS_STRANGERS_PER_S) as i64;
+    (1..seconds).for_each(|second| assert_eq!(a_second(second), limits::ACCESS_STRANGERS_PER_S, "second {second}"));
+    assert_eq!((a_second(seconds), a_second(seconds + 1)), (1, 1));
+    assert_eq!(a_second(86_400), limits::ACCESS_STRANGERS_PER_S);
+}
+
+#[test]
 fn what_a_full_disk_let_through_of_a_batch_is_taken_out_before_the_next() {
     let data = tempfile::tempdir().unwrap();
     let (folder, key) = (data.path().join("access"), line::Key::of(&hash()));

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     settings::limits,
+    storage::private_folder,
     telemetry::{
         Metrics,
         incidents::{now_ms, rfc3339},
@@ -68,7 +69,7 @@ impl Writer {
         missed: Arc<AtomicU64>,
         metrics: Arc<Metrics>,
     ) -> io::Result<Self> {
-        make_folder(&folder)?;
+        private_folder(&folder)?;
         let newest = days(&folder)?.pop();
         let torn = newest.as_deref().map(mend).transpose()?.unwrap_or(0);
         let last = newest.as_deref().map(last_line).transpose()?.flatten();
@@ -240,14 +241,6 @@ pub(super) fn days(folder: &Path) -> io::Result<Vec<PathBuf>> {
     }
     days.sort();
     Ok(days)
-}
-
-fn make_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 fn private() -> OpenOptions {

@@ -146,7 +146,7 @@ pub fn region_body<'j>(body: &'j Json<'j>, present: Option<&Region>) -> Result<R
         let geometry = f.value("geometry").map(Json::to_value);
         let geometry = if present.is_some() { geometry } else { f.required("geometry", geometry) };
         let zips = f.texts("zips", limits::ZIPS, zip).or_else(|| present.map(|r| r.zips.clone()));
-        let settings = f.value("settings").map(|sent| settings(sent, present.map(|r| &r.settings)));
+        let settings = f.value("settings").map(|sent| region_settings(sent, present.map(|r| &r.settings)));
         let settings = match settings {
             Some(Ok(settings)) => Some(settings),
             Some(Err(Unfit { field, detail })) => {
@@ -168,14 +168,15 @@ fn zip(text: &str) -> Result<String, &'static str> {
 }
 
 /// A setting that does not hold. `field`: a pointer below `/settings`, empty when nobody can tell.
-#[derive(Debug)]
-struct Unfit {
+#[derive(Debug, thiserror::Error)]
+#[error("{field}: {detail}")]
+pub struct Unfit {
     field: String,
     detail: String,
 }
 
 /// The settings sent, laid over the present ones (or the defaults).
-fn settings(sent: &Json<'_>, present: Option<&RegionSettings>) -> Result<RegionSettings, Unfit> {
+pub fn region_settings(sent: &Json<'_>, present: Option<&RegionSettings>) -> Result<RegionSettings, Unfit> {
     let unreadable = |error: serde_json::Error| Unfit { field: String::new(), detail: error.to_string() };
     let base = present.cloned().unwrap_or_default();
     let mut whole = serde_json::to_value(&base).map_err(unreadable)?;
@@ -236,11 +237,11 @@ mod tests {
     #[test]
     fn settings_are_laid_over_and_bad_ones_named() {
         let sent = Json::parse(br#"{"offer_ttl_s":60,"travel":{"speed_kmh":20}}"#).unwrap();
-        let laid = settings(&sent, None).unwrap();
+        let laid = region_settings(&sent, None).unwrap();
         assert_eq!((laid.offer_ttl_s, laid.travel.speed_kmh, laid.travel.detour), (60, 20.0, 1.35));
         for (wrong, named) in [(&br#"{"offer":1}"#[..], "offer"), (br#"{"travel":{"speed_kmh":0}}"#, "speed_kmh")] {
             let sent = Json::parse(wrong).unwrap();
-            let Unfit { field, detail } = settings(&sent, None).unwrap_err();
+            let Unfit { field, detail } = region_settings(&sent, None).unwrap_err();
             assert!(format!("{field} {detail}").contains(named), "{field} {detail}");
         }
     }

@@ -7,6 +7,7 @@ use super::{
     ticket::{Viewer, outcome_name},
 };
 use crate::domain::{
+    envelope::Envelope,
     fact::Fact,
     ids::Seq,
     person::{Private, Typed},
@@ -63,6 +64,15 @@ pub struct Stamp<'a> {
     pub request_id: Option<&'a str>,
     pub trace_id: Option<&'a str>,
     pub cause: Option<Seq>,
+}
+
+impl<'a> Stamp<'a> {
+    #[must_use]
+    pub fn of(seq: Seq, envelope: &'a Envelope) -> Self {
+        let Envelope { at, who, request_id, cause, trace_id } = envelope;
+        let (request_id, trace_id) = (request_id.as_deref(), trace_id.as_deref());
+        Self { seq, at: *at, who, request_id, trace_id, cause: *cause }
+    }
 }
 
 impl TimelineEntry {

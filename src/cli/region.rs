@@ -163,7 +163,7 @@ fn edit(args: &EditArgs, settings: &Settings) -> Done {
     if !args.set.is_empty() {
         let mut present = connection.client.get(&path(&args.id))?["settings"].take();
         for pair in &args.set {
-            set(&mut present, pair)?;
+            set(&mut present, pair).map_err(Trouble::Usage)?;
         }
         body.insert("settings".into(), present);
     }
@@ -176,8 +176,8 @@ fn edit(args: &EditArgs, settings: &Settings) -> Done {
 }
 
 /// `weights.travel=1.5` into the settings. Names that are not there are refused here, values by the server.
-fn set(settings: &mut Value, pair: &str) -> Result<(), Trouble> {
-    let wrong = |why: &str| Trouble::Usage(format!("--set {pair}: {why}"));
+pub(super) fn set(settings: &mut Value, pair: &str) -> Result<(), String> {
+    let wrong = |why: &str| format!("--set {pair}: {why}");
     let (name, text) = pair.split_once('=').ok_or_else(|| wrong("it looks like offer_ttl_s=240"))?;
     let mut place = settings;
     for key in name.split('.') {
@@ -211,6 +211,6 @@ mod tests {
         set(&mut settings, "weights.travel=1.5").unwrap();
         set(&mut settings, "offer_ttl_s=240").unwrap();
         assert_eq!(settings, json!({ "offer_ttl_s": 240, "weights": { "travel": 1.5 } }));
-        assert!(matches!(set(&mut settings, "ofer_ttl_s=1"), Err(Trouble::Usage(why)) if why.contains("ofer_ttl_s=1")));
+        assert!(matches!(set(&mut settings, "ofer_ttl_s=1"), Err(why) if why.contains("ofer_ttl_s=1")));
     }
 }

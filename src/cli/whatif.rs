@@ -1,9 +1,16 @@
 //! `callout whatif`: settings tried on days that were, before they are switched on.
 
-use super::replay::{ReplayArgs, play, prepare};
-use crate::{domain::settings::RegionSettings, sim::Kpis};
+use super::{
+    region::set,
+    replay::{ReplayArgs, play, prepare},
+};
+use crate::{
+    api::{json::Json, region::region_settings},
+    domain::settings::RegionSettings,
+    sim::Kpis,
+};
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::process::ExitCode;
 
 /// Plays the same days twice, with the settings as they are and with others, and prints both.
@@ -51,17 +58,14 @@ fn both(args: &WhatifArgs) -> Result<(Kpis, Kpis), String> {
     Ok((play(as_it_is)?, play(other)?))
 }
 
-/// The settings with each NAME=VALUE put in. `weight.` is short for `weights.`.
+/// The settings with each NAME=VALUE put in, judged as `region edit` has them judged. `weight.` is short for `weights.`.
 fn changed(settings: &RegionSettings, sets: &[String]) -> Result<RegionSettings, String> {
     let mut tree = serde_json::to_value(settings).map_err(|e| e.to_string())?;
-    for set in sets {
-        let (name, value) = set.split_once('=').ok_or_else(|| format!("'{set}' is not NAME=VALUE"))?;
-        let value: Value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.into()));
-        let path = name.trim().replace("weight.", "weights.").replace('.', "/");
-        let place = tree.pointer_mut(&format!("/{path}")).ok_or_else(|| format!("there is no setting '{name}'"))?;
-        *place = value;
+    for pair in sets {
+        set(&mut tree, &pair.replacen("weight.", "weights.", 1))?;
     }
-    serde_json::from_value(tree).map_err(|e| format!("--set: {e}"))
+    let text = tree.to_string();
+    region_settings(&Json::parse(text.as_bytes())?, None).map_err(|unfit| format!("--set: {unfit}"))
 }
 
 /// Both rows, figure by figure.
@@ -103,7 +107,12 @@ mod tests {
 
     #[test]
     fn what_is_no_setting_or_no_value_is_named() {
-        for (set, named) in [("weight.traffic=2", "weight.traffic"), ("travel", "travel"), ("service_s=soon", "soon")] {
+        for (set, named) in [
+            ("weight.traffic=2", "weights.traffic"),
+            ("travel", "travel"),
+            ("service_s=soon", "soon"),
+            ("travel.speed_kmh=-5", "speed_kmh"),
+        ] {
             let refused = sets(&[set]).expect_err(set);
             assert!(refused.contains(named), "{set}: {refused}");
         }

@@ -52,14 +52,6 @@ fn told(store: &Store, ticket: &Ticket) -> Result<Value, Fault> {
 }
 
 fn entry(recorded: &Recorded) -> Option<TimelineEntry> {
-    let envelope = &recorded.envelope;
-    let stamp = Stamp {
-        seq: recorded.seq,
-        at: envelope.at,
-        who: &envelope.who,
-        request_id: envelope.request_id.as_deref(),
-        trace_id: envelope.trace_id.as_deref(),
-        cause: envelope.cause,
-    };
+    let stamp = Stamp::of(recorded.seq, &recorded.envelope);
     TimelineEntry::new(&stamp, &recorded.fact, Viewer::Staff)
 }

@@ -6,6 +6,7 @@ pub mod calendar;
 pub mod catalogue;
 pub mod decision;
 pub mod drafts;
+pub mod envelope;
 pub mod expert;
 pub mod fact;
 pub mod fix;

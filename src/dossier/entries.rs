@@ -60,15 +60,8 @@ pub(super) fn route_holds(fact: &Fact, number: TicketNumber) -> bool {
 fn shown(recorded: &Recorded) -> Value {
     match &recorded.fact {
         Fact::Ticket(_) => {
-            let envelope = &recorded.envelope;
-            let stamp = Stamp {
-                seq: recorded.seq,
-                at: envelope.at,
-                who: &envelope.who,
-                request_id: None,
-                trace_id: None,
-                cause: None,
-            };
+            let whole = Stamp::of(recorded.seq, &recorded.envelope);
+            let stamp = Stamp { request_id: None, trace_id: None, cause: None, ..whole };
             let entry = TimelineEntry::new(&stamp, &recorded.fact, Viewer::Staff);
             entry.map(|entry| texts_masked(entry.data)).unwrap_or_default()
         }

@@ -55,15 +55,7 @@ pub(super) async fn timeline(
 ) -> Reply {
     let history = history(&shared, &session, &number).await?;
     let entries = history.iter().filter_map(|recorded| {
-        let envelope = &recorded.envelope;
-        let stamp = Stamp {
-            seq: recorded.seq,
-            at: envelope.at,
-            who: &envelope.who,
-            request_id: envelope.request_id.as_deref(),
-            trace_id: envelope.trace_id.as_deref(),
-            cause: envelope.cause,
-        };
+        let stamp = Stamp::of(recorded.seq, &recorded.envelope);
         Some((recorded.seq, TimelineEntry::new(&stamp, &recorded.fact, session.viewer())?))
     });
     let (items, next_cursor) = part(&uri, entries)?;

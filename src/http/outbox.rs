@@ -172,15 +172,7 @@ impl Story {
             let Fact::Ticket(event) = &recorded.fact else { continue };
             let Some(word) = word(event, id.no) else { continue };
             end = word;
-            let envelope = &recorded.envelope;
-            let stamp = Stamp {
-                seq: recorded.seq,
-                at: envelope.at,
-                who: &envelope.who,
-                request_id: envelope.request_id.as_deref(),
-                trace_id: envelope.trace_id.as_deref(),
-                cause: envelope.cause,
-            };
+            let stamp = Stamp::of(recorded.seq, &recorded.envelope);
             entries.extend(TimelineEntry::new(&stamp, &recorded.fact, crate::api::Viewer::Staff));
         }
         let delivery = last.ok_or_else(|| not_found(format_args!("delivery {id}")))?;

@@ -11,7 +11,7 @@
 
 use super::{
     DataLock, Fault, KeyFile, KeyOptions, Store,
-    files::{create_whole, fault, io_fault, sync_dir},
+    files::{create_whole, fault, io_fault, private_folder, sync_dir},
     journal::{Head, Journal, JournalOptions, RedbJournal, Verified, verify as verify_journal, verify_past},
 };
 use crate::domain::ids::Seq;
@@ -54,6 +54,7 @@ impl Store {
         let core = self.core();
         let no_files = || fault(target, "this store has no files to back up");
         let (archive, options) = core.archive.as_ref().ok_or_else(no_files)?;
+        private_folder(target).map_err(|error| io_fault(target, "make the folder", &error))?;
         let keys = target.join("keys");
         fs::create_dir_all(&keys).map_err(|error| io_fault(&keys, "make the folder", &error))?;
         // Before the journal too: should this be cut short, the people in what was copied have their keys.

@@ -1,9 +1,9 @@
 //! What is committed together, and what comes back.
 
 use crate::domain::{
+    envelope::Envelope,
     fact::{Fact, Misfit, State},
     ids::{RegionId, Seq, Thing, Version},
-    ticket::Who,
     time::Timestamp,
 };
 use minicbor::{Decode, Encode};
@@ -17,23 +17,6 @@ pub struct Batch {
     pub guards: Vec<(Thing, Version)>,
     /// Keys that must be free and are taken by this batch.
     pub claims: Vec<Claim>,
-}
-
-/// Who, when and why; stored with every record.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Envelope {
-    #[n(0)]
-    pub at: Timestamp,
-    #[n(1)]
-    pub who: Who,
-    #[n(2)]
-    pub request_id: Option<String>,
-    /// The event that led to this batch.
-    #[n(3)]
-    pub cause: Option<Seq>,
-    /// W3C trace id, 32 hex digits.
-    #[n(4)]
-    pub trace_id: Option<String>,
 }
 
 /// The events of one thing, and the state they lead to. Its guard is the version before.

@@ -41,6 +41,15 @@ pub(super) fn private() -> OpenOptions {
     options
 }
 
+/// Makes a folder, with those above it, that only its owner may enter. One that is there stays as it is.
+pub fn private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
 /// Writes a file aside, fsyncs it, renames it into place, fsyncs the directory.
 pub(super) fn create_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let aside = path.with_extension("new");

@@ -5,7 +5,7 @@
 
 use super::{
     Fault,
-    files::{fault, io_fault, private},
+    files::{fault, io_fault, private, private_folder},
 };
 use std::{
     fs::{self, File, TryLockError},
@@ -23,10 +23,7 @@ impl DataLock {
     /// Makes the directory when absent and takes its lock. Refused when another process holds it
     /// (named by its id), or when the directory cannot be written.
     pub fn take(data: &Path) -> Result<Self, Fault> {
-        // What a process makes that works on data, nobody else reads: journals, logs, backups.
-        #[cfg(unix)]
-        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-        fs::create_dir_all(data).map_err(|error| io_fault(data, "make the data directory", &error))?;
+        private_folder(data).map_err(|error| io_fault(data, "make the data directory", &error))?;
         let path = data.join("lock");
         let mut file = private()
             .create(true)

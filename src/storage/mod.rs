@@ -42,10 +42,12 @@ mod store;
 mod tests;
 mod writer;
 
+pub use crate::domain::envelope::Envelope;
 pub use audit::{AuditOptions, AuditReport};
-pub use batch::{Batch, Change, Claim, ClaimKey, CommitError, Committed, Envelope, Fault, Outcome, Recorded};
+pub use batch::{Batch, Change, Claim, ClaimKey, CommitError, Committed, Fault, Outcome, Recorded};
 pub use core::Hear;
 pub use erasure::Erasing;
+pub use files::private_folder;
 pub use keys::{KeyFile, KeyOptions, KeyState};
 pub use lock::DataLock;
 pub use outbox::{OutboxPage, OutboxQuery, is_outbox_cursor};

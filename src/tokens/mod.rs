@@ -431,6 +431,18 @@ mod tests {
     }
 
     #[test]
+    fn a_logout_ends_its_own_token_and_none_of_the_processs_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let server = Tokens::open(dir.path()).unwrap();
+        let (token, claims) = server.issue(grant(Role::Clerk), NOW).unwrap();
+        let own = server.sign_unlisted(grant(Role::Clerk), NOW);
+        server.revoke_own(&server.verify(&own, NOW).unwrap()).unwrap();
+        assert!(server.verify(&own, NOW).is_ok(), "they are many under one name");
+        server.revoke_own(&claims).unwrap();
+        assert_eq!(server.verify(&token, NOW), Err(TokenError::Revoked));
+    }
+
+    #[test]
     fn a_survey_link_opens_its_ticket_only() {
         let dir = tempfile::tempdir().unwrap();
         let tokens = Tokens::open(dir.path()).unwrap();

@@ -91,13 +91,26 @@ impl Framer {
         let after = self.after(recorded)?;
         let region = region_of(&after).unwrap_or(&recorded.region).clone();
         let left = self.left(recorded, &region)?;
-        let json = feed::event(self.position(recorded), &region, &stamp(recorded), &recorded.fact, &after);
+        let json = feed::event(
+            self.position(recorded),
+            &region,
+            &Stamp::of(recorded.seq, &recorded.envelope),
+            &recorded.fact,
+            &after,
+        );
         Ok(framed(recorded, json, region, left, feed::subject(&recorded.fact, &after)))
     }
 
     fn bare(&self, recorded: &Recorded) -> Frame {
         let Recorded { region, thing, version, fact, .. } = recorded;
-        let json = feed::bare(self.position(recorded), region, &stamp(recorded), fact, thing, *version);
+        let json = feed::bare(
+            self.position(recorded),
+            region,
+            &Stamp::of(recorded.seq, &recorded.envelope),
+            fact,
+            thing,
+            *version,
+        );
         framed(recorded, json, region.clone(), handed_over(fact), feed::subject_of(thing))
     }
 
@@ -145,18 +158,6 @@ impl Framer {
 fn framed(recorded: &Recorded, json: Vec<u8>, region: RegionId, left: Option<RegionId>, subject: Subject) -> Frame {
     let regions = (region != RegionId::cell()).then_some((region, left));
     Frame { seq: recorded.seq, json: json.into(), kind: recorded.fact.kind(), regions, subject }
-}
-
-fn stamp(recorded: &Recorded) -> Stamp<'_> {
-    let envelope = &recorded.envelope;
-    Stamp {
-        seq: recorded.seq,
-        at: envelope.at,
-        who: &envelope.who,
-        request_id: envelope.request_id.as_deref(),
-        trace_id: envelope.trace_id.as_deref(),
-        cause: envelope.cause,
-    }
 }
 
 /// Where a handover's ticket was before.
