@@ -1,7 +1,7 @@
 //! `GET /v1/regions/{id}/board`: everything a console needs to draw, and the position in the feed
 //! that it is true at.
 
-use super::{Context, Reply, answer::ok, blocking, experts::presence, regions, session::Session};
+use super::{Context, Reply, Shared, answer::json_bytes, blocking, experts::presence, regions, session::Session};
 use crate::{
     api::{
         TicketView,
@@ -11,14 +11,20 @@ use crate::{
         schema,
         show::Shown,
     },
-    domain::{expert::Expert, ids::RegionId, route::Route, ticket::Ticket, time::Timestamp},
+    domain::{expert::Expert, ids::RegionId, region::Region, route::Route, ticket::Ticket, time::Timestamp},
     settings::limits,
     storage::{Fault, Store},
 };
-use axum::extract::{Path, State};
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+};
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
 use utoipa::ToSchema;
+
+/// What a ticket or an expert takes on a board, bytes: most take less.
+const TICKET_BYTES: usize = 600;
 
 /// A region's board
 ///
@@ -35,11 +41,16 @@ use utoipa::ToSchema;
 )]
 pub(super) async fn show(State(shared): State<Context>, session: Session, Path(id): Path<String>) -> Reply {
     let region = regions::known(&shared, &session, &id)?;
-    let store = shared.service.store().clone();
-    let here = region.id.clone();
+    // Drawn where it may take its time: milliseconds for a megabyte.
+    let board = blocking(move || draw(&shared, &session, &region)).await??;
+    Ok(json_bytes(StatusCode::OK, board))
+}
+
+/// The board as JSON.
+fn draw(shared: &Shared, session: &Session, region: &Region) -> Result<Vec<u8>, Fault> {
     // The position first: what came after it is drawn twice rather than not at all.
     let position = shared.service.feed_position();
-    let tickets = blocking(move || open_tickets(&store, &here)).await??;
+    let tickets = open_tickets(shared.service.store(), &region.id)?;
     let mut phases: BTreeMap<&'static str, u32> = BTreeMap::new();
     for ticket in &tickets {
         *phases.entry(ticket.phase.name()).or_default() += 1;
@@ -50,17 +61,22 @@ pub(super) async fn show(State(shared): State<Context>, session: Session, Path(i
         .take(limits::BOARD_TICKETS)
         .map(|ticket| session.view(ticket).expected(shared.service.arrival(ticket)))
         .collect();
-    let experts = roster(&shared, &region.id);
-    Ok(ok(&Board {
+    let experts = roster(shared, &region.id);
+    let board = Board {
         position: Shown(position),
         at: Shown(shared.service.clock().now()),
-        region: RegionView::new(&region, true),
+        region: RegionView::new(region, true),
         unready: unready.iter().find(|u| u.region == region.id).map(|u| u.why.as_str()),
         open_by_phase: phases,
         tickets: views,
         tickets_left_out: tickets.len().saturating_sub(limits::BOARD_TICKETS),
         experts: experts.iter().map(|known| known.view()).collect(),
-    }))
+    };
+    // Growing to a megabyte step by step would copy it several times.
+    let mut json = Vec::with_capacity(TICKET_BYTES * (board.tickets.len() + experts.len() + 1));
+    serde_json::to_writer(&mut json, &board)
+        .map_err(|error| Fault { what: error.to_string(), place: "board".into() })?;
+    Ok(json)
 }
 
 /// Everything a console needs to draw a region.
@@ -121,7 +137,7 @@ fn open_tickets(store: &Store, region: &RegionId) -> Result<Vec<Arc<Ticket>>, Fa
     Ok(tickets)
 }
 
-fn roster(shared: &super::Shared, region: &RegionId) -> Vec<Known> {
+fn roster(shared: &Shared, region: &RegionId) -> Vec<Known> {
     let store = shared.service.store();
     let active = store.experts(Some(region)).into_iter().filter(|expert| !expert.retired);
     let known = |expert: Arc<Expert>| {
