@@ -36,6 +36,9 @@ const TRIED_AGAIN: usize = 10;
 /// Insertion one by one never sees that several visits together are worth a route of their own.
 const OPENING: (f64, f64) = (0.1, 10.0);
 
+/// A plan may cost anything; far from the end of the numbers.
+const UNLIMITED: i64 = i64::MAX / 4;
+
 pub(super) struct Search<'s, 'g> {
     ground: &'s Ground<'g>,
     near: Near,
@@ -57,7 +60,7 @@ impl<'s, 'g> Search<'s, 'g> {
     pub(super) fn new(ground: &'s Ground<'g>, seed: u64) -> Self {
         let mut search = Self::bare(ground, seed);
         search.candidates.extend((0..ground.visits).map(Candidate::fresh));
-        search.insert();
+        search.insert(UNLIMITED);
         search.begin();
         search
     }
@@ -76,7 +79,7 @@ impl<'s, 'g> Search<'s, 'g> {
         for visit in absent {
             search.candidates.clear();
             search.candidates.push(Candidate::fresh(visit));
-            search.insert();
+            search.insert(UNLIMITED);
         }
         search.begin();
         search
@@ -143,7 +146,7 @@ impl<'s, 'g> Search<'s, 'g> {
 
     fn round(&mut self, temperature: f64) {
         self.undo.begin(&self.tours);
-        let before = self.tours.cost;
+        let limit = self.limit(temperature);
         let seed = self.seed();
         if !self.ruin.around(seed, self.ground, &self.near, &mut self.tours, &mut self.undo, &mut self.dice) {
             self.undo.restore(self.ground, &mut self.tours);
@@ -152,8 +155,7 @@ impl<'s, 'g> Search<'s, 'g> {
         self.candidates.clear();
         self.candidates.extend(self.ruin.removed.iter().copied().map(Candidate::fresh));
         self.add_left_out(seed);
-        self.insert();
-        if self.accepts(self.tours.cost - before, temperature) {
+        if self.insert(limit) {
             self.settle();
             if self.tours.cost < self.best.cost {
                 self.best.clone_from(&self.tours);
@@ -184,8 +186,8 @@ impl<'s, 'g> Search<'s, 'g> {
         self.candidates.extend(left_out.take(TRIED_AGAIN).map(Candidate::left_out));
     }
 
-    fn insert(&mut self) {
-        let (share, size) = OPENING;
+    fn insert(&mut self, limit: i64) -> bool {
+        let (share, size) = (crate::p(0, OPENING.0), crate::p(1, OPENING.1));
         let favour = if self.dice.unit() < share { self.dice.unit() * size * self.mean_leg } else { 0.0 };
         self.recreate.run(
             self.ground,
@@ -195,12 +197,13 @@ impl<'s, 'g> Search<'s, 'g> {
             &mut self.dice,
             &mut self.candidates,
             favour as i64,
-        );
+            limit,
+        )
     }
 
-    /// Metropolis' rule.
-    fn accepts(&mut self, worse: i64, temperature: f64) -> bool {
-        worse <= 0 || (worse as f64) < -temperature * self.dice.unit().ln()
+    /// What the next plan may cost: Metropolis' rule, its die cast before the round instead of behind it.
+    fn limit(&mut self, temperature: f64) -> i64 {
+        self.tours.cost + (-temperature * (1.0 - self.dice.unit()).ln()) as i64
     }
 
     /// Makes the list of absent visits true after a round that stays.

@@ -6,7 +6,6 @@
 use super::{
     dice::Dice,
     ground::{Ground, NEVER},
-    legs::Leg,
     near::Near,
     tours::{NONE, Stop, Tours},
     walk,
@@ -47,23 +46,33 @@ impl<'s, 'g> Seeker<'s, 'g> {
         let one_profile = self.ground.profiles() == 1;
         for neighbour in near.beside(self.visit) {
             let stop = tours.stop(neighbour.visit);
-            if stop.route == NONE {
-                continue;
-            }
+            let is_first = stop.before >= self.ground.visits && stop.route != NONE;
             if !one_profile {
-                self.behind(neighbour.visit);
-                if stop.before >= self.ground.visits {
+                if stop.route != NONE {
+                    self.behind(neighbour.visit);
+                }
+                if is_first {
                     self.behind(stop.before);
                 }
                 continue;
             }
-            let (before, behind) = (tours.stop(stop.before), tours.stop(stop.behind));
-            if self.is_in_time(stop, behind) && !dice.blink() {
-                self.judge(neighbour.visit, stop, behind, neighbour.back, onward.leg(behind.place));
+            // By the triangle inequality the detour is at least twice what the way there is longer than the leg it
+            // replaces. Who is absent leaves after every window.
+            let least = 2 * (neighbour.back - stop.leg);
+            if (stop.leave <= self.close) & (i64::from(least) < self.best.cost) {
+                let behind = tours.stop(stop.behind);
+                let cost = neighbour.back + onward.leg(behind.place).cost - stop.leg;
+                if self.is_worth(stop, behind, cost) && !dice.blink() {
+                    self.weigh(neighbour.visit, stop, behind, i64::from(cost));
+                }
             }
             // Behind other visits it is the same place as behind them; only a day's first place is left.
-            if stop.before >= self.ground.visits && self.is_in_time(before, stop) && !dice.blink() {
-                self.judge(stop.before, before, stop, inward.leg(before.place), neighbour.there);
+            if is_first {
+                let before = tours.stop(stop.before);
+                let cost = inward.leg(before.place).cost + neighbour.there - before.leg;
+                if self.is_worth(before, stop, cost) && !dice.blink() {
+                    self.weigh(stop.before, before, stop, i64::from(cost));
+                }
             }
         }
     }
@@ -124,35 +133,34 @@ impl<'s, 'g> Seeker<'s, 'g> {
     fn behind(&mut self, before: u32) {
         let from = self.tours.stop(before);
         let to = self.tours.stop(from.behind);
-        if self.is_in_time(from, to) {
+        // Most places are out on time alone, without a look at the matrix.
+        if from.leave <= self.close && to.latest >= self.open {
             let profile = self.ground.crew.members[from.route as usize].profile;
             let place = self.ground.place[self.visit as usize];
-            let inward = self.ground.to(profile, place).leg(from.place);
-            let onward = self.ground.from(profile, place).leg(to.place);
-            self.judge(before, from, to, inward, onward);
+            let inward = self.ground.to(profile, place).leg(from.place).cost;
+            let onward = self.ground.from(profile, place).leg(to.place).cost;
+            let cost = i64::from(inward) + i64::from(onward) - i64::from(from.leg);
+            if cost < self.best.cost {
+                self.weigh(before, from, to, cost);
+            }
         }
     }
 
-    /// Most places are out on time alone, without a look at the matrix.
+    /// Most places are out on time or on travel alone; asked without a branch for each, since nobody, not the
+    /// processor either, can guess which of them it will be.
     #[inline]
-    fn is_in_time(&self, from: &Stop, to: &Stop) -> bool {
-        from.leave <= self.close && to.latest >= self.open
-    }
-
-    /// Most of the rest are out on travel alone.
-    #[inline]
-    fn judge(&mut self, before: u32, from: &Stop, to: &Stop, inward: Leg, onward: Leg) {
-        let cost = i64::from(inward.cost) + i64::from(onward.cost) - i64::from(from.leg);
-        if cost < self.best.cost {
-            self.weigh(before, from, to, inward.time, onward.time, cost);
-        }
+    fn is_worth(&self, from: &Stop, to: &Stop, cost: i32) -> bool {
+        (from.leave <= self.close) & (to.latest >= self.open) & (i64::from(cost) < self.best.cost)
     }
 
     #[inline(never)]
-    fn weigh(&mut self, before: u32, from: &Stop, to: &Stop, inward: i32, onward: i32, travel: i64) {
+    fn weigh(&mut self, before: u32, from: &Stop, to: &Stop, travel: i64) {
         let (ground, tours, visit) = (self.ground, self.tours, self.visit);
         let member = &ground.crew.members[from.route as usize];
         let fit = ground.fit(visit, member.kind);
+        let place = ground.place[visit as usize];
+        let inward = ground.to(member.profile, place).leg(from.place).time;
+        let onward = ground.from(member.profile, place).leg(to.place).time;
         let Some(begin) = ground.begin(visit, from.leave + inward) else { return };
         let arrival = begin + fit.duration + onward;
         if arrival > to.latest || fit.cost == NEVER || !tours.has_room(ground, from.route, visit) {

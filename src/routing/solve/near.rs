@@ -3,10 +3,7 @@
 //! Must hold: visits that no technician could both do are no neighbours for insertions. Lists are cut
 //! (granular neighbourhoods, Toth and Vigo 2003), so that a round costs the same in a city of any size.
 
-use super::{
-    ground::{Ground, NEVER},
-    legs::Leg,
-};
+use super::ground::{Ground, NEVER};
 
 /// Neighbours per visit, nearest first.
 pub(super) struct Near {
@@ -16,12 +13,12 @@ pub(super) struct Near {
     beside_from: Vec<u32>,
 }
 
-/// A neighbour with the drives there and back, for the first profile.
+/// A neighbour with the costs of the drives there and back, for the first profile.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Neighbour {
     pub(super) visit: u32,
-    pub(super) there: Leg,
-    pub(super) back: Leg,
+    pub(super) there: i32,
+    pub(super) back: i32,
 }
 
 /// How many visits a ruin can choose its strings from.
@@ -56,8 +53,8 @@ impl Near {
             let (place, places) = (ground.place[visit as usize], &ground.place);
             near.beside.extend(nearest(&mut distances, BESIDE).map(|other| Neighbour {
                 visit: other,
-                there: ground.from(0, place).leg(places[other as usize]),
-                back: ground.to(0, place).leg(places[other as usize]),
+                there: ground.from(0, place).leg(places[other as usize]).cost,
+                back: ground.to(0, place).leg(places[other as usize]).cost,
             }));
             near.beside_from.push(near.beside.len() as u32);
         }

@@ -6,7 +6,7 @@ use super::{
     ground::Ground,
     insertion::{Blinks, Place, Seeker},
     near::Near,
-    tours::{NONE, Tours},
+    tours::{NONE, Stop, Tours},
     undo::Undo,
 };
 
@@ -75,7 +75,8 @@ impl Recreate {
         }
     }
 
-    /// Inserts what can be inserted; the rest stays absent. Opening a route looks cheaper by `favour`.
+    /// Inserts what can be inserted; the rest stays absent. Opening a route looks cheaper by `favour`. False, and
+    /// not all of them are in, as soon as the plan is bound to cost more than `limit`.
     #[allow(clippy::too_many_arguments, reason = "the parts of one search, lent apart from each other")]
     pub(super) fn run(
         &mut self,
@@ -86,24 +87,34 @@ impl Recreate {
         dice: &mut Dice,
         candidates: &mut [Candidate],
         favour: i64,
-    ) {
+        limit: i64,
+    ) -> bool {
         self.sort(ground, dice, candidates);
         self.find_idle(ground, tours);
+        // What the plan costs at least: as if all who wait came in for nothing.
+        let mut least = tours.cost - candidates.iter().map(|it| ground.unserved[it.visit as usize]).sum::<i64>();
         for candidate in candidates.iter() {
-            let seeker = Seeker::new(ground, tours, candidate.visit, ground.unserved[candidate.visit as usize]);
+            let unserved = ground.unserved[candidate.visit as usize];
+            let seeker = Seeker::new(ground, tours, candidate.visit, unserved.min(limit - least + 1));
             let place =
                 if candidate.left_out { self.where_changed(seeker, undo) } else { self.anywhere(seeker, near, favour) };
+            least += unserved - tours.cost;
             if place.before != NONE {
                 self.put(ground, tours, undo, candidate.visit, place);
             }
+            least += tours.cost;
+            if least > limit {
+                return false;
+            }
         }
+        true
     }
 
     fn put(&mut self, ground: &Ground<'_>, tours: &mut Tours, undo: &mut Undo, visit: u32, place: Place) {
-        let route = tours.stop(place.before).route;
+        let Stop { route, behind, .. } = *tours.stop(place.before);
         undo.touch(ground, tours, route);
         tours.link(ground, visit, place.before);
-        let on_time = tours.retime(ground, route);
+        let on_time = tours.retime_between(ground, place.before, behind);
         debug_assert!(on_time, "an insertion keeps its route possible");
         if tours.sums[route as usize].visits == 1 {
             self.find_idle_of(ground, tours, ground.crew.members[route as usize].kind);

@@ -52,8 +52,8 @@ impl Ruin {
             let visits = tours.sums[route as usize].visits;
             let length = 1.0 + dice.unit() * f64::from(visits).min(longest);
             undo.touch(ground, tours, route);
-            self.remove(ground, tours, dice, visit, (length as u32).min(visits));
-            if !tours.retime(ground, route) {
+            let (before, behind) = self.remove(ground, tours, dice, visit, (length as u32).min(visits));
+            if !tours.retime_between(ground, before, behind) {
                 return false;
             }
         }
@@ -61,7 +61,8 @@ impl Ruin {
     }
 
     /// Removes `length` visits of a stretch that holds `visit`; a split string spares some in its middle.
-    fn remove(&mut self, ground: &Ground<'_>, tours: &mut Tours, dice: &mut Dice, visit: u32, length: u32) {
+    /// The nodes on both sides of the stretch.
+    fn remove(&mut self, ground: &Ground<'_>, tours: &mut Tours, dice: &mut Dice, visit: u32, length: u32) -> (u32, u32) {
         let visits = tours.sums[tours.stop(visit).route as usize].visits;
         let mut spared = 0;
         if length > 1 && length < visits && dice.unit() < SPLIT {
@@ -73,6 +74,7 @@ impl Ruin {
         let stretch = length + spared;
         let spared_from = if spared > 0 { dice.between(1, length - 1) } else { stretch };
         let mut node = first_of(ground, tours, visit, stretch, dice);
+        let before = tours.stop(node).before;
         for at in 0..stretch {
             let behind = tours.stop(node).behind;
             if !(spared_from..spared_from + spared).contains(&at) {
@@ -81,6 +83,7 @@ impl Ruin {
             }
             node = behind;
         }
+        (before, node)
     }
 }
 

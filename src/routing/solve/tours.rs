@@ -12,6 +12,9 @@ use super::{
 /// No route, no node.
 pub(super) const NONE: u32 = u32::MAX;
 
+/// When an absent visit is left: later than any window closes, so that nobody looks for a place behind it.
+const NOT_TODAY: i32 = i32::MAX;
+
 /// A node in its route.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stop {
@@ -53,10 +56,10 @@ impl Tours {
     pub(super) fn new(ground: &Ground<'_>) -> Self {
         let stop = |place: &u32| Stop {
             before: NONE,
-            behind: NONE,
+            behind: 0,
             route: NONE,
             place: *place,
-            leave: 0,
+            leave: NOT_TODAY,
             latest: 0,
             calm: 0,
             leg: 0,
@@ -71,7 +74,7 @@ impl Tours {
         for route in 0..ground.technicians() {
             let (start, end) = (ground.start(route), ground.end(route));
             tours.stops[start as usize].behind = end;
-            tours.stops[end as usize].before = start;
+            (tours.stops[end as usize].before, tours.stops[end as usize].behind) = (start, NONE);
             tours.stops[start as usize].route = route;
             tours.stops[end as usize].route = route;
             tours.retime(ground, route);
@@ -97,22 +100,50 @@ impl Tours {
 
     /// Takes a visit out of its route, which has to be retimed then.
     pub(super) fn unlink(&mut self, ground: &Ground<'_>, visit: u32) {
-        let Stop { before, behind, route, .. } = self.stops[visit as usize];
+        let Stop { before, behind, route, leg, .. } = self.stops[visit as usize];
         self.stops[before as usize].behind = behind;
         self.stops[behind as usize].before = before;
-        self.stops[visit as usize].route = NONE;
-        self.cost += ground.unserved[visit as usize];
+        self.leave_out(visit);
         self.count(ground, visit, route, -1);
+        let member = &ground.crew.members[route as usize];
+        let sums = &mut self.sums[route as usize];
+        let to = self.stops[behind as usize].place;
+        let ahead = &mut self.stops[before as usize];
+        let fixed = if sums.visits > 0 { 0 } else { ground.problem.weights().route };
+        let direct = if sums.visits > 0 { ground.from(member.profile, ahead.place).leg(to).cost } else { 0 };
+        let travel = i64::from(ahead.leg) + i64::from(leg) - i64::from(direct);
+        let fit = fixed + i64::from(ground.fit(visit, member.kind).cost);
+        ahead.leg = direct;
+        sums.travel -= travel;
+        sums.fit -= fit;
+        self.cost += ground.unserved[visit as usize] - travel - fit;
+    }
+
+    /// Says of a visit that is in no route any more that it is absent.
+    pub(super) fn leave_out(&mut self, visit: u32) {
+        let stop = &mut self.stops[visit as usize];
+        (stop.route, stop.leave) = (NONE, NOT_TODAY);
     }
 
     /// Puts an absent visit behind `before`; the route has to be retimed then.
     pub(super) fn link(&mut self, ground: &Ground<'_>, visit: u32, before: u32) {
-        let Stop { behind, route, .. } = self.stops[before as usize];
+        let Stop { behind, route, place: from, leg, .. } = self.stops[before as usize];
+        let (place, to) = (self.stop(visit).place, self.stop(behind).place);
+        let member = &ground.crew.members[route as usize];
+        let inward = ground.from(member.profile, from).leg(place).cost;
+        let onward = ground.from(member.profile, place).leg(to).cost;
         let stop = &mut self.stops[visit as usize];
-        (stop.before, stop.behind, stop.route) = (before, behind, route);
-        self.stops[before as usize].behind = visit;
+        (stop.before, stop.behind, stop.route, stop.leg) = (before, behind, route, onward);
+        let ahead = &mut self.stops[before as usize];
+        (ahead.behind, ahead.leg) = (visit, inward);
         self.stops[behind as usize].before = visit;
-        self.cost -= ground.unserved[visit as usize];
+        let fixed = if self.sums[route as usize].visits > 0 { 0 } else { ground.problem.weights().route };
+        let travel = i64::from(inward) + i64::from(onward) - i64::from(leg);
+        let fit = fixed + i64::from(ground.fit(visit, member.kind).cost);
+        let sums = &mut self.sums[route as usize];
+        sums.travel += travel;
+        sums.fit += fit;
+        self.cost += travel + fit - ground.unserved[visit as usize];
         self.count(ground, visit, route, 1);
     }
 
@@ -178,6 +209,60 @@ impl Tours {
         let sums = self.sums[route as usize];
         self.cost += sums.travel + sums.fit + sums.soft;
         on_time
+    }
+
+    /// The same where only what lies between `before` and `behind`, two nodes of one route, was changed by
+    /// [`Tours::link`] and [`Tours::unlink`]: times are followed from there as far as they differ.
+    pub(super) fn retime_between(&mut self, ground: &Ground<'_>, before: u32, behind: u32) -> bool {
+        let route = self.stop(before).route;
+        let member = &ground.crew.members[route as usize];
+        // Lateness, overtime and breaks are told by the whole route.
+        if ground.is_soft || member.careful {
+            return self.retime(ground, route);
+        }
+        self.forward_from(ground, before, behind) && {
+            self.backward_from(ground, before, behind);
+            true
+        }
+    }
+
+    fn forward_from(&mut self, ground: &Ground<'_>, before: u32, behind: u32) -> bool {
+        let Stop { route, place: mut from, mut leave, behind: mut node, .. } = self.stops[before as usize];
+        let member = &ground.crew.members[route as usize];
+        let mut changed = true;
+        while node < ground.visits {
+            let Stop { place, leave: old, behind: next, .. } = self.stops[node as usize];
+            let arrival = leave + ground.from(member.profile, from).leg(place).time;
+            let Some(begin) = ground.begin(node, arrival) else { return false };
+            leave = begin + ground.fit(node, member.kind).duration;
+            changed &= node != behind;
+            if !changed && leave == old {
+                return true;
+            }
+            self.stops[node as usize].leave = leave;
+            (from, node) = (place, next);
+        }
+        let end = &mut self.stops[node as usize];
+        end.leave = leave + ground.from(member.profile, from).leg(end.place).time;
+        end.leave <= member.home_by
+    }
+
+    fn backward_from(&mut self, ground: &Ground<'_>, before: u32, behind: u32) {
+        let Stop { route, place: mut to, latest: mut by, before: mut node, .. } = self.stops[behind as usize];
+        let member = &ground.crew.members[route as usize];
+        let mut changed = true;
+        while node < ground.visits {
+            let Stop { place, latest: old, before: next, .. } = self.stops[node as usize];
+            let spent = ground.from(member.profile, place).leg(to).time + ground.fit(node, member.kind).duration;
+            let latest = ground.latest(node, by - spent).unwrap_or(i32::MIN / 2);
+            changed &= node != before;
+            if !changed && latest == old {
+                return;
+            }
+            let stop = &mut self.stops[node as usize];
+            (stop.latest, stop.calm) = (latest, latest);
+            (to, by, node) = (place, latest, next);
+        }
     }
 
     fn forward(&mut self, ground: &Ground<'_>, route: u32) -> bool {

@@ -54,7 +54,7 @@ impl Undo {
     /// Makes the tours what they were.
     pub(super) fn restore(&self, ground: &Ground<'_>, tours: &mut Tours) {
         for visit in &self.absent {
-            tours.stops[*visit as usize].route = NONE;
+            tours.leave_out(*visit);
         }
         for (node, stop) in &self.stops {
             tours.stops[*node as usize] = *stop;
