@@ -6,11 +6,14 @@
 
 use super::{
     dice::Dice,
+    elite::Elite,
+    first,
     ground::Ground,
     near::Near,
     recreate::{Candidate, Recreate},
     ruin::Ruin,
-    tours::Tours,
+    schedule::{Schedule, Stage},
+    tours::{NONE, Tours},
     undo::Undo,
 };
 use std::cmp::Reverse;
@@ -21,13 +24,12 @@ const HOT: f64 = 10.0;
 const COLD: f64 = 0.1;
 /// Where a plan that is known already is only to be improved, it begins colder.
 const WARM: f64 = 1.0;
+/// So does a child of two good plans.
+const CHILD_HOT: f64 = 1.0;
 /// Legs of how many neighbours make the mean.
 const CLOSEST: usize = 5;
 /// Rounds between two looks at the budget.
 const ROUNDS_PER_LOOK: u64 = 64;
-/// Rounds per visit that one cooling is worth; with more of them it is better to cool down once more.
-const ENOUGH: f64 = 3_500.0;
-const MOST_COOLINGS: f64 = 100.0;
 /// Share of the budget after which its number of rounds is known well enough.
 const KNOWN_AT: f64 = 0.02;
 /// Visits left out earlier that a round tries again: those nearest to where it ruins.
@@ -51,6 +53,7 @@ pub(super) struct Search<'s, 'g> {
     tours: Tours,
     undo: Undo,
     best: Tours,
+    elite: Elite,
     /// Kept from round to round to save allocations.
     candidates: Vec<Candidate>,
 }
@@ -59,8 +62,12 @@ impl<'s, 'g> Search<'s, 'g> {
     /// Starts from a plan made by insertion alone.
     pub(super) fn new(ground: &'s Ground<'g>, seed: u64) -> Self {
         let mut search = Self::bare(ground, seed);
-        search.candidates.extend((0..ground.visits).map(Candidate::fresh));
-        search.insert(UNLIMITED);
+        if first::is_quick(ground) {
+            first::fill(ground, &mut search.tours);
+        } else {
+            search.candidates.extend((0..ground.visits).map(Candidate::fresh));
+            search.insert(UNLIMITED);
+        }
         search.begin();
         search
     }
@@ -91,7 +98,7 @@ impl<'s, 'g> Search<'s, 'g> {
         let mut search = Self {
             ground,
             mean_leg: mean_leg(ground, &near),
-            hot: HOT,
+            hot: crate::p(7, HOT),
             near,
             dice: Dice::new(seed),
             ruin: Ruin::default(),
@@ -99,6 +106,7 @@ impl<'s, 'g> Search<'s, 'g> {
             tours: Tours::new(ground),
             undo: Undo::default(),
             best: Tours::new(ground),
+            elite: Elite::default(),
             candidates: Vec::new(),
         };
         search.undo.begin(&search.tours);
@@ -119,18 +127,23 @@ impl<'s, 'g> Search<'s, 'g> {
 
     /// Rounds until the budget is spent; how many there were.
     pub(super) fn run(&mut self, spent: &mut dyn FnMut(u64) -> f64) -> u64 {
-        let (hot, cold) = (self.hot * self.mean_leg, COLD * self.mean_leg);
-        let (mut rounds, mut coolings) = (0, 1.0);
+        let (mut rounds, mut schedule, mut number) = (0, Schedule::new(0.0), 0);
         loop {
             let share = spent(rounds).max(0.0);
             if share >= 1.0 {
                 return rounds;
             }
             if share < KNOWN_AT {
-                coolings = self.coolings(rounds, share);
+                let expected = rounds as f64 / share.max(f64::MIN_POSITIVE);
+                schedule = Schedule::new(expected / f64::from(self.ground.visits));
             }
-            let cooled = (share * coolings).fract();
-            let temperature = hot * (cold / hot).powf(cooled);
+            let stage = schedule.stage(share);
+            if stage.number != number {
+                number = stage.number;
+                self.turn(stage);
+            }
+            let hot = self.mean_leg * if stage.is_child { crate::p(6, CHILD_HOT) } else { self.hot };
+            let temperature = hot * (COLD * self.mean_leg / hot).powf(stage.cooled);
             for _ in 0..ROUNDS_PER_LOOK {
                 self.round(temperature);
             }
@@ -138,10 +151,21 @@ impl<'s, 'g> Search<'s, 'g> {
         }
     }
 
-    /// How often to cool down: as often as the budget has enough rounds for, judged from its beginning.
-    fn coolings(&self, rounds: u64, share: f64) -> f64 {
-        let expected = rounds as f64 / share.max(f64::MIN_POSITIVE);
-        (expected / (ENOUGH * f64::from(self.ground.visits))).floor().clamp(1.0, MOST_COOLINGS)
+    /// From one stage to the next.
+    fn turn(&mut self, stage: Stage) {
+        self.elite.keep(self.ground, &self.tours);
+        self.elite.keep(self.ground, &self.best);
+        if stage.is_child && self.elite.is_pair() {
+            self.tours = self.elite.child(self.ground, &self.near, &mut self.dice);
+            self.tours.absent.clear();
+            self.tours.absent.extend((0..self.ground.visits).filter(|visit| self.tours.stops[*visit as usize].route == NONE));
+            self.undo.begin(&self.tours);
+            self.ruin.removed.clear();
+            self.candidates.clear();
+            self.candidates.extend(self.tours.absent.iter().copied().map(Candidate::fresh));
+            self.insert(UNLIMITED);
+            self.settle();
+        }
     }
 
     fn round(&mut self, temperature: f64) {

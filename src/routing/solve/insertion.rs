@@ -92,13 +92,21 @@ impl<'s, 'g> Seeker<'s, 'g> {
         if !self.may_join(route) {
             return;
         }
-        let (mut node, end) = (ground.start(route), ground.end(route));
+        let profile = ground.crew.members[route as usize].profile;
+        let place = ground.place[self.visit as usize];
+        let (inward, onward) = (ground.to(profile, place), ground.from(profile, place));
+        let mut node = ground.start(route);
+        let mut from = self.tours.stop(node);
         // Who leaves after the window's end comes too late; so do all behind.
-        while node != end && self.tours.stop(node).leave <= self.close {
-            if !blink() {
-                self.behind(node);
+        while from.behind != NONE && from.leave <= self.close {
+            let to = self.tours.stop(from.behind);
+            if to.latest >= self.open {
+                let cost = inward.leg(from.place).cost + onward.leg(to.place).cost - from.leg;
+                if i64::from(cost) < self.best.cost && !blink() {
+                    self.weigh(node, from, to, i64::from(cost));
+                }
             }
-            node = self.tours.stop(node).behind;
+            (node, from) = (from.behind, to);
         }
     }
 
@@ -158,12 +166,15 @@ impl<'s, 'g> Seeker<'s, 'g> {
         let (ground, tours, visit) = (self.ground, self.tours, self.visit);
         let member = &ground.crew.members[from.route as usize];
         let fit = ground.fit(visit, member.kind);
+        if fit.cost == NEVER {
+            return;
+        }
         let place = ground.place[visit as usize];
         let inward = ground.to(member.profile, place).leg(from.place).time;
         let onward = ground.from(member.profile, place).leg(to.place).time;
         let Some(begin) = ground.begin(visit, from.leave + inward) else { return };
         let arrival = begin + fit.duration + onward;
-        if arrival > to.latest || fit.cost == NEVER || !tours.has_room(ground, from.route, visit) {
+        if arrival > to.latest || !tours.has_room(ground, from.route, visit) {
             return;
         }
         let mut cost = travel + i64::from(fit.cost);

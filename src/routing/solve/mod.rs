@@ -6,6 +6,8 @@
 mod anneal;
 mod crew;
 mod dice;
+mod elite;
+mod first;
 mod ground;
 mod insertion;
 mod legs;
@@ -14,6 +16,7 @@ mod reasons;
 mod recreate;
 mod report;
 mod ruin;
+mod schedule;
 mod tours;
 mod undo;
 mod walk;

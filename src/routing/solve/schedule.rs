@@ -1,0 +1,57 @@
+//! What a budget is spent on: one slow cooling, or several and then children of what they found.
+//!
+//! Must hold: any budget ends cold, and what comes next depends on shares of the budget alone.
+
+/// Rounds per visit from which on one cooling after the other is better than a slower one.
+const ENOUGH: f64 = 3_500.0;
+/// Rounds per visit of one cooling then, and of a child.
+const COOLING: f64 = 1_500.0;
+const CHILD: f64 = 600.0;
+/// Share of the budget for the coolings.
+const COOLINGS: f64 = 0.4;
+const MOST: f64 = 1_000.0;
+
+/// How the budget is divided.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Schedule {
+    coolings: f64,
+    children: f64,
+    /// Share of the budget after which children begin.
+    from: f64,
+}
+
+/// A stretch of the budget, from hot to cold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Stage {
+    /// Counted from the beginning.
+    pub(super) number: u32,
+    pub(super) is_child: bool,
+    /// Share of it that is over.
+    pub(super) cooled: f64,
+}
+
+impl Schedule {
+    /// For a budget of so many rounds per visit.
+    pub(super) fn new(rounds_per_visit: f64) -> Self {
+        if rounds_per_visit < crate::p(2, ENOUGH) {
+            return Self { coolings: 1.0, children: 0.0, from: 1.0 };
+        }
+        let from = crate::p(5, COOLINGS);
+        Self {
+            coolings: (from * rounds_per_visit / crate::p(3, COOLING)).floor().clamp(2.0, MOST),
+            children: ((1.0 - from) * rounds_per_visit / crate::p(4, CHILD)).floor().clamp(1.0, MOST),
+            from,
+        }
+    }
+
+    pub(super) fn stage(&self, share: f64) -> Stage {
+        let is_child = share >= self.from;
+        let (before, count, over) = if is_child {
+            (self.coolings as u32, self.children, (share - self.from) / (1.0 - self.from))
+        } else {
+            (0, self.coolings, share / self.from)
+        };
+        let over = over * count;
+        Stage { number: before + over as u32, is_child, cooled: over.fract() }
+    }
+}
