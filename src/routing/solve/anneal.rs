@@ -98,7 +98,7 @@ impl<'s, 'g> Search<'s, 'g> {
         let mut search = Self {
             ground,
             mean_leg: mean_leg(ground, &near),
-            hot: crate::p(7, HOT),
+            hot: HOT,
             near,
             dice: Dice::new(seed),
             ruin: Ruin::default(),
@@ -142,7 +142,7 @@ impl<'s, 'g> Search<'s, 'g> {
                 number = stage.number;
                 self.turn(stage);
             }
-            let hot = self.mean_leg * if stage.is_child { crate::p(6, CHILD_HOT) } else { self.hot };
+            let hot = self.mean_leg * if stage.is_child { CHILD_HOT } else { self.hot };
             let temperature = hot * (COLD * self.mean_leg / hot).powf(stage.cooled);
             for _ in 0..ROUNDS_PER_LOOK {
                 self.round(temperature);
@@ -158,7 +158,9 @@ impl<'s, 'g> Search<'s, 'g> {
         if stage.is_child && self.elite.is_pair() {
             self.tours = self.elite.child(self.ground, &self.near, &mut self.dice);
             self.tours.absent.clear();
-            self.tours.absent.extend((0..self.ground.visits).filter(|visit| self.tours.stops[*visit as usize].route == NONE));
+            self.tours
+                .absent
+                .extend((0..self.ground.visits).filter(|visit| self.tours.stops[*visit as usize].route == NONE));
             self.undo.begin(&self.tours);
             self.ruin.removed.clear();
             self.candidates.clear();
@@ -211,7 +213,7 @@ impl<'s, 'g> Search<'s, 'g> {
     }
 
     fn insert(&mut self, limit: i64) -> bool {
-        let (share, size) = (crate::p(0, OPENING.0), crate::p(1, OPENING.1));
+        let (share, size) = (OPENING.0, OPENING.1);
         let favour = if self.dice.unit() < share { self.dice.unit() * size * self.mean_leg } else { 0.0 };
         self.recreate.run(
             self.ground,

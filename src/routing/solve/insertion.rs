@@ -58,20 +58,20 @@ impl<'s, 'g> Seeker<'s, 'g> {
             }
             // By the triangle inequality the detour is at least twice what the way there is longer than the leg it
             // replaces. Who is absent leaves after every window.
-            let least = 2 * (neighbour.back - stop.leg);
-            if (stop.leave <= self.close) & (i64::from(least) < self.best.cost) {
+            let least = 2 * (i64::from(neighbour.back) - i64::from(stop.leg));
+            if (stop.leave <= self.close) & (least < self.best.cost) {
                 let behind = tours.stop(stop.behind);
-                let cost = neighbour.back + onward.leg(behind.place).cost - stop.leg;
+                let cost = detour(neighbour.back, onward.leg(behind.place).cost, stop.leg);
                 if self.is_worth(stop, behind, cost) && !dice.blink() {
-                    self.weigh(neighbour.visit, stop, behind, i64::from(cost));
+                    self.weigh(neighbour.visit, stop, behind, cost);
                 }
             }
             // Behind other visits it is the same place as behind them; only a day's first place is left.
             if is_first {
                 let before = tours.stop(stop.before);
-                let cost = inward.leg(before.place).cost + neighbour.there - before.leg;
+                let cost = detour(inward.leg(before.place).cost, neighbour.there, before.leg);
                 if self.is_worth(before, stop, cost) && !dice.blink() {
-                    self.weigh(stop.before, before, stop, i64::from(cost));
+                    self.weigh(stop.before, before, stop, cost);
                 }
             }
         }
@@ -101,9 +101,9 @@ impl<'s, 'g> Seeker<'s, 'g> {
         while from.behind != NONE && from.leave <= self.close {
             let to = self.tours.stop(from.behind);
             if to.latest >= self.open {
-                let cost = inward.leg(from.place).cost + onward.leg(to.place).cost - from.leg;
-                if i64::from(cost) < self.best.cost && !blink() {
-                    self.weigh(node, from, to, i64::from(cost));
+                let cost = detour(inward.leg(from.place).cost, onward.leg(to.place).cost, from.leg);
+                if cost < self.best.cost && !blink() {
+                    self.weigh(node, from, to, cost);
                 }
             }
             (node, from) = (from.behind, to);
@@ -147,7 +147,7 @@ impl<'s, 'g> Seeker<'s, 'g> {
             let place = self.ground.place[self.visit as usize];
             let inward = self.ground.to(profile, place).leg(from.place).cost;
             let onward = self.ground.from(profile, place).leg(to.place).cost;
-            let cost = i64::from(inward) + i64::from(onward) - i64::from(from.leg);
+            let cost = detour(inward, onward, from.leg);
             if cost < self.best.cost {
                 self.weigh(before, from, to, cost);
             }
@@ -157,8 +157,8 @@ impl<'s, 'g> Seeker<'s, 'g> {
     /// Most places are out on time or on travel alone; asked without a branch for each, since nobody, not the
     /// processor either, can guess which of them it will be.
     #[inline]
-    fn is_worth(&self, from: &Stop, to: &Stop, cost: i32) -> bool {
-        (from.leave <= self.close) & (to.latest >= self.open) & (i64::from(cost) < self.best.cost)
+    fn is_worth(&self, from: &Stop, to: &Stop, cost: i64) -> bool {
+        (from.leave <= self.close) & (to.latest >= self.open) & (cost < self.best.cost)
     }
 
     #[inline(never)]
@@ -235,6 +235,12 @@ impl<'s, 'g> Seeker<'s, 'g> {
         let soft = walk::soft_cost(ground, route, &visits)?;
         Some(travel + soft - tours.sums[route as usize].soft)
     }
+}
+
+/// What the way over a visit costs more than the leg it replaces.
+#[inline]
+fn detour(inward: i32, onward: i32, direct: i32) -> i64 {
+    i64::from(inward) + i64::from(onward) - i64::from(direct)
 }
 
 /// Overlooking a place now and then keeps insertion from repeating itself (Christiaens and Vanden

@@ -11,6 +11,10 @@ use super::{
 
 /// Visits removed in a round, on average.
 const REMOVED: f64 = 10.0;
+/// The same where routes have more than `LONG` visits each on average: there is less between routes to
+/// exchange, and more rounds of less work find more.
+const REMOVED_OF_LONG: f64 = 6.0;
+const LONG: f64 = 15.0;
 /// Longest string.
 const LONGEST: f64 = 10.0;
 /// Share of strings that spare a piece in their middle.
@@ -38,8 +42,10 @@ impl Ruin {
     ) -> bool {
         self.removed.clear();
         let (served, routes) = used(ground, tours);
-        let longest = LONGEST.min(f64::from(served) / f64::from(routes.max(1)));
-        let most = 4.0 * REMOVED / (1.0 + longest) - 1.0;
+        let mean = f64::from(served) / f64::from(routes.max(1));
+        let longest = LONGEST.min(mean);
+        let removed = if mean > LONG { REMOVED_OF_LONG } else { REMOVED };
+        let most = (4.0 * removed / (1.0 + longest) - 1.0).max(1.0);
         let wanted = (1.0 + dice.unit() * most) as usize;
         for visit in [seed].into_iter().chain(near.around(seed).iter().copied()) {
             if undo.routes.len() >= wanted {
@@ -62,7 +68,14 @@ impl Ruin {
 
     /// Removes `length` visits of a stretch that holds `visit`; a split string spares some in its middle.
     /// The nodes on both sides of the stretch.
-    fn remove(&mut self, ground: &Ground<'_>, tours: &mut Tours, dice: &mut Dice, visit: u32, length: u32) -> (u32, u32) {
+    fn remove(
+        &mut self,
+        ground: &Ground<'_>,
+        tours: &mut Tours,
+        dice: &mut Dice,
+        visit: u32,
+        length: u32,
+    ) -> (u32, u32) {
         let visits = tours.sums[tours.stop(visit).route as usize].visits;
         let mut spared = 0;
         if length > 1 && length < visits && dice.unit() < SPLIT {

@@ -33,13 +33,13 @@ pub(super) struct Stage {
 impl Schedule {
     /// For a budget of so many rounds per visit.
     pub(super) fn new(rounds_per_visit: f64) -> Self {
-        if rounds_per_visit < crate::p(2, ENOUGH) {
+        if rounds_per_visit < ENOUGH {
             return Self { coolings: 1.0, children: 0.0, from: 1.0 };
         }
-        let from = crate::p(5, COOLINGS);
+        let from = COOLINGS;
         Self {
-            coolings: (from * rounds_per_visit / crate::p(3, COOLING)).floor().clamp(2.0, MOST),
-            children: ((1.0 - from) * rounds_per_visit / crate::p(4, CHILD)).floor().clamp(1.0, MOST),
+            coolings: (from * rounds_per_visit / COOLING).floor().clamp(2.0, MOST),
+            children: ((1.0 - from) * rounds_per_visit / CHILD).floor().clamp(1.0, MOST),
             from,
         }
     }
