@@ -4,9 +4,11 @@
     python3 -m venv target/peers && target/peers/bin/pip install pyvrp==0.14.1 pyvroom==1.15.2
     target/peers/bin/python benches/routing/peers.py gaps DIR SECONDS SEED [INSTANCE ..]
     target/peers/bin/python benches/routing/peers.py days DAY.vroom.json [SECONDS [LEVEL,LEVEL]]
+    target/peers/bin/python benches/routing/peers.py first VISITS TECHNICIANS SEED SECONDS [LEVEL,LEVEL]
 
 `gaps`: PyVRP beside `callout route solve`, in turns, on the classic texts in DIR (see gaps.sh). `days`: VROOM (its levels
-of exploration as the time allows) beside ours on a day in VROOM's format: jobs served, hours of travel.
+of exploration as the time allows) beside ours on a day in VROOM's format: jobs served, hours of travel. `first`: the same
+on a day that draw.py draws, to see how soon there is a plan; its times are those of the whole process, ours too.
 Both run with wall-clock time; whatever else runs on the machine costs both alike.
 """
 
@@ -18,6 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import draw
 
 CALLOUT = "target/release/callout"
 TABLE = "C104 R104 R112 RC103 RC106 R203 R208 RC203 R1_2_5 RC1_4_5 R2_6_5 R1_10_1".split()
@@ -74,17 +78,7 @@ def gaps(folder, seconds, seed, names):
     print(f"\nmean of {len(ours)}: {sum(ours) / len(ours):.3f} % and {sum(theirs) / len(theirs):.3f} %")
 
 
-def seconds_between(one, other):
-    """Great circle x 1.35 at 30 km/h, whole seconds rounded up, as our own default."""
-    (west, south), (east, north) = one, other
-    south, north, width = math.radians(south), math.radians(north), math.radians(east - west)
-    arc = math.sin((north - south) / 2) ** 2 + math.cos(south) * math.cos(north) * math.sin(width / 2) ** 2
-    return math.ceil(2 * 6_371_008.8 * math.asin(math.sqrt(arc)) * 1.35 / (30 / 3.6))
-
-
 def days(path, seconds="30", levels="5"):
-    import vroom
-
     day = json.loads(pathlib.Path(path).read_text())
     places = []
     named = [(job, "location") for job in day["jobs"]]
@@ -92,19 +86,40 @@ def days(path, seconds="30", levels="5"):
     for thing, name in named:
         thing[f"{name}_index"] = len(places)
         places.append(thing[name])
-    day["matrices"] = {"car": {"durations": [[seconds_between(one, other) for other in places] for one in places]}}
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(day, file)
-        file.flush()
-        for level in levels.split(","):
-            began = time.monotonic()
-            summary = vroom.Input.from_json(file.name).solve(exploration_level=int(level), nb_threads=1).to_dict()["summary"]
-            served = len(day["jobs"]) - summary["unassigned"]
-            took = time.monotonic() - began
-            print(f"VROOM, level {level}: {served} served, {summary['duration'] / 3600:.2f} h of travel, {took:.1f} s", flush=True)
+    day["matrices"] = {"car": {"durations": [[draw.seconds_between(one, other) for other in places] for one in places]}}
+    with written(day) as file:
+        vroom_levels(file.name, len(day["jobs"]), levels)
+    ours(path, len(day["jobs"]), seconds)
+
+
+def first(visits, technicians, seed, seconds, levels="0,1"):
+    with written(draw.day(int(visits), int(technicians), int(seed))) as file:
+        vroom_levels(file.name, int(visits), levels)
+        ours(file.name, int(visits), seconds)
+
+
+def written(day):
+    file = tempfile.NamedTemporaryFile("w", suffix=".json")
+    json.dump(day, file)
+    file.flush()
+    return file
+
+
+def vroom_levels(path, visits, levels):
+    import vroom
+
+    for level in levels.split(","):
+        began = time.monotonic()
+        summary = vroom.Input.from_json(path).solve(exploration_level=int(level), nb_threads=1).to_dict()["summary"]
+        told = f"{visits - summary['unassigned']} served, {summary['duration'] / 3600:.2f} h of travel"
+        print(f"VROOM, level {level}: {told}, {time.monotonic() - began:.1f} s", flush=True)
+
+
+def ours(path, visits, seconds):
+    began = time.monotonic()
     told = callout([path, "--format", "vroom", "--seconds", seconds])
-    served = len(day["jobs"]) - len(told["unserved"])
-    print(f"ours: {served} served, {told['terms']['travel'] / 3600:.2f} h of travel, {told['wall_s']:.1f} s")
+    served, took = visits - len(told["unserved"]), time.monotonic() - began
+    print(f"ours: {served} served, {told['terms']['travel'] / 3600:.2f} h of travel, {took:.2f} s")
 
 
 if __name__ == "__main__":
@@ -113,5 +128,7 @@ if __name__ == "__main__":
         gaps(*rest[:3], rest[3:])
     elif command == "days":
         days(*rest)
+    elif command == "first":
+        first(*rest)
     else:
         sys.exit(__doc__)

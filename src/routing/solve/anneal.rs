@@ -1,8 +1,8 @@
 //! Simulated annealing over ruin and recreate (Christiaens and Vanden Berghe 2020, section 5.1).
 //!
 //! Must hold: the temperature follows the share of the budget that is spent, so any budget ends cold;
-//! a large one cools down several times, since small problems gain more from another try than from a slower one;
-//! `best` is the cheapest plan ever seen.
+//! a large one cools down several times and goes on with children of what that found, since small problems gain
+//! more from another try than from a slower one; `best` is the cheapest plan ever seen.
 
 use super::{
     dice::Dice,
@@ -13,7 +13,7 @@ use super::{
     recreate::{Candidate, Recreate},
     ruin::Ruin,
     schedule::{Schedule, Stage},
-    tours::{NONE, Tours},
+    tours::Tours,
     undo::Undo,
 };
 use std::cmp::Reverse;
@@ -151,23 +151,22 @@ impl<'s, 'g> Search<'s, 'g> {
         }
     }
 
-    /// From one stage to the next.
+    /// From one stage to the next: a cooling goes on from where the one before ended, a child begins anew.
     fn turn(&mut self, stage: Stage) {
         self.elite.keep(self.ground, &self.tours);
         self.elite.keep(self.ground, &self.best);
-        if stage.is_child && self.elite.is_pair() {
-            self.tours = self.elite.child(self.ground, &self.near, &mut self.dice);
-            self.tours.absent.clear();
-            self.tours
-                .absent
-                .extend((0..self.ground.visits).filter(|visit| self.tours.stops[*visit as usize].route == NONE));
-            self.undo.begin(&self.tours);
-            self.ruin.removed.clear();
-            self.candidates.clear();
-            self.candidates.extend(self.tours.absent.iter().copied().map(Candidate::fresh));
-            self.insert(UNLIMITED);
-            self.settle();
+        if !stage.is_child || !self.elite.is_pair() {
+            return;
         }
+        self.tours = self.elite.child(self.ground, &self.near, &mut self.dice);
+        self.undo.begin(&self.tours);
+        self.ruin.removed.clear();
+        self.candidates.clear();
+        let tours = &self.tours;
+        let absent = (0..self.ground.visits).filter(|visit| tours.is_absent(*visit));
+        self.candidates.extend(absent.map(Candidate::fresh));
+        self.insert(UNLIMITED);
+        self.begin();
     }
 
     fn round(&mut self, temperature: f64) {
@@ -213,7 +212,7 @@ impl<'s, 'g> Search<'s, 'g> {
     }
 
     fn insert(&mut self, limit: i64) -> bool {
-        let (share, size) = (OPENING.0, OPENING.1);
+        let (share, size) = OPENING;
         let favour = if self.dice.unit() < share { self.dice.unit() * size * self.mean_leg } else { 0.0 };
         self.recreate.run(
             self.ground,

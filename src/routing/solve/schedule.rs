@@ -36,11 +36,10 @@ impl Schedule {
         if rounds_per_visit < ENOUGH {
             return Self { coolings: 1.0, children: 0.0, from: 1.0 };
         }
-        let from = COOLINGS;
         Self {
-            coolings: (from * rounds_per_visit / COOLING).floor().clamp(2.0, MOST),
-            children: ((1.0 - from) * rounds_per_visit / CHILD).floor().clamp(1.0, MOST),
-            from,
+            coolings: (COOLINGS * rounds_per_visit / COOLING).floor().clamp(2.0, MOST),
+            children: ((1.0 - COOLINGS) * rounds_per_visit / CHILD).floor().clamp(1.0, MOST),
+            from: COOLINGS,
         }
     }
 
@@ -53,5 +52,38 @@ impl Schedule {
         };
         let over = over * count;
         Stage { number: before + over as u32, is_child, cooled: over.fract() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All stages of a budget, looked at a thousand times.
+    fn stages(rounds_per_visit: f64) -> Vec<Stage> {
+        let schedule = Schedule::new(rounds_per_visit);
+        (0..1_000).map(|look| schedule.stage(f64::from(look) / 1_000.0)).collect()
+    }
+
+    #[test]
+    fn a_small_budget_is_one_cooling() {
+        assert!(stages(100.0).iter().all(|stage| stage.number == 0 && !stage.is_child));
+    }
+
+    #[test]
+    fn any_budget_ends_cold() {
+        for rounds_per_visit in [0.0, 100.0, 3_500.0, 20_000.0] {
+            let last = stages(rounds_per_visit)[999];
+            assert!(last.cooled > 0.95, "{rounds_per_visit}: {last:?}");
+        }
+    }
+
+    #[test]
+    fn a_large_budget_cools_several_times_and_then_has_children() {
+        let stages = stages(15_000.0);
+        let coolings = stages.iter().filter(|stage| !stage.is_child).map(|stage| stage.number).max();
+        assert_eq!(coolings, Some(3));
+        assert!(stages.is_sorted_by_key(|stage| (stage.is_child, stage.number)));
+        assert_eq!(stages[999].number, 4 + 15 - 1);
     }
 }

@@ -1,5 +1,11 @@
 use super::{brute::optimum, draw::Draw};
-use crate::routing::{Solution, checker::check_plan, improve, problem::Problem, solve};
+use crate::routing::{
+    Solution,
+    checker::check_plan,
+    improve,
+    problem::{Plan, Problem},
+    solve,
+};
 
 /// How many problems a claim is tried on: `CALLOUT_CASES` for a long run.
 fn cases(usual: u64) -> std::ops::Range<u64> {
@@ -39,6 +45,23 @@ fn small_problems_are_solved_to_the_optimum_and_never_below() {
     }
     println!("{reached} of {} at the optimum", seeds.end);
     assert!(reached * 100 >= seeds.end as u32 * 95, "{reached} of {} at the optimum", seeds.end);
+}
+
+/// Rounds enough for several coolings and their children, which shorter searches never come to.
+#[test]
+fn children_of_good_plans_keep_every_rule_and_lose_nothing() {
+    for seed in cases(4) {
+        let problem = Draw::new(seed).problem(12, 4);
+        let long = solved(&problem, seed, 4_000 * problem.visits().len() as u64);
+        let breaches = check_plan(&problem, &long.plan);
+        assert!(breaches.is_empty(), "seed {seed}: {breaches:?}");
+        let short = solved(&problem, seed, 64).plan;
+        let rank = |plan: &Plan| {
+            let must = |visit: u32| problem.visits()[visit as usize].unserved.is_none();
+            (plan.unserved.iter().filter(|unserved| must(unserved.visit)).count(), plan.costs.total())
+        };
+        assert!(rank(&long.plan) <= rank(&short), "seed {seed}");
+    }
 }
 
 #[test]
