@@ -3,8 +3,8 @@
 use super::output::{Done, Trouble, print_json};
 use crate::{
     domain::{place::Place, time::Timestamp},
-    plans::{Aim, Format, Job, answer, gantt, read, read_measured, svg},
-    routing::{Solution, checker::check_plan, problem::Matrix, solve},
+    plans::{Aim, Format, Job, answer, convergence, gantt, read, read_measured, svg},
+    routing::{Solution, checker::check_plan, problem::Matrix, solve_watched},
     travel::{Ask, GreatCircle, Guarded, Hours, OnRoads, Osrm, OsrmOptions, SNAP_M, Travel, road_file},
 };
 use clap::{Args, Subcommand, ValueEnum};
@@ -71,6 +71,9 @@ pub(super) struct SolveArgs {
     /// Draw the days as a chart, SVG
     #[arg(long, value_name = "FILE")]
     gantt: Option<PathBuf>,
+    /// Draw the cost of the best plan over time, SVG; of the first thread's search
+    #[arg(long, value_name = "FILE")]
+    convergence: Option<PathBuf>,
     /// Print JSON, for programs
     #[arg(long)]
     json: bool,
@@ -122,10 +125,13 @@ fn run_solve(args: &SolveArgs) -> Done {
         Some(travel) => read_measured(&text, format, aim, &|places| measured(travel.as_ref(), places)),
     };
     let job = job.map_err(|flaws| at(&args.file, &flaws.join("\n  ")))?;
-    let solution = search(args, &job, start);
+    let (solution, steps) = search(args, &job, start);
     let breaches = check_plan(&job.problem, &solution.plan);
     if let Some(breach) = breaches.first() {
         return Err(Trouble::Refused(format!("the checker found {} breaches, first {breach:?}", breaches.len())));
+    }
+    if let Some(file) = &args.convergence {
+        write(file, &convergence(&steps, start.elapsed().as_secs_f64()))?;
     }
     show(args, &job, &solution, start.elapsed().as_secs_f64())
 }
@@ -168,22 +174,30 @@ fn measured(travel: &dyn Travel, places: &[Place]) -> Result<Matrix, String> {
     table.matrix().ok_or_else(|| "the table is not square".to_owned())
 }
 
+/// When the best plan got cheaper, in seconds since the start, and what it cost then.
+type Steps = Vec<(f64, i64)>;
+
 /// Searches on as many threads as asked for, from neighbouring seeds.
-fn search(args: &SolveArgs, job: &Job, start: Instant) -> Solution {
+fn search(args: &SolveArgs, job: &Job, start: Instant) -> (Solution, Steps) {
     let one = |seed: u64| {
-        let mut spent = |rounds: u64| {
-            let time = start.elapsed().as_secs_f64() / args.seconds.max(f64::MIN_POSITIVE);
+        let mut steps = Steps::new();
+        let mut spent = |rounds: u64, cost: i64| {
+            let seconds = start.elapsed().as_secs_f64();
+            if steps.last().is_none_or(|(_, last)| cost < *last) {
+                steps.push((seconds, cost));
+            }
             let share = args.iterations.map_or(0.0, |most| rounds as f64 / most.max(1) as f64);
-            time.max(share)
+            share.max(seconds / args.seconds.max(f64::MIN_POSITIVE))
         };
-        solve(&job.problem, seed, &mut spent)
+        let solution = solve_watched(&job.problem, seed, &mut spent);
+        (solution, steps)
     };
     std::thread::scope(|scope| {
-        let others: Vec<_> = (1..args.threads).map(|no| scope.spawn(move || one(args.seed + no))).collect();
-        let first = one(args.seed);
+        let others: Vec<_> = (1..args.threads).map(|no| scope.spawn(move || one(args.seed + no).0)).collect();
+        let (first, steps) = one(args.seed);
         let rest = others.into_iter().filter_map(|other| other.join().ok());
         let rank = |solution: &Solution| (solution.plan.unserved.len(), solution.plan.costs.total());
-        rest.fold(first, |best, other| if rank(&other) < rank(&best) { other } else { best })
+        (rest.fold(first, |best, other| if rank(&other) < rank(&best) { other } else { best }), steps)
     })
 }
 

@@ -4,6 +4,7 @@
 //! becomes JSON, a map or a chart. It must never open a file or know who asks: the doors do.
 
 mod chart;
+mod convergence;
 mod json;
 mod map;
 mod own;
@@ -11,6 +12,7 @@ mod solomon;
 mod vroom;
 
 pub use chart::gantt;
+pub use convergence::convergence;
 pub use json::answer;
 pub use map::svg;
 

@@ -31,7 +31,7 @@ pub use change::{anchored, delayed, insert, replan, slide};
 pub use checker::first_overlap;
 pub use evaluate::{Evaluation, Recheck, candidate, evaluate, recheck, winner};
 pub use propose::{Move, Proposal, Snapshot, Unplaced, propose, ruled};
-pub use solve::{Solution, improve, solve};
+pub use solve::{Solution, improve, solve, solve_watched};
 pub use travel::travel;
 pub use visit::VisitSpec;
 pub use working::{next_on_shift, stretch};

@@ -126,10 +126,10 @@ impl<'s, 'g> Search<'s, 'g> {
     }
 
     /// Rounds until the budget is spent; how many there were.
-    pub(super) fn run(&mut self, spent: &mut dyn FnMut(u64) -> f64) -> u64 {
+    pub(super) fn run(&mut self, spent: &mut dyn FnMut(u64, i64) -> f64) -> u64 {
         let (mut rounds, mut schedule, mut number) = (0, Schedule::new(0.0), 0);
         loop {
-            let share = spent(rounds).max(0.0);
+            let share = spent(rounds, self.best.cost).max(0.0);
             if share >= 1.0 {
                 return rounds;
             }

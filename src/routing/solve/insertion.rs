@@ -59,7 +59,7 @@ impl<'s, 'g> Seeker<'s, 'g> {
             // By the triangle inequality the detour is at least twice what the way there is longer than the leg it
             // replaces. Who is absent leaves after every window.
             let least = 2 * (i64::from(neighbour.back) - i64::from(stop.leg));
-            if (stop.leave <= self.close) & (least < self.best.cost) {
+            if stop.leave <= self.close && least < self.best.cost {
                 let behind = tours.stop(stop.behind);
                 let cost = detour(neighbour.back, onward.leg(behind.place).cost, stop.leg);
                 if self.is_worth(stop, behind, cost) && !dice.blink() {
@@ -156,6 +156,7 @@ impl<'s, 'g> Seeker<'s, 'g> {
 
     /// Most places are out on time or on travel alone; asked without a branch for each, since nobody, not the
     /// processor either, can guess which of them it will be.
+    #[allow(clippy::needless_bitwise_bool, reason = "one branch that is nearly always the same")]
     #[inline]
     fn is_worth(&self, from: &Stop, to: &Stop, cost: i64) -> bool {
         (from.leave <= self.close) & (to.latest >= self.open) & (cost < self.best.cost)

@@ -40,6 +40,12 @@ pub struct Solution {
 /// Insertion by cost, then ruin and recreate with string removals under simulated annealing
 /// (Christiaens and Vanden Berghe 2020, "Slack induction by string removals for vehicle routing problems").
 pub fn solve(problem: &Problem, seed: u64, spent: &mut dyn FnMut(u64) -> f64) -> Solution {
+    solve_watched(problem, seed, &mut |rounds, _| spent(rounds))
+}
+
+/// As [`solve`]; `spent` is told too what the best plan so far costs, in thousandths. Whoever must be served and is not
+/// adds more to it than all the rest can be.
+pub fn solve_watched(problem: &Problem, seed: u64, spent: &mut dyn FnMut(u64, i64) -> f64) -> Solution {
     let ground = ground::Ground::new(problem);
     let mut search = anneal::Search::new(&ground, seed);
     let rounds = search.run(spent);
@@ -53,6 +59,6 @@ pub fn solve(problem: &Problem, seed: u64, spent: &mut dyn FnMut(u64) -> f64) ->
 pub fn improve(problem: &Problem, known: &[(u32, Vec<u32>)], seed: u64, spent: &mut dyn FnMut(u64) -> f64) -> Solution {
     let ground = ground::Ground::new(problem);
     let mut search = anneal::Search::from(&ground, seed, known);
-    let rounds = search.run(spent);
+    let rounds = search.run(&mut |rounds, _| spent(rounds));
     Solution { plan: report::plan(&ground, &search.into_best(), false), rounds }
 }
