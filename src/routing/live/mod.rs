@@ -3,10 +3,13 @@
 //! Must hold: an outlook commits nothing and promises nothing; what is due carries the version of the
 //! route that it was planned with. The same snapshot, plan, seed and rounds give the same outlook.
 
+mod crew;
 mod draft;
+mod memory;
 mod numbers;
 mod price;
 
+pub use memory::Memory;
 pub use numbers::Numbers;
 pub use price::{priority, unserved_s};
 
@@ -54,10 +57,17 @@ pub struct Outlook {
 }
 
 /// Plans the rest of the day, starting from the plan before. `rounds`: ruins and recreations; 0: only puts in what
-/// is new where it costs least. A rolling horizon: Psaraftis 1980 for the idea, `routing::solve` for each plan.
+/// is new where it costs least. `memory`: of the plans before, for speed alone. A rolling horizon: Psaraftis 1980 for the idea, `routing::solve` for each plan.
 #[must_use]
-pub fn outlook(snapshot: &Snapshot, before: &Plan, terms: &Terms<'_>, seed: u64, rounds: u64) -> Outlook {
-    let Some(drafted) = draft::draft(snapshot, terms) else { return Outlook::default() };
+pub fn outlook(
+    snapshot: &Snapshot,
+    before: &Plan,
+    memory: &mut Memory,
+    terms: &Terms<'_>,
+    seed: u64,
+    rounds: u64,
+) -> Outlook {
+    let Some(drafted) = draft::draft(snapshot, before, memory, terms) else { return Outlook::default() };
     let index: BTreeMap<TicketNumber, u32> =
         drafted.visits.iter().zip(0..).map(|(open, visit)| (snapshot.open[*open].ticket, visit)).collect();
     let kept = |(index_of, technician): (&usize, u32)| {

@@ -41,7 +41,7 @@ impl Ruin {
         let longest = LONGEST.min(f64::from(served) / f64::from(routes.max(1)));
         let most = 4.0 * REMOVED / (1.0 + longest) - 1.0;
         let wanted = (1.0 + dice.unit() * most) as usize;
-        for visit in [seed].into_iter().chain(near.around(seed).iter().copied()) {
+        for visit in [seed].into_iter().chain(near.around(ground, seed).iter().copied()) {
             if undo.routes.len() >= wanted {
                 break;
             }
