@@ -3,7 +3,11 @@
 //! Must hold: in a region that a plan can overlook everybody who works takes part. In a larger one, for a few
 //! visits, those do to whom one of them alone would cost least: a plan for one visit must not ask five hundred routes.
 
-use super::{Memory, Plan, Snapshot, draft::{ceil_s, weights}, price::priority};
+use super::{
+    Memory, Plan, Snapshot,
+    draft::{ceil_s, weights},
+    price::priority,
+};
 use crate::{
     domain::{expert::Expert, place::Place, route::Route, skill::first_unmet},
     routing::{
@@ -40,7 +44,8 @@ pub(super) fn crew(
 ) -> Vec<Hand> {
     memory.keep(snapshot.experts.len());
     let picks = snapshot.experts.len() > MANY.max(open.len() * NEAREST);
-    let wanted = |expert: &Expert| !picks || open.iter().any(|visit| able(expert, visit) && !barred(expert, visit, terms));
+    let wanted =
+        |expert: &Expert| !picks || open.iter().any(|visit| able(expert, visit) && !barred(expert, visit, terms));
     let everybody = snapshot.experts.iter().enumerate().filter(|(_, (expert, _))| wanted(expert));
     let hands: Vec<Hand> =
         everybody.filter_map(|(index, (expert, route))| hand(index, expert, route, memory, terms)).collect();

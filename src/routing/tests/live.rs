@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     domain::ticket::RouteEffect,
-    routing::live::{Outlook, Plan, Snapshot, outlook},
+    routing::live::{Memory, Outlook, Plan, Snapshot, outlook},
 };
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ fn snapshot(experts: &[(&Expert, Route)], open: &[VisitSpec]) -> Snapshot {
 
 fn planned(snapshot: &Snapshot, clock: &str) -> Outlook {
     let settings = settings();
-    outlook(snapshot, &Plan::new(), &terms(clock, &settings), 1, 64)
+    outlook(snapshot, &Plan::new(), &mut Memory::default(), &terms(clock, &settings), 1, 64)
 }
 
 fn due(outlook: &Outlook) -> Vec<(&str, u32)> {
@@ -84,7 +84,7 @@ fn an_urgent_visit_takes_the_place_of_a_planned_one() {
     let urgent = VisitSpec { window, urgency: 3, ..visit(2, place(9_000, 0)) };
     let before = Plan::from([(who.id.clone(), vec![usual.ticket])]);
     let snapshot = snapshot(&[(&who, nothing_planned(&who))], &[usual, urgent.clone()]);
-    let outlook = outlook(&snapshot, &before, &terms("09:00", &settings), 1, 64);
+    let outlook = outlook(&snapshot, &before, &mut Memory::default(), &terms("09:00", &settings), 1, 64);
     assert_eq!((due(&outlook), outlook.planned().len()), (vec![("ann", 2)], 1), "there is time for one of them");
 }
 
@@ -106,7 +106,11 @@ fn nothing_new_leaves_the_plan_as_it_was_and_the_same_is_the_same() {
     let crew = [expert("ann", "tv", place(0, 0)), expert("bob", "tv", place(9_000, 0))];
     let open: Vec<VisitSpec> = (0..12).map(|serial| visit(serial, place(serial as i32 * 1_000, 500))).collect();
     let snapshot = snapshot(&[(&crew[0], nothing_planned(&crew[0])), (&crew[1], nothing_planned(&crew[1]))], &open);
-    let first = outlook(&snapshot, &Plan::new(), &terms, 3, 64);
-    assert_eq!(outlook(&snapshot, &Plan::new(), &terms, 3, 64), first);
-    assert_eq!(outlook(&snapshot, &first.plan, &terms, 4, 0), first, "no rounds: only what is new is put in");
+    let first = outlook(&snapshot, &Plan::new(), &mut Memory::default(), &terms, 3, 64);
+    assert_eq!(outlook(&snapshot, &Plan::new(), &mut Memory::default(), &terms, 3, 64), first);
+    assert_eq!(
+        outlook(&snapshot, &first.plan, &mut Memory::default(), &terms, 4, 0),
+        first,
+        "no rounds: only what is new is put in"
+    );
 }
