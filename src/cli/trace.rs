@@ -98,14 +98,18 @@ fn empty(value: &Value) -> bool {
     }
 }
 
-/// The decision's candidates, the cheapest first, the excluded ones by rule.
+/// The decision's candidates: the winner, those who could come and were kept, the cheapest first, then the excluded
+/// ones by rule.
 fn candidates(decision: &Value) -> Vec<String> {
     let cost = |candidate: &Value| candidate["cost_s"].as_f64();
     let mut all: Vec<&Value> = decision["candidates"].as_array().into_iter().flatten().collect();
-    all.sort_by(|a, b| cost(a).unwrap_or(f64::MAX).total_cmp(&cost(b).unwrap_or(f64::MAX)));
+    let lost = |candidate: &Value| candidate["expert"] != decision["winner"];
+    let order = |candidate: &Value| (lost(candidate), cost(candidate).unwrap_or(f64::MAX));
+    all.sort_by(|a, b| order(a).0.cmp(&order(b).0).then(order(a).1.total_cmp(&order(b).1)));
     all.into_iter()
         .map(|candidate| {
             let verdict = match cost(candidate) {
+                Some(_) if candidate["why"].is_string() => at(candidate, "why"),
                 Some(cost) => format!("cost {cost:.1} s ({})", terms(&candidate["cost_terms_s"])),
                 None => format!("not possible: {}", at(candidate, "ruled_out")),
             };

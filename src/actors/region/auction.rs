@@ -157,7 +157,8 @@ impl Dispatcher {
         });
         for id in whom {
             for contest in &mut round.contests {
-                let silent = Heard { profile: None, route: None, position: None, verdict: Err(Rule::NoAnswer) };
+                let silent =
+                    Heard { profile: None, route: None, position: None, verdict: Err(Rule::NoAnswer), kept: None };
                 contest.verdicts.insert(id.clone(), silent);
             }
             let sent = expert::send(&self.tree, &id, expert::Msg::Bid(request.clone())).is_ok();
@@ -185,7 +186,7 @@ impl Dispatcher {
         let contests = std::mem::take(&mut round.contests);
         for mut contest in contests {
             let number = contest.asked.spec.ticket;
-            contest.keep_to_plan();
+            contest.keep_to_plan(&self.planning);
             match contest.outcome(&taken) {
                 Outcome::Later => {}
                 Outcome::Stale => self.planning.stale = true,

@@ -59,7 +59,7 @@ pub(super) struct Handle {
     parked: Mutex<Option<String>>,
     /// For the metrics.
     pub(super) queued: AtomicU64,
-    /// When the oldest ticket in the queue was opened; `i64::MAX`: none waits.
+    /// When the oldest ticket in the queue was opened that no plan has somebody for; `i64::MAX`: none waits.
     pub(super) oldest_ms: AtomicI64,
     /// Auction rounds ever: a restarted dispatcher must not take bids for its predecessor's.
     rounds: AtomicU64,
@@ -199,7 +199,8 @@ impl Handler for Dispatcher {
         }
         if let Some(world) = &self.world {
             self.handle.queued.store(world.queue.len() as u64, Ordering::Relaxed);
-            let oldest = world.queue.oldest().map_or(i64::MAX, |opened| opened.0);
+            let planned = |number| self.planning.holds() && self.planning.later(number).is_some();
+            let oldest = world.queue.oldest(planned).map_or(i64::MAX, |opened| opened.0);
             self.handle.oldest_ms.store(oldest, Ordering::Relaxed);
         }
         Ok(())

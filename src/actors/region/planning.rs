@@ -9,14 +9,14 @@
 use super::{Address, Dispatcher, Msg, World};
 use crate::{
     domain::{
-        decision::Policy,
-        ids::TicketNumber,
+        decision::{Kept, Policy},
+        ids::{ExpertId, TicketNumber},
         route::{Route, Stop},
         time::Timestamp,
     },
     routing::{
         self, Terms,
-        live::{Due, Memory, Outlook, Plan, Snapshot, outlook},
+        live::{Due, Memory, Next, Outlook, Plan, Snapshot, outlook},
     },
 };
 use std::{
@@ -51,6 +51,7 @@ pub(super) struct Planning {
     memory: Memory,
     due: Vec<Due>,
     later: BTreeMap<TicketNumber, Timestamp>,
+    first: BTreeMap<ExpertId, Next>,
     /// When somebody who is free is to leave.
     pub(super) alarm: Option<tokio::task::AbortHandle>,
 }
@@ -70,6 +71,18 @@ impl Planning {
     /// No planner is at work or needed.
     pub(super) fn settled(&self) -> bool {
         !self.busy
+    }
+
+    /// Why an expert does not get a visit that they could take: what the plan has them do, and what it would cost to
+    /// send them. Of a route that is another by now the plan knows nothing.
+    pub(super) fn kept(&self, expert: &ExpertId, route: Option<&Route>, due: Option<&Due>) -> Kept {
+        let same = |next: &&Next| route.is_some_and(|route| route.version == next.route_version);
+        let Some(next) = self.first.get(expert).filter(same) else { return Kept::default() };
+        Kept {
+            ticket: next.visit.map(|(ticket, _)| ticket),
+            begins: next.visit.map(|(_, begins)| begins),
+            dearer_s: due.and_then(|due| due.dearer_s.get(expert).copied()),
+        }
     }
 
     pub(super) fn has_due(&self) -> bool {
@@ -150,11 +163,12 @@ impl Dispatcher {
             self.wake_for_the_free();
             return;
         };
-        let Planned { outlook: Outlook { plan, due, later, next }, memory } = *planned;
+        let Planned { outlook: Outlook { plan, due, later, first, next }, memory } = *planned;
         self.planning.memory = memory;
         self.planning.plan = plan;
         self.planning.due = due;
         self.planning.later = later;
+        self.planning.first = first;
         let alarm = next.map(|next| me.send_at(next, Msg::Due));
         if let Some(before) = std::mem::replace(&mut self.planning.alarm, alarm) {
             before.abort();

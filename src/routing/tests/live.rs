@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     domain::ticket::RouteEffect,
-    routing::live::{Memory, Outlook, Plan, Snapshot, outlook},
+    routing::live::{self, Memory, Outlook, Plan, Snapshot, outlook},
 };
 use std::sync::Arc;
 
@@ -113,4 +113,48 @@ fn nothing_new_leaves_the_plan_as_it_was_and_the_same_is_the_same() {
         first,
         "no rounds: only what is new is put in"
     );
+}
+
+#[test]
+fn a_plan_says_what_everybody_else_does_and_what_sending_them_would_cost() {
+    let (ann, bob) = (expert("ann", "tv", place(0, 0)), expert("bob", "tv", place(9_000, 0)));
+    let open = [visit(1, place(1_000, 0)), visit(2, place(8_000, 0))];
+    let both = [(&ann, nothing_planned(&ann)), (&bob, Route { version: 4, ..nothing_planned(&bob) })];
+    let busy = planned(&snapshot(&both, &open), "09:00");
+    assert_eq!(due(&busy), [("ann", 1), ("bob", 2)]);
+    // Bob by way of 1 to 2: 800 and 700 s for 100; ann stays at home: 200 s less.
+    assert_eq!(busy.due[0].dearer_s, [(ann.id.clone(), 0), (bob.id.clone(), 800 + 700 - 100 - 200)].into());
+    let next = live::Next { route_version: 4, visit: Some((open[1].ticket, at("09:01").plus_s(40))) };
+    assert_eq!(busy.first[&bob.id], next);
+    let idle = planned(&snapshot(&both, &open[..1]), "09:00");
+    assert_eq!(idle.due[0].dearer_s[&bob.id], 1_600 - 200, "there and home again");
+    assert_eq!(idle.first[&bob.id], live::Next { visit: None, ..next });
+}
+
+#[test]
+fn of_a_crowd_the_cheapest_are_planned_with() {
+    let crowd: Vec<Expert> = (0..150).map(|nth| expert(&format!("e{nth:03}"), "tv", place(nth * 300, 0))).collect();
+    let everybody: Vec<(&Expert, Route)> = crowd.iter().map(|who| (who, nothing_planned(who))).collect();
+    let open = [visit(1, place(30_100, 0)), visit(2, place(3_100, 0))];
+    let outlook = planned(&snapshot(&everybody, &open), "09:00");
+    assert_eq!(due(&outlook), [("e010", 2), ("e100", 1)]);
+    assert!(outlook.first.len() <= 32, "{} routes for two visits", outlook.first.len());
+}
+
+#[test]
+fn what_is_remembered_changes_no_plan() {
+    let mut settings = settings();
+    let crew = [expert("ann", "tv", place(0, 0)), expert("bob", "tv", place(9_000, 0))];
+    let roster = [(&crew[0], nothing_planned(&crew[0])), (&crew[1], nothing_planned(&crew[1]))];
+    let mut memory = Memory::default();
+    for step in 0..24 {
+        settings.travel.speed_kmh = if step < 12 { 36.0 } else { 18.0 };
+        let now = at("07:30").plus_s(step * 1_500);
+        let open: Vec<VisitSpec> =
+            (step..step + 6).map(|nth| visit(nth as u32, place(nth as i32 * 900, 300))).collect();
+        let terms = Terms { now, ..terms("00:00", &settings) };
+        let snapshot = snapshot(&roster, &open);
+        let fresh = outlook(&snapshot, &Plan::new(), &mut Memory::default(), &terms, 5, 64);
+        assert_eq!(outlook(&snapshot, &Plan::new(), &mut memory, &terms, 5, 64), fresh, "step {step}");
+    }
 }
