@@ -145,6 +145,7 @@ mod tests {
         });
         let decisions = json!({ "items": [{ "seq": 4, "winner": "e-2", "candidates": [
             { "expert": "e-1", "ruled_out": "skill" },
+            { "expert": "e-3", "ruled_out": "planned", "cost_s": 9.0, "why": "could be there at 14:10, but is planned elsewhere" },
             { "expert": "e-2", "cost_s": 12.5, "cost_terms_s": { "travel": 12.5, "response": 0.0 } },
         ] }] });
         lines(&timeline, &decisions, width)
@@ -154,7 +155,7 @@ mod tests {
     fn restarts_stand_between_the_events_they_touched_and_reasons_below_their_decision() {
         let story = story(200);
         let has = |no: usize, text: &str| assert!(story[no].contains(text), "{:?} has no {text}", story[no]);
-        assert_eq!(story.len(), 8, "{story:#?}");
+        assert_eq!(story.len(), 9, "{story:#?}");
         has(0, "ticket.opened");
         has(1, "request mine-1  trace 4bf92f3577b34da6a3ce929d0e0e4736");
         has(2, "park begins");
@@ -162,8 +163,9 @@ mod tests {
         has(4, "after entry 1  trace 4bf9");
         has(5, "* e-2");
         has(5, "cost 12.5 s (travel 12.5)");
-        has(6, "not possible: skill");
-        has(7, "ticket.offered");
+        has(6, "e-3                 could be there at 14:10, but is planned");
+        has(7, "not possible: skill");
+        has(8, "ticket.offered");
     }
 
     #[test]
