@@ -6,7 +6,6 @@
 
 use crate::{
     domain::{
-        decision::Rule,
         expert::Expert,
         ids::{ExpertId, Version},
         place::Place,
@@ -20,7 +19,8 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Places whose drives are kept, at 4 bytes a drive; a day of a large city has about as many.
 const PLACES: usize = 1_500;
-/// A stretch is looked up again after this: shifts that follow at once come into sight as time goes by.
+/// A stretch is looked up again after this: of shifts that follow each other at once, the end that lies a day
+/// ahead comes into sight as time goes by.
 const STRETCH_MS: i64 = 600_000;
 const UNKNOWN: u32 = u32::MAX;
 
@@ -39,7 +39,7 @@ pub struct Memory {
 struct Stretch {
     version: Version,
     looked_up: Timestamp,
-    found: Result<Interval, Rule>,
+    found: Interval,
 }
 
 impl Memory {
@@ -76,20 +76,20 @@ impl Memory {
         i64::from(*cell)
     }
 
-    /// As [`working::stretch`].
+    /// As [`working::stretch`]. That there is none is not kept: the next moment it may be in sight.
     pub(super) fn stretch(&mut self, expert: &Expert, now: Timestamp, before_s: u32) -> Option<Interval> {
         let holds = |known: &&Stretch| {
             known.version == expert.version
                 && (0..STRETCH_MS).contains(&now.since_ms(known.looked_up))
-                && known.found.as_ref().map_or(true, |stretch| stretch.to > now)
+                && known.found.to > now
         };
         if let Some(known) = self.stretches.get(&expert.id).filter(holds) {
-            return known.found.ok();
+            return Some(known.found);
         }
-        let found = working::stretch(expert, now, before_s);
+        let found = working::stretch(expert, now, before_s).ok()?;
         let fresh = Stretch { version: expert.version, looked_up: now, found };
         self.stretches.insert(expert.id.clone(), fresh);
-        found.ok()
+        Some(found)
     }
 
     /// Keeps the stretches of those who are still there.

@@ -147,9 +147,10 @@ fn what_is_remembered_changes_no_plan() {
     let crew = [expert("ann", "tv", place(0, 0)), expert("bob", "tv", place(9_000, 0))];
     let roster = [(&crew[0], nothing_planned(&crew[0])), (&crew[1], nothing_planned(&crew[1]))];
     let mut memory = Memory::default();
-    for step in 0..24 {
+    // The next day's shifts come into sight at eight in the evening.
+    for step in 0..32 {
         settings.travel.speed_kmh = if step < 12 { 36.0 } else { 18.0 };
-        let now = at("07:30").plus_s(step * 1_500);
+        let now = at(if step < 8 { "15:30" } else { "19:50" }).plus_s(step * 60);
         let open: Vec<VisitSpec> =
             (step..step + 6).map(|nth| visit(nth as u32, place(nth as i32 * 900, 300))).collect();
         let terms = Terms { now, ..terms("00:00", &settings) };
