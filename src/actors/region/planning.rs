@@ -129,13 +129,14 @@ impl Dispatcher {
         let seed = self.tree.options.seed ^ nth;
         let (to, faults) = (me.clone(), self.tree.faults.clone());
         let plan = move || {
-            let _at_work = desk;
             let made = catch_unwind(AssertUnwindSafe(|| {
                 faults.strike_planner(&region.id);
                 let terms = Terms { now, settings: &region.settings, policy, second_round: false };
                 let outlook = outlook(&snapshot, &before, &mut memory, &terms, seed, ROUNDS);
                 Box::new(Planned { outlook, memory })
             }));
+            // Before the answer: who hears it may want to start the next one.
+            drop(desk);
             to.send(Msg::Planned { nth, planned: made.ok() });
         };
         if self.tree.clock.is_virtual() {

@@ -60,14 +60,20 @@ fn matrix(numbers: &Numbers, technicians: &[Technician], visits: &[Visit], memor
     let places: Vec<u32> = numbers.places().iter().map(|place| memory.number(*place)).collect();
     let size = places.len();
     let mut worked = vec![false; size];
-    visits.iter().for_each(|visit| worked[visit.place as usize] = true);
+    for visit in visits {
+        worked[visit.place as usize] = true;
+    }
     let worked_at: Vec<usize> = (0..size).filter(|place| worked[*place]).collect();
     let mut durations = vec![0; size * size];
     for (from, row) in durations.chunks_exact_mut(size.max(1)).enumerate() {
         if worked[from] {
-            (0..size).for_each(|to| row[to] = memory.drive_s(places[from], places[to]));
+            for (to, cell) in row.iter_mut().enumerate() {
+                *cell = memory.drive_s(places[from], places[to]);
+            }
         } else {
-            worked_at.iter().for_each(|to| row[*to] = memory.drive_s(places[from], places[*to]));
+            for to in &worked_at {
+                row[*to] = memory.drive_s(places[from], places[*to]);
+            }
         }
     }
     for (from, to) in technicians.iter().filter_map(|technician| technician.start.zip(technician.end)) {
