@@ -18,6 +18,8 @@ mod erasure;
 mod feed;
 #[path = "promises/messages.rs"]
 mod messages;
+#[path = "promises/planner.rs"]
+mod planner;
 #[path = "promises/sabotage.rs"]
 mod sabotage;
 #[path = "promises/storm.rs"]

@@ -191,6 +191,7 @@ impl Story {
             candidates: auction.candidates.clone(),
             winner: auction.winner.clone(),
             second_round: false,
+            plan: None,
         }
     }
 }

@@ -32,14 +32,14 @@ pub(crate) fn runtime() -> Runtime {
 /// Opens the data durably and starts the tree; regions may still be recovering.
 pub(crate) async fn start(data: &Path) -> Service {
     let store = Store::open(store_options(data, Durability::Fsync)).unwrap();
-    start_over(store).await
+    start_over(store, Policy::Insertion).await
 }
 
-pub(crate) async fn start_over(store: Store) -> Service {
+pub(crate) async fn start_over(store: Store, policy: Policy) -> Service {
     let options = ServiceOptions {
         clock: Clock::machine(Timestamp::ZERO),
         seed: 1,
-        policy: Policy::Insertion,
+        policy,
         dispatch: true,
         zip: Arc::new(|_| None),
         desk: Arc::new(callout::notify::Desk::silent()),
@@ -96,7 +96,7 @@ pub(crate) fn stages(options: &Options) {
         let ms = || rounded(started.elapsed().as_secs_f64() * 1_000.0);
         let store = Store::open(store_options(&data, Durability::Fsync)).unwrap();
         let (store_ms, store_memory) = (ms(), Memory::of("self"));
-        let service = start_over(store).await;
+        let service = start_over(store, Policy::Insertion).await;
         let tree_ms = ms();
         service.open(request(0, 0), &clerk()).await.unwrap();
         let first_ms = ms();

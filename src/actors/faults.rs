@@ -2,6 +2,7 @@
 //! hang or block before they handle a message. Without the feature they are nothing.
 
 use super::pulse::Role;
+use crate::domain::ids::RegionId;
 
 #[cfg(not(feature = "faults"))]
 #[derive(Clone, Default)]
@@ -11,6 +12,9 @@ pub(super) struct Faults(());
 impl Faults {
     #[allow(clippy::unused_async, clippy::unused_self, reason = "the shape of the one that does something")]
     pub(super) async fn strike(&self, _: &Role) {}
+
+    #[allow(clippy::unused_self, reason = "the shape of the one that does something")]
+    pub(super) fn strike_planner(&self, _: &RegionId) {}
 }
 
 #[cfg(feature = "faults")]
@@ -18,7 +22,7 @@ pub use switches::{Faults, Freeze, Kind};
 
 #[cfg(feature = "faults")]
 mod switches {
-    use super::Role;
+    use super::{RegionId, Role};
     use std::{
         collections::BTreeMap,
         sync::{
@@ -34,7 +38,7 @@ mod switches {
     #[derive(Default)]
     struct Switches {
         /// Panics still owed, by kind of actor: each message of that kind takes one, if there is one.
-        owed: [AtomicU64; 3],
+        owed: [AtomicU64; 4],
         struck: AtomicU64,
         /// By an actor's name ("ticket A1-...", "dispatcher of north"): met once, by its next message.
         freezes: Mutex<BTreeMap<String, Freeze>>,
@@ -47,6 +51,8 @@ mod switches {
         Ticket = 0,
         Expert = 1,
         Dispatcher = 2,
+        /// Who plans aside for a dispatcher.
+        Planner = 3,
     }
 
     /// How an actor stops answering.
@@ -99,21 +105,30 @@ mod switches {
             if self.unmet() == 0 {
                 return;
             }
-            match self.take_freeze(role) {
+            match self.take_freeze(&role.to_string()) {
                 None => {}
                 Some(Freeze::Await) => std::future::pending().await,
                 Some(Freeze::Block(until)) => drop(until.lock().unwrap_or_else(PoisonError::into_inner)),
             }
         }
 
-        fn take_freeze(&self, role: &Role) -> Option<Freeze> {
+        /// A planner is "planner of north" to those who freeze it.
+        pub(in crate::actors) fn strike_planner(&self, region: &RegionId) {
+            let planner = format!("planner of {region}");
+            self.panic_once(Kind::Planner, &planner);
+            match self.take_freeze(&planner) {
+                None | Some(Freeze::Await) => {}
+                Some(Freeze::Block(until)) => drop(until.lock().unwrap_or_else(PoisonError::into_inner)),
+            }
+        }
+
+        fn take_freeze(&self, actor: &str) -> Option<Freeze> {
             let mut freezes = self.0.freezes.lock().unwrap_or_else(PoisonError::into_inner);
-            let freeze = freezes.remove(&role.to_string());
+            let freeze = freezes.remove(actor);
             self.0.frozen.store(freezes.len() as u64, Ordering::Release);
             freeze
         }
 
-        #[allow(clippy::panic, reason = "panicking is what it is for")]
         fn panic_if_owed(&self, role: &Role) {
             let kind = match role {
                 Role::Ticket(_) => Kind::Ticket,
@@ -121,11 +136,16 @@ mod switches {
                 Role::Dispatcher(_) => Kind::Dispatcher,
                 Role::Timers(_) | Role::Outbox => return,
             };
+            self.panic_once(kind, &role.to_string());
+        }
+
+        #[allow(clippy::panic, reason = "panicking is what it is for")]
+        fn panic_once(&self, kind: Kind, actor: &str) {
             let owed = &self.0.owed[kind as usize];
             let take = owed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
             if take.is_ok() {
                 self.0.struck.fetch_add(1, Ordering::Relaxed);
-                panic!("the storm struck {role}");
+                panic!("the storm struck {actor}");
             }
         }
     }

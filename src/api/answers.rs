@@ -97,7 +97,7 @@ pub struct Decision {
     /// Its settings are those of this version.
     #[schema(value_type = schema::Version)]
     pub region_version: u64,
-    /// `nearest`, `insertion` or `full`.
+    /// `nearest`, `insertion` or `router`.
     pub policy: String,
     /// `great_circle`, `road_network` or `server`.
     pub travel_source: String,
@@ -111,10 +111,22 @@ pub struct Decision {
     pub weights: Option<WeightsSchema>,
     #[schema(required = true)]
     pub travel: Option<TravelSchema>,
+    /// Whom the region's plan had for the visit; null: no plan did, or it left the visit out.
+    #[schema(required = true)]
+    pub plan: Option<DecisionPlan>,
     pub candidates: Vec<Candidate>,
 }
 
-/// One expert who was looked at: either `ruled_out`, or with a bid.
+/// The plan's choice, and the route it was made with.
+#[derive(ToSchema)]
+pub struct DecisionPlan {
+    #[schema(value_type = schema::ExpertId)]
+    pub expert: String,
+    #[schema(value_type = schema::Version)]
+    pub route_version: u64,
+}
+
+/// One expert who was looked at: `ruled_out`, or with a bid; with both where the plan keeps them for something else.
 #[derive(ToSchema)]
 pub struct Candidate {
     #[schema(value_type = schema::ExpertId)]
@@ -150,6 +162,18 @@ pub struct Candidate {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = BTreeMap<String, f64>)]
     pub cost_terms_s: Option<BTreeMap<String, f64>>,
+    /// Of who is kept by the plan: the ticket that they are to go to next; null: none so far.
+    pub planned_for: Option<String>,
+    /// When that one begins by the plan.
+    #[schema(value_type = Option<schema::Time>)]
+    pub planned_start: Option<String>,
+    /// Seconds of driving more if they took this visit first instead of who is planned for it; negative: less, at the
+    /// price of waits and lateness. Null: nobody is planned for it.
+    pub dearer_s: Option<i64>,
+    /// The same in words; times in the region's time zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
+    pub why: Option<String>,
 }
 
 /// How many waiting tickets are tried again.

@@ -1,11 +1,12 @@
-//! A decision as staff see it: every candidate with its cost by term or the rule that excluded it,
-//! the weights it was made under, the travel source (P8).
+//! A decision as staff see it: every candidate with its cost by term or the rule that excluded it, whom the plan kept
+//! for something else with both and with what it would cost to send them, the weights it was made under, the travel source (P8).
 
 use super::show::{PlaceView, Shown};
 use crate::domain::{
-    decision::{Candidate, Decision, Policy, TravelSource, Verdict},
+    decision::{Bid, Candidate, Decision, Kept, Policy, Rule, TravelSource, Verdict},
     ids::Seq,
     region::Region,
+    time::{self, Timestamp},
 };
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 /// `region`: as it was at the decision's version, for weights and travel; None: no longer to be had.
 #[must_use]
 pub fn decision_view(seq: Seq, decision: &Decision, region: Option<&Region>) -> Value {
+    let zone = region.map_or("UTC", |region| region.time_zone.as_str());
     let settings = region.filter(|region| region.version == decision.region_version).map(|region| &region.settings);
     json!({
         "seq": seq,
@@ -27,7 +29,8 @@ pub fn decision_view(seq: Seq, decision: &Decision, region: Option<&Region>) -> 
         "winner": decision.winner.as_ref().map(Shown),
         "weights": settings.map(|s| s.weights),
         "travel": settings.map(|s| s.travel),
-        "candidates": decision.candidates.iter().map(candidate).collect::<Vec<_>>(),
+        "plan": decision.plan.as_ref().map(|plan| json!({ "expert": Shown(&plan.expert), "route_version": plan.route_version })),
+        "candidates": decision.candidates.iter().map(|found| candidate(found, zone)).collect::<Vec<_>>(),
     })
 }
 
@@ -36,14 +39,17 @@ pub fn decision_view(seq: Seq, decision: &Decision, region: Option<&Region>) -> 
 pub fn ruled_out(decision: &Decision) -> BTreeMap<&'static str, u32> {
     let mut counts = BTreeMap::new();
     for candidate in &decision.candidates {
-        if let Verdict::Ruled(rule) = &candidate.verdict {
-            *counts.entry(rule.name()).or_default() += 1;
-        }
+        let rule = match &candidate.verdict {
+            Verdict::Bid(_) => continue,
+            Verdict::Kept(..) => Rule::Planned,
+            Verdict::Ruled(rule) => *rule,
+        };
+        *counts.entry(rule.name()).or_default() += 1;
     }
     counts
 }
 
-fn candidate(candidate: &Candidate) -> Value {
+fn candidate(candidate: &Candidate, zone: &str) -> Value {
     let mut view = Map::new();
     view.insert("expert".into(), json!(Shown(&candidate.expert)));
     view.insert("profile_version".into(), candidate.profile_version.into());
@@ -55,17 +61,52 @@ fn candidate(candidate: &Candidate) -> Value {
         Verdict::Ruled(rule) => {
             view.insert("ruled_out".into(), rule.name().into());
         }
-        Verdict::Bid(bid) => {
-            let terms = bid.cost.terms().map(|(name, value)| (name.to_owned(), seconds(value))).into_iter();
-            view.insert("position_in_route".into(), bid.position.into());
-            view.insert("depart".into(), json!(Shown(bid.depart)));
-            view.insert("start".into(), json!(Shown(bid.start)));
-            view.insert("end".into(), json!(Shown(bid.end)));
-            view.insert("cost_s".into(), seconds(bid.cost.total()));
-            view.insert("cost_terms_s".into(), Value::Object(terms.collect()));
+        Verdict::Bid(bid) => figures(bid, &mut view),
+        Verdict::Kept(bid, kept) => {
+            figures(bid, &mut view);
+            view.insert("ruled_out".into(), Rule::Planned.name().into());
+            view.insert("planned_for".into(), json!(kept.ticket.as_ref().map(Shown)));
+            view.insert("planned_start".into(), json!(kept.begins.map(Shown)));
+            view.insert("dearer_s".into(), json!(kept.dearer_s));
+            view.insert("why".into(), why_kept(bid, kept, zone).into());
         }
     }
     Value::Object(view)
+}
+
+fn figures(bid: &Bid, view: &mut Map<String, Value>) {
+    let terms = bid.cost.terms().map(|(name, value)| (name.to_owned(), seconds(value))).into_iter();
+    view.insert("position_in_route".into(), bid.position.into());
+    view.insert("depart".into(), json!(Shown(bid.depart)));
+    view.insert("start".into(), json!(Shown(bid.start)));
+    view.insert("end".into(), json!(Shown(bid.end)));
+    view.insert("cost_s".into(), seconds(bid.cost.total()));
+    view.insert("cost_terms_s".into(), Value::Object(terms.collect()));
+}
+
+/// In words; times in the region's own zone.
+fn why_kept(bid: &Bid, kept: &Kept, zone: &str) -> String {
+    let clock = |at: Timestamp| match time::zone(zone) {
+        Some(zone) => at.civil_in(&zone).strftime("%H:%M").to_string(),
+        None => at.to_string(),
+    };
+    let could = format!("could be there at {}", clock(bid.start));
+    let instead = match (&kept.ticket, kept.begins) {
+        (Some(ticket), Some(begins)) => format!("is planned for {ticket} at {}", clock(begins)),
+        _ => "the plan has somebody else for it, or leaves it out for now".to_owned(),
+    };
+    let minutes = |seconds: i64| (seconds.abs() + 30) / 60;
+    let cost = match kept.dearer_s {
+        None => String::new(),
+        Some(more) if more >= 0 => {
+            format!("; taking this one instead would cost {} min of driving more", minutes(more))
+        }
+        Some(less) => format!(
+            "; taking this one instead would save {} min of driving, at the price of waits or lateness that the plan weighs too",
+            minutes(less)
+        ),
+    };
+    format!("{could}, but {instead}{cost}")
 }
 
 /// Thousandths as seconds.

@@ -98,14 +98,18 @@ fn empty(value: &Value) -> bool {
     }
 }
 
-/// The decision's candidates, the cheapest first, the excluded ones by rule.
+/// The decision's candidates: the winner, those who could come and were kept, the cheapest first, then the excluded
+/// ones by rule.
 fn candidates(decision: &Value) -> Vec<String> {
     let cost = |candidate: &Value| candidate["cost_s"].as_f64();
     let mut all: Vec<&Value> = decision["candidates"].as_array().into_iter().flatten().collect();
-    all.sort_by(|a, b| cost(a).unwrap_or(f64::MAX).total_cmp(&cost(b).unwrap_or(f64::MAX)));
+    let lost = |candidate: &Value| candidate["expert"] != decision["winner"];
+    let order = |candidate: &Value| (lost(candidate), cost(candidate).unwrap_or(f64::MAX));
+    all.sort_by(|a, b| order(a).0.cmp(&order(b).0).then(order(a).1.total_cmp(&order(b).1)));
     all.into_iter()
         .map(|candidate| {
             let verdict = match cost(candidate) {
+                Some(_) if candidate["why"].is_string() => at(candidate, "why"),
                 Some(cost) => format!("cost {cost:.1} s ({})", terms(&candidate["cost_terms_s"])),
                 None => format!("not possible: {}", at(candidate, "ruled_out")),
             };
@@ -141,6 +145,7 @@ mod tests {
         });
         let decisions = json!({ "items": [{ "seq": 4, "winner": "e-2", "candidates": [
             { "expert": "e-1", "ruled_out": "skill" },
+            { "expert": "e-3", "ruled_out": "planned", "cost_s": 9.0, "why": "could be there at 14:10, but is planned elsewhere" },
             { "expert": "e-2", "cost_s": 12.5, "cost_terms_s": { "travel": 12.5, "response": 0.0 } },
         ] }] });
         lines(&timeline, &decisions, width)
@@ -150,7 +155,7 @@ mod tests {
     fn restarts_stand_between_the_events_they_touched_and_reasons_below_their_decision() {
         let story = story(200);
         let has = |no: usize, text: &str| assert!(story[no].contains(text), "{:?} has no {text}", story[no]);
-        assert_eq!(story.len(), 8, "{story:#?}");
+        assert_eq!(story.len(), 9, "{story:#?}");
         has(0, "ticket.opened");
         has(1, "request mine-1  trace 4bf92f3577b34da6a3ce929d0e0e4736");
         has(2, "park begins");
@@ -158,8 +163,9 @@ mod tests {
         has(4, "after entry 1  trace 4bf9");
         has(5, "* e-2");
         has(5, "cost 12.5 s (travel 12.5)");
-        has(6, "not possible: skill");
-        has(7, "ticket.offered");
+        has(6, "e-3                 could be there at 14:10, but is planned");
+        has(7, "not possible: skill");
+        has(8, "ticket.offered");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! rule excluded them (P8). Recomputing it from the journal must give the same winner.
 
 use super::{
-    ids::{ExpertId, RegionId, Version, VisitNo},
+    ids::{ExpertId, RegionId, TicketNumber, Version, VisitNo},
     person::{Private, Sealing},
     place::Place,
     time::Timestamp,
@@ -36,6 +36,19 @@ pub struct Decision {
     /// Experts who had refused this visit and were asked again because nobody else was left.
     #[n(9)]
     pub second_round: bool,
+    /// Whom the region's plan had for the visit; None: no plan did, or it served others (then all who could come
+    /// are [`Verdict::Kept`]).
+    #[n(10)]
+    pub plan: Option<Planned>,
+}
+
+/// The plan's choice, good only as long as the route is the one that was planned with.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Planned {
+    #[n(0)]
+    pub expert: ExpertId,
+    #[n(1)]
+    pub route_version: Version,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -86,6 +99,25 @@ pub enum Verdict {
     /// The first hard rule broken.
     #[n(1)]
     Ruled(#[n(0)] Rule),
+    /// Could come as bid, but the region's plan keeps them for something else: as if ruled out by
+    /// [`Rule::Planned`].
+    #[n(2)]
+    Kept(#[n(0)] Bid, #[n(1)] Kept),
+}
+
+/// What the plan has somebody do instead of a visit that they could take.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Kept {
+    /// The visit that they are to go to next; None: the plan had none for them, or was made with another route.
+    #[n(0)]
+    pub ticket: Option<TicketNumber>,
+    /// When that one begins by the plan.
+    #[n(1)]
+    pub begins: Option<Timestamp>,
+    /// Seconds of driving more, over the plan, if they took this visit first and not who is planned for it; negative:
+    /// less, at the price of waits and lateness that the plan weighs too. None: nobody is planned for it.
+    #[n(2)]
+    pub dearer_s: Option<i64>,
 }
 
 /// Where the visit would go in the route, and what that costs.
@@ -189,7 +221,8 @@ pub enum Rule {
     /// Home or place unknown (erased).
     #[n(10)]
     NoPlace,
-    /// Could come, but the region's plan has other work for them.
+    /// Could come, but the region's plan has other work for them. In a record without figures, from before there
+    /// was [`Verdict::Kept`]; and where verdicts are counted.
     #[n(11)]
     Planned,
 }

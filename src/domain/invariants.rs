@@ -154,6 +154,7 @@ fn unfounded(expert: &ExpertId, decision: Option<&Decision>) -> Option<String> {
     }
     match decision.candidates.iter().find(|candidate| candidate.expert == *expert).map(|found| &found.verdict) {
         Some(Verdict::Bid(_)) => None,
+        Some(Verdict::Kept(..)) => Some("although the plan keeps them for something else".into()),
         Some(Verdict::Ruled(rule)) => Some(format!("although ruled out: {}", rule.name())),
         None => Some("who was no candidate".into()),
     }

@@ -5,7 +5,7 @@
 
 use super::{Terms, VisitSpec, bid, choose, timing::position_counts, working};
 use crate::domain::{
-    decision::{Candidate, Decision, Rule, Verdict},
+    decision::{Candidate, Decision, Kept, Policy, Rule, Verdict},
     expert::Expert,
     ids::ExpertId,
     person::Private,
@@ -82,7 +82,7 @@ pub fn candidate(
 /// The verdict looked at times, so at where the expert was.
 fn timed(verdict: &Verdict) -> bool {
     match verdict {
-        Verdict::Bid(_) | Verdict::Ruled(Rule::ShiftEnd | Rule::Window) => true,
+        Verdict::Bid(_) | Verdict::Kept(..) | Verdict::Ruled(Rule::ShiftEnd | Rule::Window) => true,
         Verdict::Ruled(
             Rule::Retired
             | Rule::Skill
@@ -103,7 +103,7 @@ fn timed(verdict: &Verdict) -> bool {
 pub fn winner(candidates: &[Candidate]) -> Option<ExpertId> {
     let bids = candidates.iter().filter_map(|candidate| match &candidate.verdict {
         Verdict::Bid(bid) => Some((&candidate.expert, bid)),
-        Verdict::Ruled(_) => None,
+        Verdict::Ruled(_) | Verdict::Kept(..) => None,
     });
     choose(bids).map(|(expert, _)| expert.clone())
 }
@@ -111,7 +111,9 @@ pub fn winner(candidates: &[Candidate]) -> Option<ExpertId> {
 /// Recomputes a decision. `visit` is the ticket's at `decision.ticket_version`, `settings` the region's
 /// at `decision.region_version`; `lookup` folds a candidate's profile and route to their versions.
 ///
-/// Who did not answer in time, or had other work by the plan, is taken from the record: no journal can tell.
+/// What the plan was is taken from the record, and so is who did not answer in time: no journal can tell. The bids of
+/// those whom it kept for something else are recomputed like all others, and the winner has to be whom it chose, with
+/// the route that it was made with.
 pub fn recheck(
     decision: &Decision,
     visit: &VisitSpec,
@@ -125,9 +127,12 @@ pub fn recheck(
         let mut now = stored.clone();
         if !matches!(stored.verdict, Verdict::Ruled(Rule::NoAnswer | Rule::Planned)) {
             let position = stored.position.as_ref().and_then(|place| place.known().copied());
-            now.verdict = match bid(visit, &expert, &route, position, &terms) {
-                Ok(bid) => Verdict::Bid(bid),
-                Err(rule) => Verdict::Ruled(rule),
+            now.verdict = match (bid(visit, &expert, &route, position, &terms), &stored.verdict) {
+                (Ok(bid), Verdict::Kept(_, kept)) if keeps(decision, visit, stored, kept) => {
+                    Verdict::Kept(bid, kept.clone())
+                }
+                (Ok(bid), _) => Verdict::Bid(bid),
+                (Err(rule), _) => Verdict::Ruled(rule),
             };
         }
         if now.verdict != stored.verdict && holed(stored, &expert, &route) {
@@ -137,12 +142,24 @@ pub fn recheck(
         }
         again.push(now);
     }
-    let winner = winner(&again);
+    let winner = winner(&again).filter(|winner| chosen(decision, winner));
     match (verdicts.is_empty(), erased) {
         (true, true) => Recheck::InputsErased,
         (true, false) if winner == decision.winner => Recheck::Same,
         (true | false, _) => Recheck::Differs { winner, verdicts },
     }
+}
+
+/// A plan keeps nobody from the visit that it has for them, and nobody under another policy.
+fn keeps(decision: &Decision, visit: &VisitSpec, candidate: &Candidate, kept: &Kept) -> bool {
+    let for_it = decision.plan.as_ref().is_some_and(|plan| plan.expert == candidate.expert);
+    decision.policy == Policy::Full && !for_it && kept.ticket != Some(visit.ticket)
+}
+
+/// Where there was a plan for the visit nobody else may win, nor with another route.
+fn chosen(decision: &Decision, winner: &ExpertId) -> bool {
+    let version = decision.candidates.iter().find(|candidate| candidate.expert == *winner).map(|won| won.route_version);
+    decision.plan.as_ref().is_none_or(|plan| plan.expert == *winner && version == Some(plan.route_version))
 }
 
 /// Something the verdict may have rested on was erased.

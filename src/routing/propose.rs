@@ -97,6 +97,7 @@ pub fn ruled(candidates: &[Candidate]) -> Vec<(Rule, u32)> {
     for candidate in candidates {
         match candidate.verdict {
             Verdict::Ruled(rule) => *counts.entry(rule).or_insert(0) += 1,
+            Verdict::Kept(..) => *counts.entry(Rule::Planned).or_insert(0) += 1,
             Verdict::Bid(_) => {}
         }
     }

@@ -80,7 +80,7 @@ metrics! {
 
     // Queues.
     queued: Gauge = Gauge::default(), "callout_tickets_queued", "Tickets that wait for an expert, all regions";
-    oldest_unassigned_seconds: Gauges = Gauges::new("region"), "callout_oldest_unassigned_seconds", "Age of the oldest ticket that could be dispatched and is not, by region";
+    oldest_unassigned_seconds: Gauges = Gauges::new("region"), "callout_oldest_unassigned_seconds", "Age of the oldest ticket that could be dispatched, is not, and is in no plan for later today, by region";
     mailboxes: Gauge = Gauge::default(), "callout_mailbox_messages", "Messages in all actors' mailboxes";
     herald_behind: Gauge = Gauge::default(), "callout_herald_behind_states", "Committed states on their way to dispatchers and timers";
     orders: Gauge = Gauge::default(), "callout_journal_waiting_batches", "Batches that wait for the journal's writer";

@@ -53,10 +53,18 @@ pub struct Tree {
 
 /// Plays a scene in a fresh data directory; afterwards the store must pass the audit.
 pub fn play(time: Time, scene: impl AsyncFnOnce(&Tree)) {
+    play_by(Policy::Insertion, time, scene);
+}
+
+/// The same under another policy.
+pub fn play_by(policy: Policy, time: Time, scene: impl AsyncFnOnce(&Tree)) {
     let data = TempDir::new().unwrap();
     let path = data.path().to_path_buf();
     runtime(time).block_on(async {
-        let mut tree = Tree::start(&path, time, MONDAY, None).await;
+        let (durability, clock) = clock_of(time, MONDAY);
+        let store = Store::open(store_options(&path, durability)).unwrap();
+        let options = ServiceOptions { policy, ..options(clock.clone(), Desk::silent()) };
+        let mut tree = Tree { service: Service::start(store, options).await.unwrap(), clock, data: None };
         tree.data = Some(data);
         scene(&tree).await;
         tree.audit().await;
@@ -89,6 +97,13 @@ pub fn runtime(time: Time) -> tokio::runtime::Runtime {
         builder.event_interval(61);
     }
     builder.enable_all().build().unwrap()
+}
+
+fn clock_of(time: Time, from: &str) -> (Durability, Clock) {
+    match time {
+        Time::Virtual => (Durability::Disposable, Clock::virtual_from(Timestamp::parse(from).unwrap())),
+        Time::Machine => (Durability::Fsync, Clock::machine(Timestamp::ZERO)),
+    }
 }
 
 pub fn store_options(data: &Path, durability: Durability) -> StoreOptions {
@@ -186,10 +201,7 @@ pub fn desk() -> Caller {
 
 impl Tree {
     pub async fn start(data: &Path, time: Time, from: &str, mailbox: Option<PathBuf>) -> Self {
-        let (durability, clock) = match time {
-            Time::Virtual => (Durability::Disposable, Clock::virtual_from(Timestamp::parse(from).unwrap())),
-            Time::Machine => (Durability::Fsync, Clock::machine(Timestamp::ZERO)),
-        };
+        let (durability, clock) = clock_of(time, from);
         let store = Store::open(store_options(data, durability)).unwrap();
         let desk = desk_of(&store, mailbox.as_deref());
         Self::with_desk(store, clock, desk).await

@@ -6,7 +6,7 @@ use super::{
     house::House,
     live::{Heard, Line},
 };
-use callout::domain::ticket::Role;
+use callout::{domain::ticket::Role, settings::PolicyName};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -130,7 +130,8 @@ fn a_strangers_command_finds_no_ticket_and_leaves_nothing_in_it() {
 
 #[test]
 fn a_phone_that_was_away_for_an_hour_has_each_command_merged_or_refused_with_why_and_none_twice() {
-    let mut house = House::staffed();
+    // Several visits with one expert at once, before the first is done.
+    let mut house = House::staffed_with(|settings| settings.dispatch.policy = PolicyName::Insertion);
     let tickets = [house.open(WEST), house.open(WEST), house.open(WEST)];
     let mut phone = Phone::connect(&house, "west-1");
     for (n, number) in tickets.iter().enumerate() {

@@ -6,6 +6,7 @@ use callout::{
         ids::{RegionId, Thing},
         ticket::Role,
     },
+    settings::PolicyName,
     telemetry::{Incident, incidents::Kind},
 };
 use flate2::read::GzDecoder;
@@ -26,7 +27,8 @@ fn ticket(title: &str) -> Value {
 
 #[test]
 fn what_follows_from_a_call_names_its_trace_and_the_event_it_follows_from() {
-    let house = House::staffed();
+    // Decides about each ticket at once, whether anybody is free or not.
+    let house = House::staffed_with(|settings| settings.dispatch.policy = PolicyName::Insertion);
     let clerk = house.token(Role::Clerk);
     let traceparent = format!("00-{TRACE}-00f067aa0ba902b7-01");
     let traced = house.send("POST", &clerk, "/v1/tickets", &[("traceparent", &traceparent)], &ticket("a")).is(201);

@@ -18,7 +18,7 @@ use crate::{
         tree::Tree,
     },
     domain::{
-        decision::{Bid, Policy, Rule},
+        decision::{Bid, Rule},
         ids::{ExpertId, TicketNumber},
         ticket::{Command, WaitReason, Waiting},
         time::Timestamp,
@@ -51,6 +51,7 @@ impl Dispatcher {
         if !self.worth_a_round(me, now) {
             return false;
         }
+        let kept = self.plans() && self.planning.holds();
         let Some(world) = &mut self.world else { return false };
         let planned = self.planning.take_due(VISITS_PER_ROUND);
         let (scope, numbers) = if planned.is_empty() {
@@ -68,7 +69,6 @@ impl Dispatcher {
             deadline: None,
         };
         let (mut early, mut refused, mut later) = (Vec::new(), Vec::new(), Vec::new());
-        let plans = self.tree.options.policy == Policy::Full && scope == Scope::Home;
         for number in numbers {
             let Some(entry) = world.queue.peek(number) else { continue };
             if !entry.escalated && world.rounds_used_up(number) {
@@ -81,7 +81,7 @@ impl Dispatcher {
             }
             let tender = match planned.get(&number) {
                 Some(due) => Tender::Planned(due.clone()),
-                None if plans => match self.planning.later(number) {
+                None if kept && scope == Scope::Home => match self.planning.later(number) {
                     Some(begins) => {
                         later.push((number, begins));
                         continue;
@@ -157,7 +157,8 @@ impl Dispatcher {
         });
         for id in whom {
             for contest in &mut round.contests {
-                let silent = Heard { profile: None, route: None, position: None, verdict: Err(Rule::NoAnswer) };
+                let silent =
+                    Heard { profile: None, route: None, position: None, verdict: Err(Rule::NoAnswer), kept: None };
                 contest.verdicts.insert(id.clone(), silent);
             }
             let sent = expert::send(&self.tree, &id, expert::Msg::Bid(request.clone())).is_ok();
@@ -185,7 +186,7 @@ impl Dispatcher {
         let contests = std::mem::take(&mut round.contests);
         for mut contest in contests {
             let number = contest.asked.spec.ticket;
-            contest.keep_to_plan();
+            contest.keep_to_plan(&self.planning);
             match contest.outcome(&taken) {
                 Outcome::Later => {}
                 Outcome::Stale => self.planning.stale = true,

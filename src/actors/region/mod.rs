@@ -33,10 +33,10 @@ use crate::{
         ticket::{Command, Ticket},
         time::Timestamp,
     },
-    routing::{Candidates, live::Outlook},
+    routing::Candidates,
 };
 use lateness::LATE_GRACE_S;
-use planning::Planning;
+use planning::{Planned, Planning};
 use queue::{Queue, Scope};
 use round::{Contest, Round};
 use std::{
@@ -59,7 +59,7 @@ pub(super) struct Handle {
     parked: Mutex<Option<String>>,
     /// For the metrics.
     pub(super) queued: AtomicU64,
-    /// When the oldest ticket in the queue was opened; `i64::MAX`: none waits.
+    /// When the oldest ticket in the queue was opened that no plan has somebody for; `i64::MAX`: none waits.
     pub(super) oldest_ms: AtomicI64,
     /// Auction rounds ever: a restarted dispatcher must not take bids for its predecessor's.
     rounds: AtomicU64,
@@ -134,8 +134,11 @@ pub(super) enum Msg {
     Resume,
     /// Somebody asks for everything that waits to be tried again.
     Optimise,
-    /// A planner's answer; None: it failed.
-    Planned(Option<Box<Outlook>>),
+    /// A planner's answer; None: it failed, or is waited for no more.
+    Planned {
+        nth: u64,
+        planned: Option<Box<Planned>>,
+    },
     /// It is time that somebody who is free leaves for what the plan has for them.
     Due,
 }
@@ -196,7 +199,8 @@ impl Handler for Dispatcher {
         }
         if let Some(world) = &self.world {
             self.handle.queued.store(world.queue.len() as u64, Ordering::Relaxed);
-            let oldest = world.queue.oldest().map_or(i64::MAX, |opened| opened.0);
+            let planned = |number| self.planning.holds() && self.planning.later(number).is_some();
+            let oldest = world.queue.oldest(planned).map_or(i64::MAX, |opened| opened.0);
             self.handle.oldest_ms.store(oldest, Ordering::Relaxed);
         }
         Ok(())
@@ -207,8 +211,8 @@ impl Drop for Dispatcher {
     fn drop(&mut self) {
         let round = self.round.take().and_then(|round| round.deadline);
         let alarm = self.alarm.take().map(|(_, alarm)| alarm);
-        let due = self.planning.alarm.take();
-        for alarm in round.into_iter().chain(alarm).chain(self.resume.take()).chain(due) {
+        self.planning.abort();
+        for alarm in round.into_iter().chain(alarm).chain(self.resume.take()) {
             alarm.abort();
         }
     }
@@ -276,7 +280,7 @@ impl Dispatcher {
             Msg::Drive(expert) => self.drive(&expert, now).await,
             Msg::Resume => self.resume = None,
             Msg::Optimise => self.wake_all(),
-            Msg::Planned(outlook) => self.planned(me, outlook),
+            Msg::Planned { nth, planned } => self.planned(me, nth, planned),
             Msg::Due => self.planning.stale = true,
         }
     }
@@ -303,6 +307,15 @@ impl Dispatcher {
         if !expert.retired {
             let woken = world.queue.wake(expert, f64::from(world.region.settings.reach_m), until, limit);
             self.roomy |= woken > 0;
+        }
+    }
+
+    /// Without a plan whoever is free is asked about what waits.
+    fn wake_for_the_free(&mut self) {
+        let Some(world) = &self.world else { return };
+        let free = world.experts.values().filter(|(_, route)| route.stops.is_empty());
+        for expert in free.map(|(expert, _)| expert.clone()).collect::<Vec<_>>() {
+            self.wake(&expert, WAKE);
         }
     }
 

@@ -2,25 +2,33 @@
 //! tender in front, and everything else waits. The plan promises nothing and is made anew after a crash.
 //!
 //! Must hold: one planner at a time; no round is held on a plan that is known to be stale, unless a planner
-//! is needed for nothing (nobody is free and every ticket was told why it waits).
+//! is needed for nothing (nobody is free and every ticket was told why it waits). A planner that fails or is late
+//! takes nothing with it: the plan before stays for the next one, and until there is one rounds are open to all
+//! who bid, as under the policy `insertion`.
 
 use super::{Address, Dispatcher, Msg, World};
 use crate::{
     domain::{
-        decision::Policy,
-        ids::TicketNumber,
+        decision::{Kept, Policy},
+        ids::{ExpertId, TicketNumber},
         route::{Route, Stop},
         time::Timestamp,
     },
     routing::{
         self, Terms,
-        live::{Due, Outlook, Plan, Snapshot, outlook},
+        live::{Due, Memory, Next, Outlook, Plan, Snapshot, outlook},
     },
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 /// Ruins and recreations per plan: the plan before is improved all day long, a few rounds at a time.
 const ROUNDS: u64 = 64;
+/// A planner that takes longer is waited for no more; most take a hundredth of this.
+const PATIENCE_MS: i64 = 2_000;
 /// An end of work that moves less than this is no reason for another plan.
 const MOVED_S: i64 = 60;
 
@@ -28,22 +36,53 @@ const MOVED_S: i64 = 60;
 pub(super) struct Planning {
     /// Something changed since the last snapshot.
     pub(super) stale: bool,
-    /// A planner is at work.
+    /// A planner is waited for.
     busy: bool,
+    /// The last planner made no plan.
+    failed: bool,
+    /// Held by planners at work, also by one that is waited for no more.
+    desk: Arc<()>,
+    /// When the planner that is waited for is given up.
+    patience: Option<tokio::task::AbortHandle>,
     /// Of the queue, in the last snapshot.
     changes: u64,
     plans: u64,
     plan: Plan,
+    memory: Memory,
     due: Vec<Due>,
     later: BTreeMap<TicketNumber, Timestamp>,
+    first: BTreeMap<ExpertId, Next>,
     /// When somebody who is free is to leave.
     pub(super) alarm: Option<tokio::task::AbortHandle>,
 }
 
+/// What a planner comes back with.
+pub(crate) struct Planned {
+    outlook: Outlook,
+    memory: Memory,
+}
+
 impl Planning {
+    /// There is a plan to keep to: without one whoever bids least wins.
+    pub(super) fn holds(&self) -> bool {
+        !self.failed
+    }
+
     /// No planner is at work or needed.
     pub(super) fn settled(&self) -> bool {
         !self.busy
+    }
+
+    /// Why an expert does not get a visit that they could take: what the plan has them do, and what it would cost to
+    /// send them. Of a route that is another by now the plan knows nothing.
+    pub(super) fn kept(&self, expert: &ExpertId, route: Option<&Route>, due: Option<&Due>) -> Kept {
+        let same = |next: &&Next| route.is_some_and(|route| route.version == next.route_version);
+        let Some(next) = self.first.get(expert).filter(same) else { return Kept::default() };
+        Kept {
+            ticket: next.visit.map(|(ticket, _)| ticket),
+            begins: next.visit.map(|(_, begins)| begins),
+            dearer_s: due.and_then(|due| due.dearer_s.get(expert).copied()),
+        }
     }
 
     pub(super) fn has_due(&self) -> bool {
@@ -75,49 +114,72 @@ impl Dispatcher {
         let Some(world) = &self.world else { return };
         let changed = self.planning.stale || self.planning.changes != world.queue.changes();
         let now = self.tree.clock.now();
-        if !changed || !(world.queue.has_ready() || world.somebody_free(now)) {
+        let alone = Arc::strong_count(&self.planning.desk) == 1;
+        if !changed || !alone || !(world.queue.has_ready() || world.somebody_free(now)) {
             return;
         }
         self.planning.stale = false;
         self.planning.changes = world.queue.changes();
         self.planning.busy = true;
         self.planning.plans += 1;
-        let (snapshot, before) = (world.snapshot(), std::mem::take(&mut self.planning.plan));
+        let nth = self.planning.plans;
+        let (snapshot, before) = (world.snapshot(), self.planning.plan.clone());
+        let (mut memory, desk) = (std::mem::take(&mut self.planning.memory), self.planning.desk.clone());
         let (region, policy) = (world.region.clone(), self.tree.options.policy);
-        let seed = self.tree.options.seed ^ self.planning.plans;
-        let to = me.clone();
+        let seed = self.tree.options.seed ^ nth;
+        let (to, faults) = (me.clone(), self.tree.faults.clone());
         let plan = move || {
-            let terms = Terms { now, settings: &region.settings, policy, second_round: false };
-            to.send(Msg::Planned(Some(Box::new(outlook(&snapshot, &before, &terms, seed, ROUNDS)))));
+            let made = catch_unwind(AssertUnwindSafe(|| {
+                faults.strike_planner(&region.id);
+                let terms = Terms { now, settings: &region.settings, policy, second_round: false };
+                let outlook = outlook(&snapshot, &before, &mut memory, &terms, seed, ROUNDS);
+                Box::new(Planned { outlook, memory })
+            }));
+            // Before the answer: who hears it may want to start the next one.
+            drop(desk);
+            to.send(Msg::Planned { nth, planned: made.ok() });
         };
         if self.tree.clock.is_virtual() {
             plan();
             return;
         }
-        let (core, to) = (self.tree.core.clone(), me.clone());
-        let planner = core.spawn_blocking(plan);
-        core.spawn(async move {
-            if planner.await.is_err() {
-                to.send(Msg::Planned(None));
-            }
-        });
+        let given_up = me.send_at(now.plus_ms(PATIENCE_MS), Msg::Planned { nth, planned: None });
+        self.planning.patience = Some(given_up);
+        self.tree.core.spawn_blocking(plan);
     }
 
-    pub(super) fn planned(&mut self, me: &Address<Msg>, outlook: Option<Box<Outlook>>) {
+    /// An answer that is waited for no more, because another planner began or this one was given up, is none.
+    pub(super) fn planned(&mut self, me: &Address<Msg>, nth: u64, planned: Option<Box<Planned>>) {
+        if !self.planning.busy || self.planning.plans != nth {
+            return;
+        }
         self.planning.busy = false;
-        // The plan before is gone with whoever failed over it: the next one starts from nothing.
-        let Some(outlook) = outlook else {
-            tracing::error!(region = %self.id, "a planner failed");
+        if let Some(patience) = self.planning.patience.take() {
+            patience.abort();
+        }
+        self.planning.failed = planned.is_none();
+        let Some(planned) = planned else {
+            tracing::error!(region = %self.id, "a planner failed or was late: visits go to whoever bids least");
+            self.planning.due.clear();
+            self.wake_for_the_free();
             return;
         };
-        let Outlook { plan, due, later, next } = *outlook;
+        let Planned { outlook: Outlook { plan, due, later, first, next }, memory } = *planned;
+        self.planning.memory = memory;
         self.planning.plan = plan;
         self.planning.due = due;
         self.planning.later = later;
+        self.planning.first = first;
         let alarm = next.map(|next| me.send_at(next, Msg::Due));
         if let Some(before) = std::mem::replace(&mut self.planning.alarm, alarm) {
             before.abort();
         }
+    }
+}
+
+impl Planning {
+    pub(super) fn abort(&mut self) {
+        self.alarm.take().into_iter().chain(self.patience.take()).for_each(|waiting| waiting.abort());
     }
 }
 

@@ -82,9 +82,9 @@ impl Queue {
         self.entries.len()
     }
 
-    /// When the oldest that waits was opened.
-    pub(super) fn oldest(&self) -> Option<Timestamp> {
-        self.by_age.first().map(|(opened, _)| *opened)
+    /// When the oldest was opened that waits for more than its time in a plan.
+    pub(super) fn oldest(&self, planned: impl Fn(TicketNumber) -> bool) -> Option<Timestamp> {
+        self.by_age.iter().find(|(_, number)| !planned(*number)).map(|(opened, _)| *opened)
     }
 
     /// Equal numbers: nothing changed that a plan would see.

@@ -1,10 +1,10 @@
 //! One auction round: some visits, the experts asked, what they bid, whom it goes to. Pure.
 
 use super::super::expert::{Asked, Bids};
-use super::queue::Scope;
+use super::{planning::Planning, queue::Scope};
 use crate::{
     domain::{
-        decision::{Bid, Candidate, Decision, Policy, Rule, TravelSource, Verdict},
+        decision::{Bid, Candidate, Decision, Kept, Planned, Policy, Rule, TravelSource, Verdict},
         expert::Expert,
         ids::{ExpertId, TicketNumber, Version},
         person::Private,
@@ -59,6 +59,8 @@ pub(super) struct Heard {
     pub(super) route: Option<Arc<Route>>,
     pub(super) position: Option<Place>,
     pub(super) verdict: Result<Bid, Rule>,
+    /// The bid does not count: the plan has them for something else.
+    pub(super) kept: Option<Kept>,
 }
 
 /// What becomes of one contest.
@@ -87,6 +89,7 @@ impl Round {
                 route: Some(bids.route.clone()),
                 position: bids.position,
                 verdict,
+                kept: None,
             };
             contest.verdicts.insert(expert.clone(), heard);
         }
@@ -96,15 +99,17 @@ impl Round {
 
 impl Contest {
     /// All bids are in: those whom the plan has other work for are out, and it is on record why.
-    pub(super) fn keep_to_plan(&mut self) {
-        let winner = match &self.tender {
+    pub(super) fn keep_to_plan(&mut self, planning: &Planning) {
+        let due = match &self.tender {
             Tender::Open => return,
-            Tender::Planned(due) => Some(&due.expert),
+            Tender::Planned(due) => Some(due),
             Tender::LeftOut => None,
         };
-        let others =
-            self.verdicts.iter_mut().filter(|(expert, heard)| heard.verdict.is_ok() && winner != Some(*expert));
-        others.for_each(|(_, heard)| heard.verdict = Err(Rule::Planned));
+        for (expert, heard) in &mut self.verdicts {
+            if heard.verdict.is_ok() && due.is_none_or(|due| due.expert != *expert) {
+                heard.kept = Some(planning.kept(expert, heard.route.as_deref(), due));
+            }
+        }
     }
 
     pub(super) fn outcome(&self, taken: &BTreeSet<ExpertId>) -> Outcome<'_> {
@@ -114,7 +119,8 @@ impl Contest {
                 return Outcome::Stale;
             }
         }
-        let bids = self.verdicts.iter().filter_map(|(expert, heard)| Some((expert, heard.verdict.as_ref().ok()?)));
+        let bidding = self.verdicts.iter().filter(|(_, heard)| heard.kept.is_none());
+        let bids = bidding.filter_map(|(expert, heard)| Some((expert, heard.verdict.as_ref().ok()?)));
         match routing::choose(bids) {
             None => Outcome::Nobody,
             Some((expert, _)) if taken.contains(expert) => Outcome::Later,
@@ -126,11 +132,19 @@ impl Contest {
     pub(super) fn rules(&self) -> BTreeMap<Rule, u32> {
         let mut rules = self.ruled_out.clone();
         for heard in self.verdicts.values() {
-            if let Err(rule) = heard.verdict {
+            let kept = heard.kept.as_ref().map(|_| Rule::Planned);
+            if let Some(rule) = heard.verdict.as_ref().err().copied().or(kept) {
                 *rules.entry(rule).or_default() += 1;
             }
         }
         rules
+    }
+
+    fn plan(&self) -> Option<Planned> {
+        match &self.tender {
+            Tender::Planned(due) => Some(Planned { expert: due.expert.clone(), route_version: due.route_version }),
+            Tender::Open | Tender::LeftOut => None,
+        }
     }
 
     /// The record of this choice.
@@ -151,9 +165,10 @@ impl Contest {
             profile_version: heard.profile.as_ref().map_or(0, |p| p.version),
             route_version: heard.route.as_ref().map_or(0, |r| r.version),
             position: position(heard),
-            verdict: match &heard.verdict {
-                Ok(bid) => Verdict::Bid(bid.clone()),
-                Err(rule) => Verdict::Ruled(*rule),
+            verdict: match (&heard.verdict, &heard.kept) {
+                (Ok(bid), None) => Verdict::Bid(bid.clone()),
+                (Ok(bid), Some(kept)) => Verdict::Kept(bid.clone(), kept.clone()),
+                (Err(rule), _) => Verdict::Ruled(*rule),
             },
         };
         Decision {
@@ -167,6 +182,7 @@ impl Contest {
             candidates: self.verdicts.iter().map(candidate).collect(),
             winner: winner.cloned(),
             second_round: self.asked.second_round,
+            plan: self.plan(),
         }
     }
 }

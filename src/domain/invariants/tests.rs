@@ -139,6 +139,7 @@ fn the_router_offers_to_whom_its_decision_chose_by_a_bid() {
             candidates: vec![candidate],
             winner: Some(ExpertId::parse(winner).unwrap()),
             second_round: false,
+            plan: None,
         }))
     };
     let check = |events: &[&TicketEvent]| qualified(NUMBER, events).len();

@@ -4,7 +4,7 @@
 use super::{Finding, arc_m, check_route, drive_s};
 use crate::{
     domain::{
-        decision::{Bid, Decision, Policy, Verdict},
+        decision::{Bid, Candidate, Decision, Planned, Policy, Verdict},
         expert::Expert,
         route::{Route, Stop},
         settings::RegionSettings,
@@ -37,13 +37,26 @@ pub fn check_choice(decision: &Decision) -> Vec<Finding> {
     }
     let bids = decision.candidates.iter().filter_map(|candidate| match &candidate.verdict {
         Verdict::Bid(bid) => Some((bid.cost.terms().iter().map(|(_, cost)| cost).sum::<i64>(), &candidate.expert)),
-        Verdict::Ruled(_) => None,
+        Verdict::Ruled(_) | Verdict::Kept(..) => None,
     });
     let cheapest = bids.min().map(|(_, expert)| expert);
     if decision.winner.as_ref() != cheapest {
         wrong.push(format!("the winner is {:?}, the cheapest bid {cheapest:?}", decision.winner));
     }
+    if let Some(plan) = &decision.plan {
+        let others = decision.candidates.iter().any(|other| bids_beside(plan, other));
+        let won = decision.winner.as_ref().is_some_and(|winner| *winner != plan.expert);
+        if won || others {
+            wrong.push(format!("the plan has {} for it, with route version {}", plan.expert, plan.route_version));
+        }
+    }
     wrong.into_iter().map(|detail| finding("P8", &format!("visit {}", decision.visit), detail)).collect()
+}
+
+/// A bid that counts although the plan was for somebody else, or for another route.
+fn bids_beside(plan: &Planned, other: &Candidate) -> bool {
+    matches!(other.verdict, Verdict::Bid(_))
+        && (other.expert != plan.expert || other.route_version != plan.route_version)
 }
 
 /// Every hard rule that an award broke.
@@ -75,7 +88,7 @@ fn won<'a>(award: &Award<'a>) -> Option<(&'a Stop, &'a Bid)> {
     let candidate = award.decision.candidates.iter().find(|candidate| candidate.expert == award.expert.id)?;
     match &candidate.verdict {
         Verdict::Bid(bid) => Some((stop, bid)),
-        Verdict::Ruled(_) => None,
+        Verdict::Ruled(_) | Verdict::Kept(..) => None,
     }
 }
 

@@ -1,17 +1,18 @@
 //! A region as of one moment, put as a problem for the solver: the rest of the day, in seconds from now.
 
-use super::{Numbers, Snapshot, price};
+use super::{
+    Memory, Numbers, Plan, Snapshot,
+    crew::{Hand, barred, crew},
+    price,
+};
 use crate::{
-    domain::{expert::Expert, route::Route, settings::RegionSettings, ticket::WindowKind},
+    domain::{expert::Expert, settings::RegionSettings, ticket::WindowKind},
     routing::{
         Terms, VisitSpec,
         problem::{Draft, Firmness, LATEST, Matrix, Problem, Technician, Visit, Weights, Window},
-        timing::{Origin, Overdue, Sequence},
-        travel, working,
     },
 };
-/// Experts whose shift begins later than this are planned with another time.
-const AHEAD_S: u32 = 12 * 3_600;
+
 /// Visits in one plan: the most urgent ones, so that a backlog of weeks does not hold up the day.
 const MOST_VISITS: usize = 400;
 
@@ -28,15 +29,8 @@ pub(super) struct Drafted {
 }
 
 /// None: nobody works, or there is nothing that could still be served.
-pub(super) fn draft(snapshot: &Snapshot, terms: &Terms<'_>) -> Option<Drafted> {
-    let mut numbers = Numbers::default();
-    let (mut technicians, mut experts) = (Vec::new(), Vec::new());
-    for (index, (expert, route)) in snapshot.experts.iter().enumerate() {
-        if let Some(technician) = technician(expert, route, terms, &mut numbers) {
-            technicians.push(technician);
-            experts.push(index);
-        }
-    }
+pub(super) fn draft(snapshot: &Snapshot, before: &Plan, memory: &mut Memory, terms: &Terms<'_>) -> Option<Drafted> {
+    memory.begin(&terms.settings.travel);
     let mut order: Vec<usize> =
         (0..snapshot.open.len()).filter(|index| in_time(&snapshot.open[*index], terms)).collect();
     order.sort_by_key(|index| {
@@ -44,20 +38,50 @@ pub(super) fn draft(snapshot: &Snapshot, terms: &Terms<'_>) -> Option<Drafted> {
         (std::cmp::Reverse(visit.urgency), visit.due, visit.ticket)
     });
     order.truncate(MOST_VISITS);
-    if technicians.is_empty() || order.is_empty() {
+    let open: Vec<&VisitSpec> = order.iter().map(|index| &snapshot.open[*index]).collect();
+    let crew = if open.is_empty() { Vec::new() } else { crew(snapshot, &open, before, memory, terms) };
+    if crew.is_empty() {
         return None;
     }
-    let asked: Vec<&Expert> = experts.iter().map(|index| &*snapshot.experts[*index].0).collect();
-    let visits = order.iter().map(|index| visit(&snapshot.open[*index], &asked, terms, &mut numbers));
-    let visits = visits.collect();
-    let places = numbers.places();
-    let leg = |from: u32, to: u32| {
-        let leg = travel(places[from as usize], places[to as usize], &terms.settings.travel);
-        (leg.duration_s, leg.distance_m)
-    };
-    let profiles = vec![Matrix::of(places.len() as u32, leg)];
+    let mut numbers = Numbers::default();
+    let asked: Vec<&Expert> = crew.iter().map(|hand| &*snapshot.experts[hand.index].0).collect();
+    let technicians: Vec<Technician> =
+        crew.iter().zip(&asked).map(|(hand, expert)| technician(hand, expert, terms, &mut numbers)).collect();
+    let visits: Vec<Visit> = open.iter().map(|spec| visit(spec, &asked, terms, &mut numbers)).collect();
+    let profiles = vec![matrix(&numbers, &technicians, &visits, memory)];
     let draft = Draft { technicians, visits, profiles, weights: weights(terms.settings) };
+    let experts = crew.iter().map(|hand| hand.index).collect();
     Some(Drafted { problem: Problem::new(draft).ok()?, experts, visits: order })
+}
+
+/// Drives from and to visits, and from where a technician is to their home. All others are never driven and zero
+/// here: in a large region they would be nearly all of the square.
+fn matrix(numbers: &Numbers, technicians: &[Technician], visits: &[Visit], memory: &mut Memory) -> Matrix {
+    let places: Vec<u32> = numbers.places().iter().map(|place| memory.number(*place)).collect();
+    let size = places.len();
+    let mut worked = vec![false; size];
+    for visit in visits {
+        worked[visit.place as usize] = true;
+    }
+    let worked_at: Vec<usize> = (0..size).filter(|place| worked[*place]).collect();
+    let mut durations = vec![0; size * size];
+    for (from, row) in durations.chunks_exact_mut(size.max(1)).enumerate() {
+        if worked[from] {
+            for (to, cell) in row.iter_mut().enumerate() {
+                *cell = memory.drive_s(places[from], places[to]);
+            }
+        } else {
+            for to in &worked_at {
+                row[*to] = memory.drive_s(places[from], places[*to]);
+            }
+        }
+    }
+    for (from, to) in technicians.iter().filter_map(|technician| technician.start.zip(technician.end)) {
+        let (from, to) = (from as usize, to as usize);
+        durations[from * size + to] = memory.drive_s(places[from], places[to]);
+        durations[to * size + from] = memory.drive_s(places[to], places[from]);
+    }
+    Matrix { size: size as u32, distances: vec![0; size * size], durations }
 }
 
 /// A promise that has lapsed is for an auction to explain.
@@ -65,26 +89,13 @@ fn in_time(visit: &VisitSpec, terms: &Terms<'_>) -> bool {
     visit.window.is_none_or(|window| window.kind == WindowKind::Wish || window.to > terms.now)
 }
 
-/// From where and when what was promised ends; None: off shift for long, no known home, or retired.
-fn technician(expert: &Expert, route: &Route, terms: &Terms<'_>, numbers: &mut Numbers) -> Option<Technician> {
-    let home = expert.home().filter(|_| !expert.retired)?;
-    let duty = working::stretch(expert, terms.now, AHEAD_S).ok()?;
-    let origin = Origin::of(expert, route, Some(duty), None, terms.now);
-    let table =
-        Sequence::of(&route.stops, origin, Some(home), &terms.settings.travel).timed(terms.now, Overdue::STRICT, None);
-    let free = table.times.last().map_or(origin.ready, |times| times.end);
-    let from = table.sequence.last_place().or(origin.place).unwrap_or(home);
-    let until = duty.to.since_s(terms.now);
-    let shift_from = ceil_s(free.since_ms(terms.now)).max(0);
-    if shift_from >= until {
-        return None;
-    }
-    Some(Technician {
+fn technician(hand: &Hand, expert: &Expert, terms: &Terms<'_>, numbers: &mut Numbers) -> Technician {
+    Technician {
         id: String::new(),
-        start: Some(numbers.place(from)),
-        end: Some(numbers.place(home)),
-        shift_from,
-        shift_until: until,
+        start: Some(numbers.place(hand.from)),
+        end: Some(numbers.place(hand.home)),
+        shift_from: hand.ready_s,
+        shift_until: hand.until_s,
         max_overtime: i64::from(terms.settings.max_overtime_s),
         breaks: Vec::new(),
         skills: expert.skills.iter().map(|(skill, level)| numbers.need(skill, level.number())).collect(),
@@ -92,14 +103,11 @@ fn technician(expert: &Expert, route: &Route, terms: &Terms<'_>, numbers: &mut N
         max_distance: None,
         capacity: Vec::new(),
         profile: 0,
-    })
+    }
 }
 
 fn visit(spec: &VisitSpec, experts: &[&Expert], terms: &Terms<'_>, numbers: &mut Numbers) -> Visit {
-    let reach_m = f64::from(terms.settings.reach_m);
-    let refused = |expert: &Expert| !terms.second_round && spec.refused_by.contains(&expert.id);
-    let far = |expert: &Expert| expert.home().is_none_or(|home| home.distance_m(spec.place) > reach_m);
-    let barred = experts.iter().enumerate().filter(|(_, expert)| refused(expert) || far(expert));
+    let barred = experts.iter().enumerate().filter(|(_, expert)| barred(expert, spec, terms));
     let window = spec.window.map(|window| Window {
         from: ceil_s(window.from.since_ms(terms.now)).clamp(0, window.to.since_s(terms.now).clamp(0, LATEST)),
         until: window.to.since_s(terms.now).clamp(0, LATEST),
@@ -129,7 +137,7 @@ fn visit(spec: &VisitSpec, experts: &[&Expert], terms: &Terms<'_>, numbers: &mut
     }
 }
 
-fn weights(settings: &RegionSettings) -> Weights {
+pub(super) fn weights(settings: &RegionSettings) -> Weights {
     let milli = |weight: f64| (weight.clamp(0.0, 1_000.0) * 1_000.0).round() as i64;
     Weights {
         travel_time: milli(settings.weights.travel),
@@ -144,6 +152,6 @@ fn weights(settings: &RegionSettings) -> Weights {
     }
 }
 
-fn ceil_s(ms: i64) -> i64 {
+pub(super) fn ceil_s(ms: i64) -> i64 {
     ms.div_euclid(1_000) + i64::from(ms.rem_euclid(1_000) > 0)
 }

@@ -3,10 +3,14 @@
 //! Must hold: an outlook commits nothing and promises nothing; what is due carries the version of the
 //! route that it was planned with. The same snapshot, plan, seed and rounds give the same outlook.
 
+mod crew;
 mod draft;
+mod instead;
+mod memory;
 mod numbers;
 mod price;
 
+pub use memory::Memory;
 pub use numbers::Numbers;
 pub use price::{priority, unserved_s};
 
@@ -17,6 +21,7 @@ use crate::domain::{
     route::Route,
     time::Timestamp,
 };
+use instead::Instead;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -40,6 +45,17 @@ pub struct Due {
     pub expert: ExpertId,
     /// The expert's route that the plan was made with.
     pub route_version: Version,
+    /// Seconds of driving more if somebody else took it as their first visit, by expert; negative: less.
+    pub dearer_s: BTreeMap<ExpertId, i64>,
+}
+
+/// What an expert is to do next by the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// The expert's route that the plan was made with.
+    pub route_version: Version,
+    /// The visit and when it begins; None: there is none for them.
+    pub visit: Option<(TicketNumber, Timestamp)>,
 }
 
 /// What a plan comes to.
@@ -49,15 +65,24 @@ pub struct Outlook {
     pub due: Vec<Due>,
     /// When each visit of the plan that is not due begins.
     pub later: BTreeMap<TicketNumber, Timestamp>,
+    /// Of everybody who was planned with.
+    pub first: BTreeMap<ExpertId, Next>,
     /// When the next one becomes due of somebody who is free.
     pub next: Option<Timestamp>,
 }
 
 /// Plans the rest of the day, starting from the plan before. `rounds`: ruins and recreations; 0: only puts in what
-/// is new where it costs least. A rolling horizon: Psaraftis 1980 for the idea, `routing::solve` for each plan.
+/// is new where it costs least. `memory`: of the plans before, for speed alone. A rolling horizon: Psaraftis 1980 for the idea, `routing::solve` for each plan.
 #[must_use]
-pub fn outlook(snapshot: &Snapshot, before: &Plan, terms: &Terms<'_>, seed: u64, rounds: u64) -> Outlook {
-    let Some(drafted) = draft::draft(snapshot, terms) else { return Outlook::default() };
+pub fn outlook(
+    snapshot: &Snapshot,
+    before: &Plan,
+    memory: &mut Memory,
+    terms: &Terms<'_>,
+    seed: u64,
+    rounds: u64,
+) -> Outlook {
+    let Some(drafted) = draft::draft(snapshot, before, memory, terms) else { return Outlook::default() };
     let index: BTreeMap<TicketNumber, u32> =
         drafted.visits.iter().zip(0..).map(|(open, visit)| (snapshot.open[*open].ticket, visit)).collect();
     let kept = |(index_of, technician): (&usize, u32)| {
@@ -69,6 +94,12 @@ pub fn outlook(snapshot: &Snapshot, before: &Plan, terms: &Terms<'_>, seed: u64,
     let spent = &mut |done: u64| if rounds == 0 { 1.0 } else { done as f64 / budget };
     let solution = improve(&drafted.problem, &known, seed, spent);
     let mut outlook = Outlook::default();
+    let idle = |index: &usize| {
+        let (expert, held) = &snapshot.experts[*index];
+        (expert.id.clone(), Next { route_version: held.version, visit: None })
+    };
+    outlook.first = drafted.experts.iter().map(idle).collect();
+    let instead = Instead::of(&drafted.problem, &solution.plan);
     for route in &solution.plan.routes {
         let technician = &drafted.problem.technicians()[route.technician as usize];
         let (expert, held) = &snapshot.experts[drafted.experts[route.technician as usize]];
@@ -81,6 +112,9 @@ pub fn outlook(snapshot: &Snapshot, before: &Plan, terms: &Terms<'_>, seed: u64,
         else {
             continue;
         };
+        let begins = terms.now.plus_s(first.begin);
+        let next = Next { route_version: held.version, visit: Some((ticket, begins)) };
+        outlook.first.insert(expert.id.clone(), next);
         let drive_s = matrix.duration(from, drafted.problem.visits()[first.visit as usize].place);
         let leaves = terms.now.plus_s(first.begin - drive_s);
         if !held.stops.is_empty() {
@@ -88,7 +122,9 @@ pub fn outlook(snapshot: &Snapshot, before: &Plan, terms: &Terms<'_>, seed: u64,
         }
         if leaves <= terms.now {
             outlook.later.remove(&ticket);
-            outlook.due.push(Due { ticket, expert: expert.id.clone(), route_version: held.version });
+            let by_expert = drafted.experts.iter().map(|index| snapshot.experts[*index].0.id.clone());
+            let dearer_s = by_expert.zip(instead.dearer_s(route)).collect();
+            outlook.due.push(Due { ticket, expert: expert.id.clone(), route_version: held.version, dearer_s });
         } else {
             outlook.next = Some(outlook.next.map_or(leaves, |next: Timestamp| next.min(leaves)));
         }

@@ -4,13 +4,14 @@ use crate::{
     domain::{place::Place, skill::Skill},
     routing::problem::Skill as Need,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Given out in the order of asking.
 #[derive(Default)]
 pub struct Numbers {
     skills: BTreeMap<Skill, u32>,
     places: Vec<Place>,
+    rows: HashMap<Place, u32>,
 }
 
 impl Numbers {
@@ -20,10 +21,12 @@ impl Numbers {
         Need { skill: *self.skills.entry(skill.clone()).or_insert(next), level }
     }
 
-    /// Its row of the matrix. Rows are not shared: places that are the same are rare.
+    /// Its row of the matrix; who sets out from home and ends there needs but one.
     pub fn place(&mut self, place: Place) -> u32 {
-        self.places.push(place);
-        self.places.len() as u32 - 1
+        *self.rows.entry(place).or_insert_with(|| {
+            self.places.push(place);
+            self.places.len() as u32 - 1
+        })
     }
 
     /// By number.

@@ -9,7 +9,7 @@ use super::{
     elite::Elite,
     first,
     ground::Ground,
-    near::Near,
+    near::{Near, mean_leg},
     recreate::{Candidate, Recreate},
     ruin::Ruin,
     schedule::{Schedule, Stage},
@@ -26,8 +26,6 @@ const COLD: f64 = 0.1;
 const WARM: f64 = 1.0;
 /// So does a child of two good plans.
 const CHILD_HOT: f64 = 1.0;
-/// Legs of how many neighbours make the mean.
-const CLOSEST: usize = 5;
 /// Rounds between two looks at the budget.
 const ROUNDS_PER_LOOK: u64 = 64;
 /// Share of the budget after which its number of rounds is known well enough.
@@ -94,12 +92,11 @@ impl<'s, 'g> Search<'s, 'g> {
 
     /// Nobody does anything yet.
     fn bare(ground: &'s Ground<'g>, seed: u64) -> Self {
-        let near = Near::new(ground);
         let mut search = Self {
             ground,
-            mean_leg: mean_leg(ground, &near),
+            mean_leg: mean_leg(ground),
             hot: HOT,
-            near,
+            near: Near::new(ground),
             dice: Dice::new(seed),
             ruin: Ruin::default(),
             recreate: Recreate::new(ground, Dice::new(!seed)),
@@ -206,7 +203,7 @@ impl<'s, 'g> Search<'s, 'g> {
             return;
         }
         let (tours, removed) = (&self.tours, &self.ruin.removed);
-        let around = [seed].into_iter().chain(self.near.around(seed).iter().copied());
+        let around = [seed].into_iter().chain(self.near.around(self.ground, seed).iter().copied());
         let left_out = around.filter(|visit| tours.is_absent(*visit) && !removed.contains(visit));
         self.candidates.extend(left_out.take(TRIED_AGAIN).map(Candidate::left_out));
     }
@@ -238,14 +235,4 @@ impl<'s, 'g> Search<'s, 'g> {
         absent.extend(self.ruin.removed.iter().filter(|visit| self.tours.is_absent(**visit)));
         self.tours.absent = absent;
     }
-}
-
-/// Mean cost of the legs from each visit to its closest neighbours.
-fn mean_leg(ground: &Ground<'_>, near: &Near) -> f64 {
-    let leg = |(one, other): (u32, &u32)| {
-        f64::from(ground.from(0, ground.place[one as usize]).leg(ground.place[*other as usize]).cost)
-    };
-    let legs = (0..ground.visits).flat_map(|one| near.around(one).iter().take(CLOSEST).map(move |other| (one, other)));
-    let (count, sum) = legs.map(leg).fold((0.0, 0.0), |(count, sum), leg| (count + 1.0, sum + leg));
-    f64::max(sum / f64::max(count, 1.0), 1.0)
 }

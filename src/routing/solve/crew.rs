@@ -59,9 +59,25 @@ fn named(problem: &Problem) -> Vec<bool> {
 }
 
 fn alike(one: &Technician, other: &Technician) -> bool {
-    let mut renamed = one.clone();
-    renamed.id.clone_from(&other.id);
-    renamed == *other
+    // Field by field: of hundreds of technicians each is compared with each.
+    let Technician {
+        id: _,
+        start,
+        end,
+        shift_from,
+        shift_until,
+        max_overtime,
+        breaks,
+        skills,
+        max_visits,
+        max_distance,
+        capacity,
+        profile,
+    } = one;
+    (*start, *end, *profile) == (other.start, other.end, other.profile)
+        && (*shift_from, *shift_until, *max_overtime) == (other.shift_from, other.shift_until, other.max_overtime)
+        && (*max_visits, *max_distance) == (other.max_visits, other.max_distance)
+        && (breaks, skills, capacity) == (&other.breaks, &other.skills, &other.capacity)
 }
 
 fn member(problem: &Problem, technician: &Technician, kind: u32) -> Member {

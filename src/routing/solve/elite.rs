@@ -81,7 +81,7 @@ fn freed(ground: &Ground<'_>, near: &Near, plan: &Outline, dice: &mut Dice) -> F
     let wanted = dice.between(1, most) as usize;
     let seed = dice.below(ground.visits);
     let mut routes = Vec::new();
-    for visit in [seed].into_iter().chain(near.around(seed).iter().copied()) {
+    for visit in [seed].into_iter().chain(near.around(ground, seed).iter().copied()) {
         let route = route_of[visit as usize];
         if routes.len() < wanted && route != u32::MAX && !routes.contains(&route) {
             routes.push(route);

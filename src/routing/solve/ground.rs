@@ -8,7 +8,7 @@ use super::{
     crew::Crew,
     legs::{Legs, Row},
 };
-use crate::routing::problem::{Firmness, LATEST, Problem, Technician, Visit};
+use crate::routing::problem::{Firmness, LATEST, Problem, Skill, Technician, Visit};
 
 /// Cost of a visit with a technician who may not do it.
 pub(super) const NEVER: i32 = i32::MAX;
@@ -216,9 +216,12 @@ fn match_cost(problem: &Problem, visit: &Visit, technician: &Technician, who: u3
         return None;
     }
     let weights = problem.weights();
-    let spare_levels: i64 = visit.skills.iter().map(|need| i64::from(technician.level(need.skill) - need.level)).sum();
-    let unused = technician.skills.iter().filter(|held| visit.skills.iter().all(|need| need.skill != held.skill));
-    let mut cost = weights.over_qualification * (spare_levels + unused.count() as i64);
+    let mut cost = 0;
+    if weights.over_qualification > 0 {
+        let spare = |need: &Skill| i64::from(technician.level(need.skill) - need.level);
+        let unused = technician.skills.iter().filter(|held| visit.skills.iter().all(|need| need.skill != held.skill));
+        cost = weights.over_qualification * (visit.skills.iter().map(spare).sum::<i64>() + unused.count() as i64);
+    }
     if !visit.preferred.is_empty() && !visit.preferred.contains(&who) {
         cost += weights.preference;
     }

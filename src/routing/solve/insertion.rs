@@ -44,7 +44,7 @@ impl<'s, 'g> Seeker<'s, 'g> {
         let (tours, place) = (self.tours, self.ground.place[self.visit as usize]);
         let (inward, onward) = (self.ground.to(0, place), self.ground.from(0, place));
         let one_profile = self.ground.profiles() == 1;
-        for neighbour in near.beside(self.visit) {
+        for neighbour in near.beside(self.ground, self.visit) {
             let stop = tours.stop(neighbour.visit);
             let is_first = stop.before >= self.ground.visits && stop.route != NONE;
             if !one_profile {

@@ -79,6 +79,9 @@ impl Legs {
 }
 
 fn tables(problem: &Problem, matrix: &Matrix) -> Tables {
+    if problem.weights().travel_distance == 0 {
+        return by_time(matrix, problem.weights().travel_time);
+    }
     let mut tables = Tables::default();
     let size = matrix.size;
     let cells = || (0..=size).flat_map(move |row| (0..=size).map(move |column| (row, column)));
@@ -94,6 +97,41 @@ fn tables(problem: &Problem, matrix: &Matrix) -> Tables {
         tables.to_costs = Vec::new();
     }
     tables
+}
+
+/// Where distance costs nothing, cost is time at a rate: one pass over the times is all there is to do.
+fn by_time(matrix: &Matrix, weight: i64) -> Tables {
+    let size = matrix.size as usize;
+    let stride = size + 1;
+    let mut tables = Tables { from_times: vec![0; stride * stride], ..Tables::default() };
+    for (row, times) in tables.from_times.chunks_exact_mut(stride).zip(matrix.durations.chunks_exact(size.max(1))) {
+        for (cell, time) in row.iter_mut().zip(times) {
+            *cell = if *time == UNREACHABLE { NO_WAY } else { *time as i32 };
+        }
+    }
+    if !is_mirror(&tables.from_times, stride) {
+        let column = |to: usize| tables.from_times[to..].iter().step_by(stride).copied();
+        tables.to_times = (0..stride).flat_map(column).collect();
+    }
+    // A weight beyond 32 bits is no flaw only where no drive takes any time.
+    tables.rate = i32::try_from(weight).unwrap_or(0);
+    tables
+}
+
+/// Square by square, so that rows and columns are both read from the caches.
+fn is_mirror(cells: &[i32], stride: usize) -> bool {
+    const TILE: usize = 64;
+    let same = |row: usize, columns: std::ops::Range<usize>| {
+        let (across, down) = (&cells[row * stride..], &cells[row..]);
+        columns.clone().all(|column| across[column] == down[column * stride])
+    };
+    let tiles = |from: usize| (from..stride).step_by(TILE);
+    tiles(0).all(|top| {
+        tiles(top).all(|left| {
+            let rows = top..(top + TILE).min(stride);
+            rows.clone().all(|row| same(row, left..(left + TILE).min(stride)))
+        })
+    })
 }
 
 /// What a unit of time costs, if that is the same for every drive.

@@ -47,7 +47,7 @@ impl Ruin {
         let removed = if mean > LONG { REMOVED_OF_LONG } else { REMOVED };
         let most = (4.0 * removed / (1.0 + longest) - 1.0).max(1.0);
         let wanted = (1.0 + dice.unit() * most) as usize;
-        for visit in [seed].into_iter().chain(near.around(seed).iter().copied()) {
+        for visit in [seed].into_iter().chain(near.around(ground, seed).iter().copied()) {
             if undo.routes.len() >= wanted {
                 break;
             }

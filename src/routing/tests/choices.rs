@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{
-    decision::{Decision, Rule, TravelSource, Verdict},
+    decision::{Decision, Kept, Planned, Rule, TravelSource, Verdict},
     ids::ExpertId,
 };
 use std::sync::Arc;
@@ -19,6 +19,7 @@ pub(super) fn decision(visit: &VisitSpec, evaluation: Evaluation, terms: &Terms<
         candidates: evaluation.candidates,
         winner: evaluation.winner,
         second_round: terms.second_round,
+        plan: None,
     }
 }
 
@@ -107,6 +108,60 @@ fn who_did_not_answer_stays_out_in_a_recheck() {
     silent.verdict = Verdict::Ruled(Rule::NoAnswer);
     decision.winner = winner(&decision.candidates);
     assert_eq!(recheck(&decision, &wanted, |c| looked_up(&crew, &c.expert), &settings), Recheck::Same);
+}
+
+/// As the policy `router` records it: eve is planned for it, the others who could come are kept.
+fn planned(crew: &[(Expert, Route)], wanted: &VisitSpec, terms: &Terms<'_>) -> Decision {
+    let terms = Terms { policy: Policy::Full, ..*terms };
+    let mut decision = decide(crew, wanted, &terms);
+    let eve = ExpertId::parse("eve").unwrap();
+    for candidate in decision.candidates.iter_mut().filter(|candidate| candidate.expert != eve) {
+        if let Verdict::Bid(bid) = &candidate.verdict {
+            let kept = Kept { ticket: Some(visit(9, place(0, 0)).ticket), begins: None, dearer_s: Some(-60) };
+            candidate.verdict = Verdict::Kept(bid.clone(), kept);
+        }
+    }
+    decision.plan = Some(Planned { expert: eve.clone(), route_version: 0 });
+    Decision { winner: Some(eve), ..decision }
+}
+
+#[test]
+fn a_recheck_computes_the_bids_of_those_whom_a_plan_kept() {
+    let settings = settings();
+    let (crew, wanted) = (crew(), visit(1, place(2_000, 0)));
+    let decision = planned(&crew, &wanted, &terms("09:00", &settings));
+    let found = |decision: &Decision| recheck(decision, &wanted, |c| looked_up(&crew, &c.expert), &settings);
+    assert_eq!(found(&decision), Recheck::Same);
+    assert_eq!(checker::check_choice(&decision), []);
+    assert_eq!(ruled(&decision.candidates), [(Rule::Skill, 1), (Rule::Planned, 2)]);
+
+    let ann = decision.candidates[0].expert.clone();
+    let mut scored = decision.clone();
+    let Verdict::Kept(bid, _) = &mut scored.candidates[0].verdict else { panic!("ann is kept") };
+    bid.cost.response -= 1;
+    assert_eq!(found(&scored), Recheck::Differs { winner: decision.winner.clone(), verdicts: vec![ann.clone()] });
+
+    let mut for_itself = decision.clone();
+    let Verdict::Kept(_, kept) = &mut for_itself.candidates[0].verdict else { panic!("ann is kept") };
+    kept.ticket = Some(wanted.ticket);
+    assert!(matches!(found(&for_itself), Recheck::Differs { verdicts, .. } if verdicts == [ann]));
+}
+
+#[test]
+fn a_recheck_sees_an_award_that_the_plan_was_not_for() {
+    let settings = settings();
+    let (crew, wanted) = (crew(), visit(1, place(2_000, 0)));
+    let decision = planned(&crew, &wanted, &terms("09:00", &settings));
+    let found = |decision: &Decision| recheck(decision, &wanted, |c| looked_up(&crew, &c.expert), &settings);
+    let moved = Planned { route_version: 1, ..decision.plan.clone().unwrap() };
+    let other = Planned { expert: decision.candidates[0].expert.clone(), route_version: 0 };
+    for plan in [moved, other] {
+        let false_one = Decision { plan: Some(plan), ..decision.clone() };
+        assert!(matches!(found(&false_one), Recheck::Differs { winner: None, .. }), "{false_one:?}");
+        assert_ne!(checker::check_choice(&false_one), []);
+    }
+    let insertion = Decision { policy: Policy::Insertion, ..decision };
+    assert!(matches!(found(&insertion), Recheck::Differs { .. }), "only a plan keeps anybody");
 }
 
 #[test]

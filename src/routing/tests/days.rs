@@ -131,7 +131,7 @@ impl Region {
                 oracle::cheapest(wanted, expert, &route, duty, terms)
             };
             match &candidate.verdict {
-                Verdict::Bid(bid) => {
+                Verdict::Bid(bid) | Verdict::Kept(bid, _) => {
                     assert_eq!(brute(), Some((bid.cost.total(), usize::from(bid.position))), "{}", expert.id);
                 }
                 Verdict::Ruled(Rule::ShiftEnd | Rule::Window) => assert_eq!(brute(), None, "{}", expert.id),

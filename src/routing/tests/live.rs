@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     domain::ticket::RouteEffect,
-    routing::live::{Outlook, Plan, Snapshot, outlook},
+    routing::live::{self, Memory, Outlook, Plan, Snapshot, outlook},
 };
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ fn snapshot(experts: &[(&Expert, Route)], open: &[VisitSpec]) -> Snapshot {
 
 fn planned(snapshot: &Snapshot, clock: &str) -> Outlook {
     let settings = settings();
-    outlook(snapshot, &Plan::new(), &terms(clock, &settings), 1, 64)
+    outlook(snapshot, &Plan::new(), &mut Memory::default(), &terms(clock, &settings), 1, 64)
 }
 
 fn due(outlook: &Outlook) -> Vec<(&str, u32)> {
@@ -84,7 +84,7 @@ fn an_urgent_visit_takes_the_place_of_a_planned_one() {
     let urgent = VisitSpec { window, urgency: 3, ..visit(2, place(9_000, 0)) };
     let before = Plan::from([(who.id.clone(), vec![usual.ticket])]);
     let snapshot = snapshot(&[(&who, nothing_planned(&who))], &[usual, urgent.clone()]);
-    let outlook = outlook(&snapshot, &before, &terms("09:00", &settings), 1, 64);
+    let outlook = outlook(&snapshot, &before, &mut Memory::default(), &terms("09:00", &settings), 1, 64);
     assert_eq!((due(&outlook), outlook.planned().len()), (vec![("ann", 2)], 1), "there is time for one of them");
 }
 
@@ -106,7 +106,56 @@ fn nothing_new_leaves_the_plan_as_it_was_and_the_same_is_the_same() {
     let crew = [expert("ann", "tv", place(0, 0)), expert("bob", "tv", place(9_000, 0))];
     let open: Vec<VisitSpec> = (0..12).map(|serial| visit(serial, place(serial as i32 * 1_000, 500))).collect();
     let snapshot = snapshot(&[(&crew[0], nothing_planned(&crew[0])), (&crew[1], nothing_planned(&crew[1]))], &open);
-    let first = outlook(&snapshot, &Plan::new(), &terms, 3, 64);
-    assert_eq!(outlook(&snapshot, &Plan::new(), &terms, 3, 64), first);
-    assert_eq!(outlook(&snapshot, &first.plan, &terms, 4, 0), first, "no rounds: only what is new is put in");
+    let first = outlook(&snapshot, &Plan::new(), &mut Memory::default(), &terms, 3, 64);
+    assert_eq!(outlook(&snapshot, &Plan::new(), &mut Memory::default(), &terms, 3, 64), first);
+    assert_eq!(
+        outlook(&snapshot, &first.plan, &mut Memory::default(), &terms, 4, 0),
+        first,
+        "no rounds: only what is new is put in"
+    );
+}
+
+#[test]
+fn a_plan_says_what_everybody_else_does_and_what_sending_them_would_cost() {
+    let (ann, bob) = (expert("ann", "tv", place(0, 0)), expert("bob", "tv", place(9_000, 0)));
+    let open = [visit(1, place(1_000, 0)), visit(2, place(8_000, 0))];
+    let both = [(&ann, nothing_planned(&ann)), (&bob, Route { version: 4, ..nothing_planned(&bob) })];
+    let busy = planned(&snapshot(&both, &open), "09:00");
+    assert_eq!(due(&busy), [("ann", 1), ("bob", 2)]);
+    // Bob by way of 1 to 2: 800 and 700 s for 100; ann stays at home: 200 s less.
+    assert_eq!(busy.due[0].dearer_s, [(ann.id.clone(), 0), (bob.id.clone(), 800 + 700 - 100 - 200)].into());
+    let next = live::Next { route_version: 4, visit: Some((open[1].ticket, at("09:01").plus_s(40))) };
+    assert_eq!(busy.first[&bob.id], next);
+    let idle = planned(&snapshot(&both, &open[..1]), "09:00");
+    assert_eq!(idle.due[0].dearer_s[&bob.id], 1_600 - 200, "there and home again");
+    assert_eq!(idle.first[&bob.id], live::Next { visit: None, ..next });
+}
+
+#[test]
+fn of_a_crowd_the_cheapest_are_planned_with() {
+    let crowd: Vec<Expert> = (0..150).map(|nth| expert(&format!("e{nth:03}"), "tv", place(nth * 300, 0))).collect();
+    let everybody: Vec<(&Expert, Route)> = crowd.iter().map(|who| (who, nothing_planned(who))).collect();
+    let open = [visit(1, place(30_100, 0)), visit(2, place(3_100, 0))];
+    let outlook = planned(&snapshot(&everybody, &open), "09:00");
+    assert_eq!(due(&outlook), [("e010", 2), ("e100", 1)]);
+    assert!(outlook.first.len() <= 32, "{} routes for two visits", outlook.first.len());
+}
+
+#[test]
+fn what_is_remembered_changes_no_plan() {
+    let mut settings = settings();
+    let crew = [expert("ann", "tv", place(0, 0)), expert("bob", "tv", place(9_000, 0))];
+    let roster = [(&crew[0], nothing_planned(&crew[0])), (&crew[1], nothing_planned(&crew[1]))];
+    let mut memory = Memory::default();
+    // The next day's shifts come into sight at eight in the evening.
+    for step in 0..32 {
+        settings.travel.speed_kmh = if step < 12 { 36.0 } else { 18.0 };
+        let now = at(if step < 8 { "15:30" } else { "19:50" }).plus_s(step * 60);
+        let open: Vec<VisitSpec> =
+            (step..step + 6).map(|nth| visit(nth as u32, place(nth as i32 * 900, 300))).collect();
+        let terms = Terms { now, ..terms("00:00", &settings) };
+        let snapshot = snapshot(&roster, &open);
+        let fresh = outlook(&snapshot, &Plan::new(), &mut Memory::default(), &terms, 5, 64);
+        assert_eq!(outlook(&snapshot, &Plan::new(), &mut memory, &terms, 5, 64), fresh, "step {step}");
+    }
 }

@@ -303,6 +303,7 @@ impl Bed {
             }],
             winner: Some(ann.clone()),
             second_round: ticket.visit.refused_by.contains(&ann),
+            plan: None,
         };
         let changed = Fact::Route(RouteEvent::Changed {
             cause: RouteCause::Award,

@@ -100,6 +100,12 @@ fn sealed_ends_batch() -> Batch {
     batch_of(vec![change(region("north"), Thing::Ticket(NUMBER), 0, events.collect())])
 }
 
+/// Since who is kept by a plan has figures.
+fn planned_batch() -> Batch {
+    let events = vec![Fact::Ticket(Values::fixed().planned_decision())];
+    batch_of(vec![change(region("north"), Thing::Ticket(NUMBER), 0, events)])
+}
+
 #[test]
 fn the_samples_hold_every_kind_of_event_once() {
     let kinds: Vec<usize> = Values::fixed().facts().iter().map(kind).collect();
@@ -116,6 +122,7 @@ fn records_of_format_1_read_as_on_the_day_they_were_written() {
         ("record_v1", golden_batch()),
         ("record_v1_messages", messages_batch()),
         ("record_v1_sealed_ends", sealed_ends_batch()),
+        ("record_v1_planned", planned_batch()),
     ];
     for (name, batch) in files {
         reads_as_written(&format!("{GOLDEN}/{name}.hex"), &batch);
@@ -182,9 +189,14 @@ fn values() -> impl Strategy<Value = Values> {
 }
 
 fn changes() -> impl Strategy<Value = Vec<Change>> {
-    let events = prop::collection::vec((0..43_usize, values()), 1..6);
-    let one = (events, any::<u32>(), 0..5_u8).prop_map(|(events, base, thing)| {
-        let events = events.into_iter().map(|(kind, values)| values.facts().swap_remove(kind)).collect();
+    // The first kinds, and a decision by a plan.
+    let events = prop::collection::vec((0..=FIRST_KINDS, values()), 1..6);
+    let fact = |(kind, values): (usize, Values)| match kind {
+        FIRST_KINDS => Fact::Ticket(values.planned_decision()),
+        kind => values.facts().swap_remove(kind),
+    };
+    let one = (events, any::<u32>(), 0..5_u8).prop_map(move |(events, base, thing)| {
+        let events = events.into_iter().map(fact).collect();
         let thing = match thing {
             0 => Thing::Ticket(TicketNumber::new(RegionCode(9), base)),
             1 => Thing::Route(expert("ann")),

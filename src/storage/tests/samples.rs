@@ -4,7 +4,10 @@ use super::bed::{an_expert, expert, region};
 use crate::domain::{
     calendar::Calendar,
     catalogue::{Catalogue, CatalogueEvent, CatalogueRule},
-    decision::{Bid, Candidate, Cost, Decision, Escalation, EscalationReason, Policy, Rule, TravelSource, Verdict},
+    decision::{
+        Bid, Candidate, Cost, Decision, Escalation, EscalationReason, Kept, Planned, Policy, Rule, TravelSource,
+        Verdict,
+    },
     expert::{Absence, AbsenceKind, ExpertEvent},
     fact::Fact,
     ids::{CustomerId, PersonId},
@@ -141,7 +144,26 @@ impl Values {
             candidates: vec![candidate(Verdict::Bid(bid)), candidate(Verdict::Ruled(Rule::ShiftEnd))],
             winner: self.some(expert("ann")),
             second_round: self.flag,
+            plan: None,
         }
+    }
+
+    /// Of the policy that plans, with those whom the plan kept for something else.
+    pub(super) fn planned_decision(&self) -> TicketEvent {
+        let usual = self.decision();
+        let bids = usual.candidates.iter().filter_map(|candidate| match &candidate.verdict {
+            Verdict::Bid(bid) => Some((candidate, bid.clone())),
+            Verdict::Ruled(_) | Verdict::Kept(..) => None,
+        });
+        let ticket = self.some(TicketNumber::new(RegionCode(1), self.number));
+        let all = Kept { ticket, begins: self.some(self.at()), dearer_s: Some(self.at / 7) };
+        let kept = bids.flat_map(|(candidate, bid)| {
+            [all.clone(), Kept::default()]
+                .map(|kept| Candidate { verdict: Verdict::Kept(bid.clone(), kept), ..candidate.clone() })
+        });
+        let candidates = usual.candidates.iter().cloned().chain(kept).collect();
+        let plan = Some(Planned { expert: expert("ann"), route_version: u64::from(self.number) });
+        TicketEvent::Decided(Box::new(Decision { policy: Policy::Full, candidates, plan, ..usual }))
     }
 
     fn stop(&self) -> Stop {

@@ -198,6 +198,7 @@ pub(super) fn decision(ticket: &Ticket) -> Box<Decision> {
         candidates: Vec::new(),
         winner: None,
         second_round: false,
+        plan: None,
     })
 }
 

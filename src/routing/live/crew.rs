@@ -1,0 +1,138 @@
+//! Who takes part in a plan, from where and when.
+//!
+//! Must hold: in a region that a plan can overlook everybody who works takes part. In a larger one, for a few
+//! visits, those do to whom one of them alone would cost least: a plan for one visit must not ask five hundred routes.
+
+use super::{
+    Memory, Plan, Snapshot,
+    draft::{ceil_s, weights},
+    price::priority,
+};
+use crate::{
+    domain::{expert::Expert, place::Place, route::Route, skill::first_unmet},
+    routing::{
+        Terms, VisitSpec,
+        timing::{Origin, Overdue, Sequence},
+    },
+};
+use std::collections::BTreeSet;
+
+/// Experts whose shift begins later than this are planned with another time.
+const AHEAD_S: u32 = 12 * 3_600;
+/// So many technicians are planned with anyway.
+const MANY: usize = 64;
+/// Of more than that, so many for each visit.
+const NEAREST: usize = 16;
+
+/// Somebody who could still work today: from where and when what was promised ends.
+pub(super) struct Hand {
+    /// In the snapshot's experts.
+    pub(super) index: usize,
+    pub(super) from: Place,
+    pub(super) home: Place,
+    pub(super) ready_s: i64,
+    pub(super) until_s: i64,
+}
+
+/// In the order of the roster.
+pub(super) fn crew(
+    snapshot: &Snapshot,
+    open: &[&VisitSpec],
+    before: &Plan,
+    memory: &mut Memory,
+    terms: &Terms<'_>,
+) -> Vec<Hand> {
+    memory.keep(snapshot.experts.len());
+    let picks = snapshot.experts.len() > MANY.max(open.len() * NEAREST);
+    let wanted =
+        |expert: &Expert| !picks || open.iter().any(|visit| able(expert, visit) && !barred(expert, visit, terms));
+    let everybody = snapshot.experts.iter().enumerate().filter(|(_, (expert, _))| wanted(expert));
+    let hands: Vec<Hand> =
+        everybody.filter_map(|(index, (expert, route))| hand(index, expert, route, memory, terms)).collect();
+    if picks && hands.len() > MANY { nearest(hands, snapshot, open, before, memory, terms) } else { hands }
+}
+
+/// None: off shift for long, no known home, or retired.
+fn hand(index: usize, expert: &Expert, route: &Route, memory: &mut Memory, terms: &Terms<'_>) -> Option<Hand> {
+    let home = expert.home().filter(|_| !expert.retired)?;
+    let duty = memory.stretch(expert, terms.now, AHEAD_S)?;
+    let origin = Origin::of(expert, route, Some(duty), None, terms.now);
+    let table =
+        Sequence::of(&route.stops, origin, Some(home), &terms.settings.travel).timed(terms.now, Overdue::STRICT, None);
+    let free = table.times.last().map_or(origin.ready, |times| times.end);
+    let from = table.sequence.last_place().or(origin.place).unwrap_or(home);
+    let until_s = duty.to.since_s(terms.now);
+    let ready_s = ceil_s(free.since_ms(terms.now)).max(0);
+    (ready_s < until_s).then_some(Hand { index, from, home, ready_s, until_s })
+}
+
+/// To whom one of the visits, and nothing else, would cost least; and whoever has work by the plan before.
+fn nearest(
+    hands: Vec<Hand>,
+    snapshot: &Snapshot,
+    open: &[&VisitSpec],
+    before: &Plan,
+    memory: &mut Memory,
+    terms: &Terms<'_>,
+) -> Vec<Hand> {
+    let weights = weights(terms.settings);
+    let places: Vec<(u32, u32)> =
+        hands.iter().map(|hand| (memory.number(hand.from), memory.number(hand.home))).collect();
+    let mut kept = BTreeSet::new();
+    for visit in open {
+        let there = memory.number(visit.place);
+        let wait = weights.sla_lateness << priority(visit.urgency);
+        let mut cheapest: Vec<(i64, usize)> = Vec::new();
+        for (hand, (from, home)) in hands.iter().zip(&places) {
+            let expert = &snapshot.experts[hand.index].0;
+            if able(expert, visit) && !barred(expert, visit, terms) {
+                let (inward_s, homeward_s) = (memory.drive_s(*from, there), memory.drive_s(there, *home));
+                let waits_s = hand.ready_s + inward_s;
+                cheapest.push((weights.travel_time * (inward_s + homeward_s) + wait * waits_s, hand.index));
+            }
+        }
+        cheapest.sort_unstable();
+        kept.extend(cheapest.into_iter().take(NEAREST).map(|(_, index)| index));
+    }
+    let planned = |hand: &Hand| before.get(&snapshot.experts[hand.index].0.id).is_some_and(|visits| !visits.is_empty());
+    hands.into_iter().filter(|hand| kept.contains(&hand.index) || planned(hand)).collect()
+}
+
+fn able(expert: &Expert, visit: &VisitSpec) -> bool {
+    first_unmet(&expert.skills, &visit.skills).is_none()
+}
+
+/// Has refused the visit, or lives out of its reach.
+pub(super) fn barred(expert: &Expert, visit: &VisitSpec, terms: &Terms<'_>) -> bool {
+    let refused = !terms.second_round && visit.refused_by.contains(&expert.id);
+    refused || expert.home().is_none_or(|home| is_far(home, visit.place, f64::from(terms.settings.reach_m)))
+}
+
+/// Nearly everybody is told apart without trigonometry: along the meridian and then along the parallel is never
+/// shorter than the great circle, the way along the meridian alone never longer.
+fn is_far(home: Place, place: Place, reach_m: f64) -> bool {
+    const M_PER_E6: f64 = 0.111_195;
+    const MARGIN: f64 = 0.01;
+    let m = |one: i32, other: i32| f64::from(one.abs_diff(other)) * M_PER_E6;
+    let (north, east) = (m(home.lat_e6, place.lat_e6), m(home.lon_e6, place.lon_e6));
+    if (north + east) * (1.0 + MARGIN) < reach_m {
+        return false;
+    }
+    north * (1.0 - MARGIN) > reach_m || home.distance_m(place) > reach_m
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_far_is_told_without_trigonometry_and_never_otherwise() {
+        let home = Place { lat_e6: 59_900_000, lon_e6: 179_950_000 };
+        for step in 0..4_000 {
+            let (north, east) = (step % 63 * 9_000 - 280_000, step / 63 * 18_000 - 560_000);
+            let lon_e6 = (home.lon_e6 + east + 180_000_000).rem_euclid(360_000_000) - 180_000_000;
+            let place = Place { lat_e6: home.lat_e6 + north, lon_e6 };
+            assert_eq!(is_far(home, place, 30_000.0), home.distance_m(place) > 30_000.0, "{north} {east}");
+        }
+    }
+}

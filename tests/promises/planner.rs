@@ -1,0 +1,157 @@
+//! The planner of a region (policy `router`) when it goes wrong: it panics, hangs, or answers to what is no more.
+//! Tickets get their offers all the same, nothing that was promised is broken, and every choice is explained.
+
+use crate::common::tree::{ALWAYS, Time, Tree, at, desk, expert, play_by, quiet_storms, region, tv};
+use callout::{
+    actors::{Freeze, Kind},
+    api::decision::decision_view,
+    domain::{
+        decision::{Decision, Policy, Verdict},
+        fact::Fact,
+        ids::{Thing, TicketNumber},
+        intake::NewTicket,
+        skill::SkillLevel,
+        ticket::{Action, TicketEvent},
+    },
+};
+use std::sync::{Arc, Mutex};
+
+/// A planner that hangs is given up after two seconds.
+const OFFERED_MS: i64 = 4_000;
+
+async fn town(tree: &Tree) {
+    tree.square("west", 0.0, |_| {}).await;
+    tree.expert("w", at(5.0, 5.0), "tv", ALWAYS).await;
+    tree.expert("far", at(9.0, 9.0), "tv", ALWAYS).await;
+}
+
+fn decisions(tree: &Tree, number: TicketNumber) -> Vec<Decision> {
+    let past = tree.service.store().history(&Thing::Ticket(number)).unwrap();
+    let decided = past.into_iter().filter_map(|event| match event.fact {
+        Fact::Ticket(TicketEvent::Decided(decision)) => Some(*decision),
+        _ => None,
+    });
+    decided.collect()
+}
+
+/// They have it: drives there and mends it.
+async fn serve(tree: &Tree, number: TicketNumber, id: &str) {
+    let done = Action::Complete { resolution: "fixed".into(), notes: String::new(), parts: Vec::new() };
+    for action in [Action::Depart, Action::Arrive, done] {
+        tree.act(number, id, action).await.unwrap();
+    }
+}
+
+#[test]
+fn who_could_come_and_is_kept_is_on_record_with_figures() {
+    play_by(Policy::Full, Time::Virtual, async |tree: &Tree| {
+        town(tree).await;
+        let number = tree.open(tv(5.0, 6.0)).await;
+        assert_eq!(tree.offered(number).await, "w");
+        let decision = decisions(tree, number).pop().unwrap();
+        let plan = decision.plan.clone().expect("a plan chose");
+        assert_eq!((plan.expert.as_str(), plan.route_version), ("w", 0));
+        let far = decision.candidates.iter().find(|candidate| candidate.expert.as_str() == "far").unwrap();
+        let Verdict::Kept(bid, kept) = &far.verdict else { panic!("far could come: {far:?}") };
+        assert!(bid.cost.total() > 0 && kept.ticket.is_none(), "{kept:?}");
+        assert!(kept.dearer_s.is_some_and(|more| more > 600), "to and fro from the other corner: {kept:?}");
+        let town = tree.service.store().region(&region("west"));
+        let view = decision_view(1, &decision, town.as_deref());
+        let why = view["candidates"][0]["why"].as_str().unwrap();
+        assert!(why.starts_with("could be there at 10:") && why.contains("of driving more"), "{why}");
+        assert_eq!(view["candidates"][0]["ruled_out"], "planned");
+    });
+}
+
+fn panicking(time: Time) {
+    quiet_storms();
+    play_by(Policy::Full, time, async |tree: &Tree| {
+        town(tree).await;
+        tree.service.faults().panic_next(Kind::Planner, 2);
+        let first = tree.open(tv(5.0, 6.0)).await;
+        assert_eq!(tree.offered(first).await, "w", "without a plan whoever bids least comes");
+        assert_eq!(decisions(tree, first).pop().unwrap().plan, None);
+        tree.until("the other planner failed too, if anything changed", || {
+            tree.service.faults().owed(Kind::Planner) < 2
+        })
+        .await;
+        tree.service.faults().calm();
+        tree.act(first, "w", Action::Accept).await.unwrap();
+        serve(tree, first, "w").await;
+        let second = tree.open(tv(5.0, 6.0)).await;
+        tree.offered(second).await;
+        assert!(decisions(tree, second).pop().unwrap().plan.is_some(), "planned again");
+    });
+}
+
+#[test]
+fn a_planner_that_panics_costs_a_plan_and_no_offer() {
+    panicking(Time::Virtual);
+}
+
+#[test]
+fn a_planner_that_panics_costs_a_plan_and_no_offer_on_the_machines_clock() {
+    panicking(Time::Machine);
+}
+
+/// The next planner of the region waits until the sender is dropped.
+async fn block(tree: &Tree) -> (std::sync::mpsc::Sender<()>, tokio::task::JoinHandle<()>) {
+    let lock = Arc::new(Mutex::new(()));
+    let (let_go, wait) = std::sync::mpsc::channel::<()>();
+    let (locked, is_locked) = tokio::sync::oneshot::channel();
+    let mutex = lock.clone();
+    let held = tokio::task::spawn_blocking(move || {
+        let _guard = mutex.lock().unwrap();
+        locked.send(()).unwrap();
+        let _ = wait.recv();
+    });
+    is_locked.await.unwrap();
+    tree.service.faults().freeze("planner of west", Freeze::Block(lock));
+    (let_go, held)
+}
+
+#[test]
+fn a_planner_that_hangs_is_given_up_and_its_late_answer_ignored() {
+    play_by(Policy::Full, Time::Machine, async |tree: &Tree| {
+        town(tree).await;
+        let (let_go, held) = block(tree).await;
+        let began = tree.clock.now();
+        let first = tree.open(tv(5.0, 6.0)).await;
+        assert_eq!(tree.offered(first).await, "w");
+        let took_ms = tree.clock.now().since_ms(began);
+        assert!((1_500..OFFERED_MS).contains(&took_ms), "{took_ms} ms");
+        // While that one still hangs there is no other planner, and tickets go on.
+        let second = tree.open(tv(9.0, 8.0)).await;
+        assert_eq!(tree.offered(second).await, "far");
+        assert!(decisions(tree, second).iter().all(|decision| decision.plan.is_none()));
+        drop(let_go);
+        held.await.unwrap();
+        tree.act(first, "w", Action::Accept).await.unwrap();
+        serve(tree, first, "w").await;
+        let third = tree.open(tv(5.0, 6.0)).await;
+        assert_eq!(tree.offered(third).await, "w");
+        assert!(decisions(tree, third).pop().unwrap().plan.is_some(), "planned again");
+    });
+}
+
+#[test]
+fn a_plan_of_routes_that_moved_meanwhile_is_made_again() {
+    play_by(Policy::Full, Time::Machine, async |tree: &Tree| {
+        tree.square("west", 0.0, |_| {}).await;
+        tree.expert("w", at(5.0, 5.0), "tv", ALWAYS).await;
+        let roof = NewTicket { skills: vec![SkillLevel::parse("roof").unwrap()], ..tv(8.0, 8.0) };
+        let by_hand = tree.open(roof).await;
+        tree.until("nobody can", || tree.ticket(by_hand).escalation.is_some()).await;
+        let (let_go, held) = block(tree).await;
+        let planned = tree.open(tv(5.0, 6.0)).await;
+        tree.until("the planner has its snapshot", || tree.service.faults().unmet() == 0).await;
+        tree.service.assign(by_hand, &expert("w"), "the only one".into(), true, true, &desk()).await.unwrap();
+        drop(let_go);
+        held.await.unwrap();
+        tree.until("it is told that it waits", || tree.ticket(planned).waiting.is_some()).await;
+        assert!(tree.ticket(planned).visit.offer.is_none(), "not on a route that is another by now");
+        assert_eq!(tree.service.store().route(&expert("w")).unwrap().stops.len(), 1);
+        serve(tree, by_hand, "w").await;
+        assert_eq!(tree.offered(planned).await, "w", "when they are free");
+    });
+}
