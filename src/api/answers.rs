@@ -254,6 +254,8 @@ pub struct AuditReport {
     /// Assignments that a person forced against a rule, on record.
     pub overrides: u64,
     pub violations: Vec<Violation>,
+    /// Road networks that are not there any more: drives over them were not checked.
+    pub missing_networks: Vec<String>,
 }
 
 /// A promise that is broken.

@@ -18,11 +18,11 @@ use callout::{
         time::Timestamp,
     },
     notify::Desk,
-    routing::first_overlap,
     settings::Settings,
     sim::Ledger,
     storage::{AuditOptions, Durability, Store, StoreOptions},
     tokens::Tokens,
+    travel::networks::Networks,
 };
 use std::{
     path::{Path, PathBuf},
@@ -110,6 +110,7 @@ pub fn options(clock: Clock, desk: Desk) -> ServiceOptions {
         dispatch: true,
         zip: Arc::new(|_| None),
         desk: Arc::new(desk),
+        roads: None,
     }
 }
 
@@ -353,11 +354,12 @@ impl Tree {
 /// What the store's own audit finds, snapshots compared with the journal, and what the second opinion
 /// finds in the journal's awards and routes.
 pub fn violations(store: &Store, acknowledged: &[TicketNumber]) -> Vec<String> {
+    let networks = Networks::of(std::path::Path::new("nowhere"));
     let options = AuditOptions {
         replay: true,
         acknowledged,
         late_s: Some(LATE_S),
-        overlap: &|route, settings| first_overlap(route, &settings.travel),
+        overlap: &|route, region| networks.overlap(route, region),
         progress: &mut |_, _| {},
     };
     let report = store.audit(options).unwrap();

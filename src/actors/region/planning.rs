@@ -83,11 +83,12 @@ impl Dispatcher {
         self.planning.busy = true;
         self.planning.plans += 1;
         let (snapshot, before) = (world.snapshot(), std::mem::take(&mut self.planning.plan));
-        let (region, policy) = (world.region.clone(), self.tree.options.policy);
+        let (region, policy, tree) = (world.region.clone(), self.tree.options.policy, self.tree.clone());
         let seed = self.tree.options.seed ^ self.planning.plans;
         let to = me.clone();
         let plan = move || {
-            let terms = Terms { now, settings: &region.settings, policy, second_round: false };
+            let drives = tree.drives(&region);
+            let terms = Terms { now, settings: &region.settings, policy, second_round: false, drives };
             to.send(Msg::Planned(Some(Box::new(outlook(&snapshot, &before, &terms, seed, ROUNDS)))));
         };
         if self.tree.clock.is_virtual() {

@@ -7,7 +7,7 @@ use crate::{
         Terms, VisitSpec,
         problem::{Draft, Firmness, LATEST, Matrix, Problem, Technician, Visit, Weights, Window},
         timing::{Origin, Overdue, Sequence},
-        travel, working,
+        working,
     },
 };
 /// Experts whose shift begins later than this are planned with another time.
@@ -51,8 +51,10 @@ pub(super) fn draft(snapshot: &Snapshot, terms: &Terms<'_>) -> Option<Drafted> {
     let visits = order.iter().map(|index| visit(&snapshot.open[*index], &asked, terms, &mut numbers));
     let visits = visits.collect();
     let places = numbers.places();
+    // One table at the speed of this hour: a plan is made anew long before the next one matters.
+    let legs = terms.drives.square(places, terms.now);
     let leg = |from: u32, to: u32| {
-        let leg = travel(places[from as usize], places[to as usize], &terms.settings.travel);
+        let leg = legs[from as usize * places.len() + to as usize];
         (leg.duration_s, leg.distance_m)
     };
     let profiles = vec![Matrix::of(places.len() as u32, leg)];
@@ -70,8 +72,7 @@ fn technician(expert: &Expert, route: &Route, terms: &Terms<'_>, numbers: &mut N
     let home = expert.home().filter(|_| !expert.retired)?;
     let duty = working::stretch(expert, terms.now, AHEAD_S).ok()?;
     let origin = Origin::of(expert, route, Some(duty), None, terms.now);
-    let table =
-        Sequence::of(&route.stops, origin, Some(home), &terms.settings.travel).timed(terms.now, Overdue::STRICT, None);
+    let table = Sequence::of(&route.stops, origin, Some(home), terms.drives).timed(terms.now, Overdue::STRICT, None);
     let free = table.times.last().map_or(origin.ready, |times| times.end);
     let from = table.sequence.last_place().or(origin.place).unwrap_or(home);
     let until = duty.to.since_s(terms.now);

@@ -61,7 +61,10 @@ fn a_recheck_of_the_same_inputs_is_the_same() {
     let settings = settings();
     let (crew, wanted) = (crew(), visit(1, place(2_000, 0)));
     let decision = decide(&crew, &wanted, &terms("09:00", &settings));
-    assert_eq!(recheck(&decision, &wanted, |c| looked_up(&crew, &c.expert), &settings), Recheck::Same);
+    assert_eq!(
+        recheck(&decision, &wanted, |c| looked_up(&crew, &c.expert), &settings, drives(&settings)),
+        Recheck::Same
+    );
 }
 
 #[test]
@@ -72,7 +75,7 @@ fn a_recheck_sees_a_false_winner_a_false_score_and_other_settings() {
     let look = |c: &crate::domain::decision::Candidate| looked_up(&crew, &c.expert);
     let mut swapped = honest.clone();
     swapped.winner = Some(ExpertId::parse("eve").unwrap());
-    let found = recheck(&swapped, &wanted, look, &settings);
+    let found = recheck(&swapped, &wanted, look, &settings, drives(&settings));
     assert_eq!(found, Recheck::Differs { winner: honest.winner.clone(), verdicts: Vec::new() });
     assert_ne!(checker::check_choice(&swapped), []);
 
@@ -80,11 +83,11 @@ fn a_recheck_sees_a_false_winner_a_false_score_and_other_settings() {
     let Verdict::Bid(bid) = &mut scored.candidates[0].verdict else { panic!("ann bids") };
     bid.cost.travel += 1;
     let ann = vec![scored.candidates[0].expert.clone()];
-    let found = recheck(&scored, &wanted, look, &settings);
+    let found = recheck(&scored, &wanted, look, &settings, drives(&settings));
     assert_eq!(found, Recheck::Differs { winner: honest.winner.clone(), verdicts: ann });
 
     settings.weights.response = 0.3;
-    assert!(matches!(recheck(&honest, &wanted, look, &settings), Recheck::Differs { .. }));
+    assert!(matches!(recheck(&honest, &wanted, look, &settings, drives(&settings)), Recheck::Differs { .. }));
 }
 
 #[test]
@@ -92,10 +95,10 @@ fn a_recheck_tells_erased_and_missing_inputs() {
     let settings = settings();
     let (mut crew, wanted) = (crew(), visit(1, place(2_000, 0)));
     let decision = decide(&crew, &wanted, &terms("09:00", &settings));
-    assert_eq!(recheck(&decision, &wanted, |_| None, &settings), Recheck::InputsUnavailable);
+    assert_eq!(recheck(&decision, &wanted, |_| None, &settings, drives(&settings)), Recheck::InputsUnavailable);
     crew[1].0.personal = erased(&crew[1].0.personal);
     let look = |c: &crate::domain::decision::Candidate| looked_up(&crew, &c.expert);
-    assert_eq!(recheck(&decision, &wanted, look, &settings), Recheck::InputsErased);
+    assert_eq!(recheck(&decision, &wanted, look, &settings, drives(&settings)), Recheck::InputsErased);
 }
 
 #[test]
@@ -106,7 +109,10 @@ fn who_did_not_answer_stays_out_in_a_recheck() {
     let silent = decision.candidates.iter_mut().find(|c| Some(&c.expert) == decision.winner.as_ref()).unwrap();
     silent.verdict = Verdict::Ruled(Rule::NoAnswer);
     decision.winner = winner(&decision.candidates);
-    assert_eq!(recheck(&decision, &wanted, |c| looked_up(&crew, &c.expert), &settings), Recheck::Same);
+    assert_eq!(
+        recheck(&decision, &wanted, |c| looked_up(&crew, &c.expert), &settings, drives(&settings)),
+        Recheck::Same
+    );
 }
 
 #[test]

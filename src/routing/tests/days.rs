@@ -75,8 +75,22 @@ struct Region {
 }
 
 impl Region {
+    fn drives(&self) -> Drives<'_> {
+        Drives::new(&self.settings.travel, "UTC", None)
+    }
+
+    fn ground(&self) -> Ground<'_> {
+        Ground { travel: &self.settings.travel, zone: "UTC", roads: None }
+    }
+
     fn terms(&self, second_round: bool) -> Terms<'_> {
-        Terms { now: self.now, settings: &self.settings, policy: Policy::Insertion, second_round }
+        Terms {
+            now: self.now,
+            settings: &self.settings,
+            policy: Policy::Insertion,
+            second_round,
+            drives: self.drives(),
+        }
     }
 
     /// Everything that is claimed about one auction.
@@ -89,7 +103,7 @@ impl Region {
             let (expert, route) = self.crew.iter().find(|(expert, _)| expert.id == c.expert)?;
             Some((Arc::new(expert.clone()), Arc::new(route.clone())))
         };
-        assert_eq!(recheck(&decision, wanted, look, &self.settings), Recheck::Same);
+        assert_eq!(recheck(&decision, wanted, look, &self.settings, terms.drives), Recheck::Same);
         self.compare_with_brute_force(wanted, &decision, &terms);
         self.compare_with_index(wanted, &decision);
 
@@ -107,6 +121,7 @@ impl Region {
             before,
             after: &after,
             settings: &self.settings,
+            ground: self.ground(),
         };
         assert_eq!(checker::check_award(&award), []);
         self.crew[at].1 = Route { version: after.version + 1, ..after };
@@ -182,8 +197,8 @@ impl Region {
 
     fn check(&self) {
         for (_, route) in &self.crew {
-            assert_eq!(checker::check_route(route, &self.settings.travel), []);
-            assert_eq!(first_overlap(route, &self.settings.travel), None);
+            assert_eq!(checker::check_route(route, &self.ground()), []);
+            assert_eq!(first_overlap(route, &self.ground()), None);
         }
     }
 }

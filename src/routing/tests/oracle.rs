@@ -42,7 +42,7 @@ struct Driven {
 }
 
 fn drive(stops: &[&Stop], who: &Expert, route: &Route, duty: Interval, terms: &Terms<'_>) -> Driven {
-    let between = |a: Place, b: Place| travel(a, b, &terms.settings.travel).duration_s;
+    let between = |a: Place, b: Place| great_circle(a, b, &terms.settings.travel).duration_s;
     let anchor = route.anchor.as_ref().filter(|anchor| anchor.at >= duty.from);
     let mut here = anchor.map_or(who.home().unwrap(), |anchor| *anchor.place.known().unwrap());
     let mut clock = terms.now.max(duty.from).max(anchor.map_or(duty.from, |anchor| anchor.at));

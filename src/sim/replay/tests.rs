@@ -56,6 +56,7 @@ fn plan(policy: Policy, seed: u64, behaviour: Behaviour, arrivals: Vec<Arrival>)
         seed,
         policy,
         behaviour,
+        roads: None,
         data: None,
     }
 }
