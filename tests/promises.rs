@@ -18,6 +18,8 @@ mod erasure;
 mod feed;
 #[path = "promises/messages.rs"]
 mod messages;
+#[path = "promises/roads.rs"]
+mod roads;
 #[path = "promises/sabotage.rs"]
 mod sabotage;
 #[path = "promises/storm.rs"]

@@ -67,14 +67,14 @@ impl<'a> Drives<'a> {
         pairs.map(timed).collect()
     }
 
-    /// What stands in the record of a decision that rests on drives between these places.
+    /// What stands in the record of a decision about a visit at `there`, by drives between it and `places`.
+    /// Each of them is reached from it and reaches it, so all of them reach each other; or it is roads in part.
     #[must_use]
-    pub fn source(self, mut places: impl Iterator<Item = Place>) -> TravelSource {
-        match self.roads {
-            None => TravelSource::GreatCircle,
-            Some(roads) if places.all(|place| roads.reaches(place)) => TravelSource::RoadNetwork,
-            Some(_) => TravelSource::RoadsInPart,
-        }
+    pub fn source(self, there: Place, mut places: impl Iterator<Item = Place>) -> TravelSource {
+        let Some(roads) = self.roads else { return TravelSource::GreatCircle };
+        let joined = |place| roads.leg(there, place).is_some() && roads.leg(place, there).is_some();
+        let known = roads.reaches(there) && places.all(joined);
+        if known { TravelSource::RoadNetwork } else { TravelSource::RoadsInPart }
     }
 }
 

@@ -18,6 +18,7 @@ use callout::{
         time::Timestamp,
     },
     notify::Desk,
+    routing::roads::Legs,
     settings::Settings,
     sim::Ledger,
     storage::{AuditOptions, Durability, Store, StoreOptions},
@@ -202,8 +203,23 @@ impl Tree {
     }
 
     pub async fn with_desk(store: Store, clock: Clock, desk: Desk) -> Self {
-        let service = Service::start(store, options(clock.clone(), desk)).await.unwrap();
+        Self::with_roads(store, clock, desk, None).await
+    }
+
+    /// On virtual time, with a road network at hand.
+    pub async fn over_roads(data: &Path, roads: Option<Arc<Legs>>) -> Self {
+        let store = Store::open(store_options(data, Durability::Disposable)).unwrap();
+        Self::with_roads(store, Clock::virtual_from(Self::monday()), Desk::silent(), roads).await
+    }
+
+    pub async fn with_roads(store: Store, clock: Clock, desk: Desk, roads: Option<Arc<Legs>>) -> Self {
+        let options = ServiceOptions { roads, ..options(clock.clone(), desk) };
+        let service = Service::start(store, options).await.unwrap();
         Self { service, clock, data: None }
+    }
+
+    pub fn monday() -> Timestamp {
+        Timestamp::parse(MONDAY).unwrap()
     }
 
     /// A square of ten by ten kilometres, this far east.

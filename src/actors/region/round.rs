@@ -147,7 +147,7 @@ impl Contest {
             let home = heard.profile.as_ref().and_then(|profile| profile.home());
             held.into_iter().chain(home).chain(heard.position)
         };
-        std::iter::once(self.asked.spec.place).chain(timed.flat_map(of))
+        timed.flat_map(of)
     }
 
     /// The record of this choice.
@@ -181,7 +181,7 @@ impl Contest {
             region: region.id.clone(),
             region_version: region.version,
             policy,
-            travel: drives.source(self.places()),
+            travel: drives.source(spec.place, self.places()),
             candidates: self.verdicts.iter().map(candidate).collect(),
             winner: winner.cloned(),
             second_round: self.asked.second_round,

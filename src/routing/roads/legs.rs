@@ -24,8 +24,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-/// Places that are remembered; one takes 2 to 10 kB, so 100 MB at most.
-const PLACES: usize = 10_000;
+/// Nodes that are remembered, of all places together: a place has a hundred in a city. 16 bytes each, so 64 MB.
+const NODES: usize = 4_000_000;
 /// Drives that were searched for plainly; 40 bytes each.
 const PLAIN: usize = 200_000;
 
@@ -42,6 +42,8 @@ pub struct Legs {
 struct Known {
     /// None: no street is near.
     labels: HashMap<Place, Option<Arc<Label>>>,
+    /// Of all labels together, and one for each place.
+    nodes: usize,
     climb: Climb,
 }
 
@@ -64,7 +66,7 @@ impl Legs {
     #[must_use]
     pub fn new(id: NetworkId, roads: Roads, snap_m: f64) -> Self {
         let climb = Climb::new(roads.hierarchy.rank.len());
-        let known = Mutex::new(Known { labels: HashMap::new(), climb });
+        let known = Mutex::new(Known { labels: HashMap::new(), nodes: 0, climb });
         Self { id, roads, snap_m, known, graph: OnceLock::new(), plain: Mutex::default() }
     }
 
@@ -154,10 +156,12 @@ impl Legs {
         if let Some(label) = known.labels.get(&place) {
             return label.clone();
         }
-        if known.labels.len() >= PLACES {
+        if known.nodes >= NODES {
             known.labels.clear();
+            known.nodes = 0;
         }
         let label = self.roads.snap(place, self.snap_m).map(|spot| Arc::new(self.climbed(&mut known.climb, spot)));
+        known.nodes += label.as_ref().map_or(1, |label| 1 + label.out.len() + label.into.len());
         known.labels.insert(place, label.clone());
         label
     }
