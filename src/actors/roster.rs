@@ -274,9 +274,10 @@ pub(super) async fn tell_network(tree: &Tree) -> Result<(), Failure> {
             settings: None,
         };
         let (written, _) = put_region(tree, draft, &Caller::system(), None).await?;
-        match written.settings.travel.network {
-            Some(network) => tracing::info!(region = %region.id, %network, "drives over another road network"),
-            None => tracing::warn!(region = %region.id, "no road network at hand: travel is by great circle"),
+        if let Some(network) = written.settings.travel.network {
+            tracing::info!(region = %region.id, %network, "drives over another road network");
+        } else {
+            tracing::warn!(region = %region.id, "no road network at hand: travel is by great circle");
         }
     }
     Ok(())

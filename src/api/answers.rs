@@ -99,7 +99,7 @@ pub struct Decision {
     pub region_version: u64,
     /// `nearest`, `insertion` or `full`.
     pub policy: String,
-    /// `great_circle`, `road_network` or `server`.
+    /// `great_circle`, `road_network`, or `roads_in_part` where a place is on no street and the great circle stood in.
     pub travel_source: String,
     /// Experts who had refused were asked again, as nobody else was left.
     pub second_round: bool,
