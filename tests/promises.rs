@@ -20,6 +20,8 @@ mod feed;
 mod messages;
 #[path = "promises/planner.rs"]
 mod planner;
+#[path = "promises/roads.rs"]
+mod roads;
 #[path = "promises/sabotage.rs"]
 mod sabotage;
 #[path = "promises/storm.rs"]

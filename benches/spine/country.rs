@@ -22,7 +22,7 @@ use callout::{
         ticket::Who,
         time::{DAY_S, Timestamp},
     },
-    routing::{self, Evaluation, Terms, VisitSpec},
+    routing::{self, Drives, Evaluation, Terms, VisitSpec},
     storage::{Batch, Change, Durability, Envelope, Store, StoreOptions},
 };
 use std::{
@@ -200,7 +200,9 @@ impl Team {
 
     /// Per skill, what an auction now would say of whoever has it.
     fn auctions(&self, at: Timestamp) -> Vec<Evaluation> {
-        let terms = Terms { now: at, settings: &self.region.settings, policy: Policy::Insertion, second_round: false };
+        let settings = &self.region.settings;
+        let drives = Drives::new(&settings.travel, &self.region.time_zone, None);
+        let terms = Terms { now: at, settings, policy: Policy::Insertion, second_round: false, drives };
         let mut per_skill = Vec::new();
         for needed in 0..SKILLS.len() {
             let need = skill(needed);

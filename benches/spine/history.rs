@@ -18,7 +18,7 @@ use callout::{
         },
         time::{DAY_S, HOUR_S, MINUTE_S, Timestamp},
     },
-    routing::{self, Evaluation, Terms, VisitSpec},
+    routing::{self, Drives, Evaluation, Terms, VisitSpec},
     storage::{Change, Store},
 };
 use std::sync::Arc;
@@ -153,7 +153,8 @@ impl Story {
         notes: usize,
     ) -> Option<[Change; 2]> {
         let now = self.ticket.opened_at.plus_s(1);
-        let terms = Terms { now, settings: &region.settings, policy: Policy::Insertion, second_round: false };
+        let drives = Drives::new(&region.settings.travel, &region.time_zone, None);
+        let terms = Terms { now, settings: &region.settings, policy: Policy::Insertion, second_round: false, drives };
         let spec = VisitSpec::of(&self.ticket)?;
         let asked = team.iter().map(|(expert, route)| (&**expert, &**route, None));
         let evaluation = routing::evaluate(&spec, asked, &terms);

@@ -43,6 +43,7 @@ pub(crate) async fn start_over(store: Store, policy: Policy) -> Service {
         dispatch: true,
         zip: Arc::new(|_| None),
         desk: Arc::new(callout::notify::Desk::silent()),
+        roads: None,
     };
     Service::start(store, options).await.unwrap()
 }

@@ -68,8 +68,13 @@ fn plan(service: &Service, number: TicketNumber, wanted: &Wanted<'_>) -> Result<
         // It is theirs already: planned anew in the same route.
         std::sync::Arc::make_mut(&mut route).stops.remove(at);
     }
-    let terms =
-        Terms { now: service.clock().now(), settings: &region.settings, policy: Policy::Insertion, second_round: true };
+    let terms = Terms {
+        now: service.clock().now(),
+        settings: &region.settings,
+        policy: Policy::Insertion,
+        second_round: true,
+        drives: service.tree().drives(&region),
+    };
     let judged = routing::bid(&spec, &expert, &route, None, &terms);
     let (bid, broken) = match judged {
         Ok(bid) => (bid, None),

@@ -85,6 +85,7 @@ impl ExpertActor {
                 settings: &request.terms_of.settings,
                 policy: request.policy,
                 second_round: asked.second_round,
+                drives: self.tree.drives(&request.terms_of),
             };
             routing::bid(&asked.spec, &profile, &route, position, &terms)
         };

@@ -79,6 +79,6 @@ impl Service {
         let expert = ticket.visit.expert.as_ref().filter(|_| ticket.step == Some(Step::EnRoute))?;
         let (fix, place) = (self.position_of(expert)?, ticket.personal.known()?.place?);
         let region = self.tree().store.region(&ticket.region)?;
-        routing::arrival(&fix, place, ticket.window, &region.settings.travel, self.tree().clock.now())
+        routing::arrival(&fix, place, ticket.window, self.tree().drives(&region), self.tree().clock.now())
     }
 }

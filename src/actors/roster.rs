@@ -18,9 +18,10 @@ use crate::{
         person::Private,
         place::Geometry,
         region::{Region, RegionEvent},
-        settings::RegionSettings,
+        settings::{RegionSettings, Source, TravelSettings},
         time::{Timestamp, zone},
     },
+    routing::roads::Legs,
     storage::{Batch, Change, CommitError},
 };
 use std::sync::Arc;
@@ -223,7 +224,10 @@ async fn put_region(
             time_zone: draft.time_zone.clone(),
             geometry: draft.geometry.clone(),
             zips: draft.zips.clone(),
-            settings: draft.settings.clone().or_else(|| known.map(|r| r.settings.clone())).unwrap_or_default(),
+            settings: over_roads(
+                draft.settings.clone().or_else(|| known.map(|r| r.settings.clone())).unwrap_or_default(),
+                tree.options.roads.as_deref(),
+            ),
             parked: None,
         };
         if let Some(known) = &before
@@ -242,6 +246,41 @@ async fn put_region(
         }
     }
     Err(overtaken())
+}
+
+/// The settings with the network that is in force by them: decisions name the settings' version, so what they
+/// rested on can be told from the journal (P8).
+fn over_roads(settings: RegionSettings, roads: Option<&Legs>) -> RegionSettings {
+    let network = match settings.travel.source {
+        Source::GreatCircle => None,
+        Source::Roads => roads.map(Legs::id),
+    };
+    RegionSettings { travel: TravelSettings { network, ..settings.travel }, ..settings }
+}
+
+/// Regions that drive over roads are told which network there is now: another one than when they were written,
+/// or none.
+pub(super) async fn tell_network(tree: &Tree) -> Result<(), Failure> {
+    for region in tree.store.regions() {
+        if over_roads(region.settings.clone(), tree.options.roads.as_deref()) == region.settings {
+            continue;
+        }
+        let draft = RegionDraft {
+            id: region.id.clone(),
+            name: region.name.clone(),
+            time_zone: region.time_zone.clone(),
+            geometry: region.geometry.clone(),
+            zips: region.zips.clone(),
+            settings: None,
+        };
+        let (written, _) = put_region(tree, draft, &Caller::system(), None).await?;
+        if let Some(network) = written.settings.travel.network {
+            tracing::info!(region = %region.id, %network, "drives over another road network");
+        } else {
+            tracing::warn!(region = %region.id, "no road network at hand: travel is by great circle");
+        }
+    }
+    Ok(())
 }
 
 /// A region's time is its experts': bids and rechecks read it in their profiles, so it moves there with the

@@ -36,6 +36,7 @@ use crate::{
         time::Timestamp,
     },
     notify::Desk,
+    routing::roads::Legs,
     storage::Store,
     telemetry::Span,
 };
@@ -67,6 +68,8 @@ pub struct ServiceOptions {
     pub zip: ZipLookup,
     /// Sends messages to customers and experts.
     pub desk: Arc<Desk>,
+    /// The prepared road network of regions that drive over one.
+    pub roads: Option<Arc<Legs>>,
 }
 
 /// A ticket as it stands after the call, and whether this was a repeat.
@@ -131,6 +134,7 @@ impl Service {
         let service = Self { tree };
         service.raise().await.map_err(|crash| Failure::Fault(crash.to_string()))?;
         roster::make_reserved_region(&service.tree).await?;
+        roster::tell_network(&service.tree).await?;
         let regions = service.tree.store.regions();
         for region in regions {
             regions::start(&service.tree, &region.id);

@@ -271,6 +271,7 @@ impl TicketActor {
             settings: &region.settings,
             policy: Policy::Insertion,
             second_round: true,
+            drives: self.tree.drives(region),
         };
         let next = match effect {
             RouteEffect::Put(route) if route.version != before.version => return Err(Unplanned::Stale),

@@ -19,7 +19,11 @@ use super::{
     ticket,
 };
 use crate::{
-    domain::ids::{ExpertId, RegionId, TicketNumber},
+    domain::{
+        ids::{ExpertId, RegionId, TicketNumber},
+        region::Region,
+    },
+    routing::Drives,
     storage::Store,
     telemetry::{Incidents, Metrics, Spans},
 };
@@ -86,6 +90,11 @@ impl Tree {
 
     pub(super) fn fruitless<T>(&self, turn: impl FnOnce(&mut Pace) -> T) -> T {
         turn(&mut self.fruitless.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What a region's drives take.
+    pub(super) fn drives<'a>(&'a self, region: &'a Region) -> Drives<'a> {
+        Drives::new(&region.settings.travel, &region.time_zone, self.options.roads.as_deref())
     }
 
     pub(super) fn notice(&self) -> bool {

@@ -99,7 +99,7 @@ pub struct Decision {
     pub region_version: u64,
     /// `nearest`, `insertion` or `router`.
     pub policy: String,
-    /// `great_circle`, `road_network` or `server`.
+    /// `great_circle`, `road_network`, or `roads_in_part` where a place is on no street and the great circle stood in.
     pub travel_source: String,
     /// Experts who had refused were asked again, as nobody else was left.
     pub second_round: bool,
@@ -278,6 +278,8 @@ pub struct AuditReport {
     /// Assignments that a person forced against a rule, on record.
     pub overrides: u64,
     pub violations: Vec<Violation>,
+    /// Road networks that are not there any more: drives over them were not checked.
+    pub missing_networks: Vec<String>,
 }
 
 /// A promise that is broken.

@@ -128,5 +128,6 @@ fn travel_name(source: TravelSource) -> &'static str {
         TravelSource::GreatCircle => "great_circle",
         TravelSource::RoadNetwork => "road_network",
         TravelSource::Server => "server",
+        TravelSource::RoadsInPart => "roads_in_part",
     }
 }

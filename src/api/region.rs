@@ -247,6 +247,24 @@ mod tests {
     }
 
     #[test]
+    fn where_drives_come_from_and_how_fast_they_are_by_the_hour_is_read_and_judged() {
+        let laid = |sent: String| region_settings(&Json::parse(sent.as_bytes()).unwrap(), None);
+        let speeds = |count: usize, speed: u16| serde_json::to_string(&vec![speed; count]).unwrap();
+        let roads = laid(format!(r#"{{"travel":{{"source":"roads","speed_by_hour":{}}}}}"#, speeds(24, 80))).unwrap();
+        assert_eq!(roads.travel.source, crate::domain::settings::Source::Roads);
+        assert_eq!(roads.travel.speed_by_hour.map(|hours| hours.per_cent(8)), Some(80));
+        let wrong = [
+            r#"{"travel":{"source":"server"}}"#.to_owned(),
+            format!(r#"{{"travel":{{"speed_by_hour":{}}}}}"#, speeds(23, 100)),
+            format!(r#"{{"travel":{{"speed_by_hour":{}}}}}"#, speeds(24, 0)),
+        ];
+        for (sent, named) in wrong.into_iter().zip(["great_circle", "24", "between 5 and 300"]) {
+            let Unfit { field, detail } = laid(sent).unwrap_err();
+            assert!(field == "/travel" && detail.contains(named), "{field} {detail}");
+        }
+    }
+
+    #[test]
     fn the_unlocated_region_cannot_be_made_by_hand() {
         let body = br#"{"id":"unlocated","name":"x","time_zone":"UTC","geometry":{}}"#;
         let json = Json::parse(body).unwrap();

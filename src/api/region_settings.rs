@@ -50,12 +50,30 @@ pub struct SettingsSchema {
     pub delay_told_s: Option<u32>,
 }
 
-/// How far and how fast: the great circle times a detour, at one speed.
+/// How long drives take.
 #[derive(ToSchema)]
 #[schema(as = TravelSettings)]
 pub struct TravelSchema {
+    /// By great circle: a road's length over the distance.
     pub detour: f64,
+    /// By great circle.
     pub speed_kmh: f64,
+    pub source: SourceSchema,
+    /// Per cent of the usual speed in each local hour of departure; null: the same all day.
+    #[schema(required = true, value_type = Option<Vec<u16>>, min_items = 24, max_items = 24)]
+    pub speed_by_hour: Option<Vec<u16>>,
+    /// The road network in force, put in by the server; null: drives are by great circle.
+    #[schema(required = true)]
+    pub network: Option<String>,
+}
+
+/// Where drives come from: the great circle times a detour, or the road network that was imported on the server.
+/// Without a network, and from places that no street is near, it is the great circle.
+#[derive(ToSchema)]
+#[schema(as = TravelSource, rename_all = "snake_case")]
+pub enum SourceSchema {
+    GreatCircle,
+    Roads,
 }
 
 /// Seconds of cost per unit of each soft term.
@@ -144,6 +162,14 @@ pub struct TravelEdit {
     pub detour: f64,
     #[schema(required = false, minimum = 1, maximum = 300)]
     pub speed_kmh: f64,
+    #[schema(required = false)]
+    pub source: SourceSchema,
+    /// Per cent of the usual speed in each local hour of departure; null: the same all day.
+    #[schema(required = false, value_type = Option<Vec<u16>>, min_items = 24, max_items = 24)]
+    pub speed_by_hour: Option<Vec<u16>>,
+    /// As it was read; what is sent makes no difference.
+    #[schema(required = false)]
+    pub network: Option<String>,
 }
 
 /// Seconds of cost per unit of each soft term.

@@ -8,9 +8,9 @@ use super::{
 use crate::{
     domain::ids::TicketNumber,
     load::store_options,
-    routing::first_overlap,
     settings::Settings,
     storage::{AuditOptions, Store, audit::LATE_S},
+    travel::networks::Networks,
 };
 use clap::Args;
 use hyper::Method;
@@ -78,11 +78,12 @@ fn here(args: &AuditArgs, acknowledged: &[TicketNumber], settings: &Settings) ->
     need_data(settings)?;
     let store = Store::open(store_options(settings)).map_err(not_opened)?;
     let bar = events_bar();
+    let networks = Networks::of(&settings.storage.data);
     let report = store.audit(AuditOptions {
         replay: args.replay,
         acknowledged,
         late_s: Some(LATE_S),
-        overlap: &|route, settings| first_overlap(route, &settings.travel),
+        overlap: &|route, region| networks.overlap(route, region),
         progress: &mut |reached, last| {
             bar.set_length(last);
             bar.set_position(reached);
@@ -90,7 +91,8 @@ fn here(args: &AuditArgs, acknowledged: &[TicketNumber], settings: &Settings) ->
     });
     bar.finish_and_clear();
     let closed = store.close();
-    let report = report.map_err(Trouble::refused)?;
+    let mut report = report.map_err(Trouble::refused)?;
+    report.missing_networks = networks.missing();
     closed.map_err(Trouble::refused)?;
     serde_json::to_value(&report).map_err(Trouble::refused)
 }
@@ -113,6 +115,12 @@ fn print(report: &Value) {
     for (phase, count) in report["by_phase"].as_object().into_iter().flatten().filter(|(_, count)| **count != json!(0))
     {
         println!("  {phase:<12}{count}");
+    }
+    for network in report["missing_networks"].as_array().into_iter().flatten() {
+        println!(
+            "drives over road network {} were not checked: it is not here any more",
+            super::output::plain(network)
+        );
     }
     let violations = report["violations"].as_array().cloned().unwrap_or_default();
     if violations.is_empty() {

@@ -14,9 +14,10 @@ use crate::{
         ticket::TicketEvent,
     },
     load::store_options,
-    routing::{Recheck, VisitSpec, recheck},
+    routing::{Drives, Recheck, VisitSpec, recheck},
     settings::Settings,
     storage::{Recorded, Store},
+    travel::networks::Networks,
 };
 use clap::Args;
 use serde::Serialize;
@@ -89,7 +90,8 @@ pub(super) fn run(args: &DecideArgs, settings: &Settings) -> Done {
     }
     need_data(&settings)?;
     let store = Store::open(store_options(&settings)).map_err(not_opened_alone)?;
-    let tally = check(&store, args.number);
+    let networks = Networks::of(&settings.storage.data);
+    let tally = check(&store, args.number, &networks);
     let closed = store.close();
     let tally = tally?;
     closed.map_err(Trouble::refused)?;
@@ -100,6 +102,9 @@ pub(super) fn run(args: &DecideArgs, settings: &Settings) -> Done {
         println!(
             "{decisions} decisions: {same} same, {differs} differ, {inputs_erased} with erased inputs, {inputs_unavailable} with inputs out of reach"
         );
+        for network in networks.missing() {
+            println!("  road network {network} is not here any more: what rests on it cannot be computed anew");
+        }
         for difference in &tally.differences {
             println!(
                 "  {} at {}: stored {:?}, computed {:?}, verdicts of {:?}",
@@ -114,7 +119,7 @@ pub(super) fn run(args: &DecideArgs, settings: &Settings) -> Done {
     Ok(if tally.differs + tally.inputs_unavailable == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn check(store: &Store, only: Option<TicketNumber>) -> Result<Tally, Trouble> {
+fn check(store: &Store, only: Option<TicketNumber>, networks: &Networks) -> Result<Tally, Trouble> {
     let mut past = Past::default();
     let mut tally = Tally::default();
     let mut from = 1;
@@ -127,7 +132,7 @@ fn check(store: &Store, only: Option<TicketNumber>) -> Result<Tally, Trouble> {
                 (&recorded.fact, &recorded.thing)
                 && only.is_none_or(|only| only == *number)
             {
-                tally.add(recorded.seq, *number, decision, &past.recheck(*number, decision));
+                tally.add(recorded.seq, *number, decision, &past.recheck(*number, decision, networks));
             }
             past.fold(recorded)?;
         }
@@ -182,14 +187,20 @@ impl Past {
         self.0.get(thing)?.iter().rev().find(|state| state.version() == version)
     }
 
-    fn recheck(&self, number: TicketNumber, decision: &Decision) -> Recheck {
+    fn recheck(&self, number: TicketNumber, decision: &Decision, networks: &Networks) -> Recheck {
         let ticket = self.at(&Thing::Ticket(number), decision.ticket_version);
         let region = self.at(&Thing::Region(decision.region.clone()), decision.region_version);
         let (Some(State::Ticket(ticket)), Some(State::Region(region))) = (ticket, region) else {
             return Recheck::InputsUnavailable;
         };
+        let travel = &region.settings.travel;
+        let roads = networks.named(travel);
+        if travel.network.is_some() && roads.is_none() {
+            return Recheck::InputsUnavailable;
+        }
+        let drives = Drives::new(travel, &region.time_zone, roads.as_deref());
         match VisitSpec::of(ticket) {
-            Some(visit) => recheck(decision, &visit, |candidate| self.inputs(candidate), &region.settings),
+            Some(visit) => recheck(decision, &visit, |candidate| self.inputs(candidate), &region.settings, drives),
             // No place to drive to: nobody could be asked, or the customer was erased since.
             None if ticket.personal.known().is_some() && decision.candidates.is_empty() => Recheck::Same,
             None => Recheck::InputsErased,

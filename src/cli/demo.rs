@@ -98,7 +98,7 @@ fn play(args: &DemoArgs, mut settings: Settings) -> Result<Kpis, String> {
     let City { regions, experts, catalogue, .. } = city;
     app.core.handle().block_on(furnish(&service, Some(catalogue), regions, experts)).map_err(shown)?;
     greet(&app, args.json);
-    let crew = phones(&service, Behaviour::Lifelike, args.seed);
+    let crew = phones(&service, Behaviour::Lifelike, args.seed, None);
     let customers = Customers::new(app.address, token(&app, Role::Portal), token(&app, Role::Clerk));
     let conductor = Conductor::new(service.clone(), crew, arrivals).entering_at(Box::new(customers));
     let board = LiveBoard::new(service.clone(), format!("callout demo, seed {}", args.seed), hints(&app));

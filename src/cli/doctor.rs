@@ -13,6 +13,7 @@ use crate::{
     storage::DataLock,
     telemetry::incidents::{Kind, between, now_ms, rfc3339},
     tls::Identity,
+    travel::networks,
 };
 use clap::Args;
 use serde::Serialize;
@@ -116,6 +117,7 @@ fn checks(settings: &Settings) -> Vec<Check> {
         checks.extend(keys(data));
         checks.push(files(data, &settings.storage.cell));
         checks.push(past(data));
+        checks.push(roads(data));
     }
     checks.extend([clock(data), port(settings), descriptors()]);
     checks.extend(certificate(settings));
@@ -249,6 +251,16 @@ fn past(data: &Path) -> Check {
     }
     let advice = "`callout incident --from .. --to ..` gathers what there is to know";
     not("incidents", State::Warning, format!("{text}; {}", bad.join(", ")), advice)
+}
+
+/// The prepared road network, if there is one.
+fn roads(data: &Path) -> Check {
+    const AGAIN: &str = "callout import roads FILE.osm.pbf --data DIR, then restart the server";
+    match networks::current(data) {
+        Ok(Some(legs)) => ok("roads", format!("network {}", legs.id())),
+        Ok(None) => ok("roads", "none: travel is by great circle"),
+        Err(error) => not("roads", State::Wrong, error.to_string(), AGAIN),
+    }
 }
 
 fn clock(data: &Path) -> Check {
@@ -390,10 +402,12 @@ mod tests {
         fs::write(dir.path().join("token.key"), "secret").unwrap();
         fs::set_permissions(dir.path().join("token.key"), fs::Permissions::from_mode(0o644)).unwrap();
         fs::create_dir_all(dir.path().join("cells/other/journal")).unwrap();
+        fs::create_dir_all(dir.path().join("roads")).unwrap();
+        fs::write(dir.path().join("roads/car"), "CALLROAD cut").unwrap();
         // Answers nothing, so it is no Callout; dropped at once, so that nobody waits for it.
         std::thread::spawn(move || drop(taken.accept()));
         let checks = checks(&settings);
-        for name in ["keys", "files", "certificate", "gateway"] {
+        for name in ["keys", "files", "certificate", "gateway", "roads"] {
             let check = of(&checks, name);
             assert_eq!(check.state, State::Wrong, "{check:?}");
             assert!(check.advice.is_some(), "{check:?}");

@@ -7,17 +7,23 @@ use crate::{
         drafts::{ExpertDraft, RegionDraft},
         expert::ExpertPersonal,
         place::RegionIndex,
-        settings::RegionSettings,
+        settings::{self, RegionSettings},
         ticket::WindowKind,
         time::{Timestamp, zone},
     },
     import::{ExpertOptions, Experts, ImportError, Regions, Renames, Report, Source, TicketOptions, Tickets},
+    routing::roads::Legs,
     sim::{Arrival, Behaviour, Demand, Kpis, Replay, generate_experts, replay},
+    travel::{networks, road_file},
 };
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::{civil, tz::TimeZone};
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 /// Plays days of requests through the real router on virtual time and prints what it achieved.
 #[derive(Clone, Debug, Args)]
@@ -57,6 +63,9 @@ pub struct ReplayArgs {
     /// What the simulated experts do
     #[arg(long, value_enum, default_value_t = BehaviourName::Lifelike)]
     behaviour: BehaviourName,
+    /// Everybody drives over this prepared road network (callout import roads --data DIR), and regions plan by it
+    #[arg(long, value_name = "DIR")]
+    roads: Option<PathBuf>,
     /// What the windows in the file are
     #[arg(long, value_enum, default_value_t = Windows::Promise)]
     windows: Windows,
@@ -101,7 +110,7 @@ enum Windows {
 /// Runs it; the exit code is the contract's.
 #[must_use]
 pub fn run(args: &ReplayArgs) -> ExitCode {
-    match prepare(args).and_then(play) {
+    match prepare(args).and_then(play).and_then(|kpis| keep_roads(args).map(|()| kpis)) {
         Ok(kpis) if args.json => print_json(&kpis),
         Ok(kpis) => {
             print_table(&kpis);
@@ -116,7 +125,13 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
 
 /// Everything that the arguments name, read.
 pub(super) fn prepare(args: &ReplayArgs) -> Result<Replay, String> {
-    let regions = regions(args)?;
+    let mut regions = regions(args)?;
+    let roads = args.roads.as_deref().map(network).transpose()?;
+    for region in regions.iter_mut().filter(|_| roads.is_some()) {
+        let settings = region.settings.get_or_insert_default();
+        settings.travel.source = settings::Source::Roads;
+        settings.travel.network = roads.as_ref().map(|roads| roads.id());
+    }
     let time_zone = regions.first().map_or("UTC", |region| region.time_zone.as_str());
     let time_zone = zone(time_zone).ok_or_else(|| format!("{time_zone} is no time zone"))?;
     let reach_m = f64::from(RegionSettings::default().reach_m);
@@ -137,8 +152,24 @@ pub(super) fn prepare(args: &ReplayArgs) -> Result<Replay, String> {
         seed: args.seed,
         policy: args.policy.into(),
         behaviour: args.behaviour.into(),
+        roads,
         data: args.data.clone(),
     })
+}
+
+/// The network in a data directory, or in a file.
+fn network(path: &Path) -> Result<Arc<Legs>, String> {
+    let file = if path.is_dir() { road_file::in_data(path) } else { path.to_owned() };
+    networks::open(&file).map_err(|error| error.to_string())
+}
+
+/// A journal that was kept can be checked later only over the same roads.
+fn keep_roads(args: &ReplayArgs) -> Result<(), String> {
+    let (Some(roads), Some(data)) = (&args.roads, &args.data) else { return Ok(()) };
+    let from = if roads.is_dir() { road_file::in_data(roads) } else { roads.clone() };
+    let to = road_file::in_data(data);
+    let copied = to.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::copy(&from, &to));
+    copied.map(drop).map_err(|error| format!("{}: {error}", to.display()))
 }
 
 /// Plays it with a bar on the terminal; what went against the rules is listed there too.

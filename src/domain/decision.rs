@@ -74,6 +74,9 @@ pub enum TravelSource {
     RoadNetwork,
     #[n(2)]
     Server,
+    /// The road network, but for drives from or to places that are on none of its streets: great circle.
+    #[n(3)]
+    RoadsInPart,
 }
 
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]

@@ -1,7 +1,7 @@
 //! What a region may set for itself. Journalled with the region, so that a decision can be
 //! recomputed with the settings it was made under.
 
-use super::{language::Language, quiet::QuietHours};
+use super::{hours::Hours, language::Language, network::NetworkId, quiet::QuietHours};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
@@ -76,7 +76,7 @@ impl RegionSettings {
     }
 }
 
-/// Great circle x detour at one speed (a speed profile by hour comes with road networks).
+/// Where drives come from, and how fast they are by the hour. What no network knows is great circle x detour at one speed.
 #[derive(Clone, Copy, Debug, PartialEq, Encode, Decode, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TravelSettings {
@@ -85,6 +85,37 @@ pub struct TravelSettings {
     pub detour: f64,
     #[n(1)]
     pub speed_kmh: f64,
+    #[n(2)]
+    #[cbor(default, skip_if = "Source::is_usual")]
+    pub source: Source,
+    /// Per cent of the usual speed by local hour of departure; None: the same all day.
+    #[n(3)]
+    pub speed_by_hour: Option<Hours>,
+    /// The network that drives are over, put in by the server when the region is written or the server's
+    /// network is another; None with source `roads`: there is none, and the great circle is in force.
+    #[n(4)]
+    pub network: Option<NetworkId>,
+}
+
+/// Where a region's drives come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Distance x detour, at a speed.
+    #[n(0)]
+    #[default]
+    GreatCircle,
+    /// The server's prepared road network.
+    #[n(1)]
+    Roads,
+}
+
+impl Source {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "the codec asks so")]
+    fn is_usual(&self) -> bool {
+        *self == Self::GreatCircle
+    }
 }
 
 /// Seconds of cost per unit of each soft term. A weight of 1 on travel makes the unit "one second of driving".
@@ -162,7 +193,7 @@ impl Default for RegionSettings {
 
 impl Default for TravelSettings {
     fn default() -> Self {
-        Self { detour: 1.35, speed_kmh: 30.0 }
+        Self { detour: 1.35, speed_kmh: 30.0, source: Source::GreatCircle, speed_by_hour: None, network: None }
     }
 }
 

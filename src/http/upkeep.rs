@@ -8,9 +8,9 @@ use super::{
 use crate::{
     api::{FieldProblem, Json, Problem, answers, read_object},
     domain::ids::TicketNumber,
-    routing::first_overlap,
     settings::limits,
-    storage::{AuditOptions, audit::LATE_S, backup::foreign},
+    storage::{AuditOptions, Fault, audit::LATE_S, backup::foreign},
+    travel::networks::Networks,
 };
 use axum::{extract::State, http::StatusCode};
 use std::path::PathBuf;
@@ -30,16 +30,19 @@ pub(super) async fn audit(State(shared): State<Context>, input: Input<{ limits::
     input.session.everywhere()?;
     let (replay, acknowledged) = audit_body(&input.json_or_empty()?)?;
     let _permit = shared.imports.try_acquire().map_err(|_| busy())?;
-    let store = shared.service.store().clone();
+    let (store, data) = (shared.service.store().clone(), shared.data.clone());
     once(&shared, &input.caller, async || {
         let audited = blocking(move || {
-            store.audit(AuditOptions {
+            let networks = Networks::of(&data);
+            let mut report = store.audit(AuditOptions {
                 replay,
                 acknowledged: &acknowledged,
                 late_s: Some(LATE_S),
-                overlap: &|route, settings| first_overlap(route, &settings.travel),
+                overlap: &|route, region| networks.overlap(route, region),
                 progress: &mut |_, _| {},
-            })
+            })?;
+            report.missing_networks = networks.missing();
+            Ok::<_, Fault>(report)
         });
         Ok(tell(StatusCode::OK, &audited.await??))
     })

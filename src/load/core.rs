@@ -10,10 +10,12 @@ use crate::{
     import::ImportError,
     notify::{Desk, DeskError},
     objectives::Objectives,
+    routing::roads::Legs,
     settings::{PolicyName, Settings},
     storage::{Durability, Fault, Store, StoreOptions},
     tls::TlsError,
     tokens::{Login, TokenFileError, Tokens},
+    travel::networks,
 };
 use rand::{TryRng, rngs::SysRng};
 use std::{
@@ -87,6 +89,7 @@ impl Core {
             dispatch: !settings.dispatch.paused,
             zip: Arc::new(move |zip| find.find(zip)),
             desk: Arc::new(desk),
+            roads: roads(&data),
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(settings.server.core_threads)
@@ -122,6 +125,14 @@ fn remove_uploads(data: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The prepared road network, if there is one that can be read. Regions that want roads are served without.
+fn roads(data: &Path) -> Option<Arc<Legs>> {
+    networks::current(data).unwrap_or_else(|error| {
+        tracing::error!(%error, "no road network: regions that drive over roads travel by great circle");
+        None
+    })
 }
 
 /// How the settings have the store opened.

@@ -1,10 +1,9 @@
 //! When an expert who is on the way gets there, by where their phone is.
 
-use super::travel;
+use super::Drives;
 use crate::domain::{
     fix::Fix,
     place::Place,
-    settings::TravelSettings,
     ticket::{Window, WindowKind},
     time::Timestamp,
 };
@@ -14,14 +13,8 @@ pub const FRESH_S: i64 = 300;
 
 /// When service can begin: the drive from the fix, but not before a promised window. None: the fix is too old.
 #[must_use]
-pub fn arrival(
-    fix: &Fix,
-    to: Place,
-    window: Option<Window>,
-    settings: &TravelSettings,
-    now: Timestamp,
-) -> Option<Timestamp> {
-    let there = now.plus_s(travel(fix.place, to, settings).duration_s);
+pub fn arrival(fix: &Fix, to: Place, window: Option<Window>, drives: Drives<'_>, now: Timestamp) -> Option<Timestamp> {
+    let there = now.plus_s(drives.drive_s(fix.place, to, now));
     let promised = window.filter(|window| window.kind == WindowKind::Promise);
     let begins = promised.map_or(there, |window| window.from.max(there));
     (now.since_s(fix.at) <= FRESH_S).then_some(begins)

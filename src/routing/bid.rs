@@ -42,7 +42,7 @@ pub fn bid(
     }
     let stop = stop(visit, 0, false);
     let origin = Origin::of(expert, route, Some(duty), position, terms.now);
-    let sequence = Sequence::of(&route.stops, origin, Some(home), &terms.settings.travel);
+    let sequence = Sequence::of(&route.stops, origin, Some(home), terms.drives);
     let base = sequence.timed(terms.now, Overdue::STRICT, None);
     (frozen(&route.stops)..=route.stops.len())
         .map(|position| placed(visit, expert, &base, &stop, position, Some(duty), terms))
@@ -59,11 +59,7 @@ pub fn append(route: &Route, visit: &VisitSpec, expert: &Expert, terms: &Terms<'
     let duty = shift.ok().or_else(|| working::duty(expert, terms));
     let stop = stop(visit, 0, false);
     let origin = Origin::of(expert, route, duty, None, terms.now);
-    let base = Sequence::of(&route.stops, origin, expert.home(), &terms.settings.travel).timed(
-        terms.now,
-        Overdue::STRICT,
-        None,
-    );
+    let base = Sequence::of(&route.stops, origin, expert.home(), terms.drives).timed(terms.now, Overdue::STRICT, None);
     let (bid, late) = placed(visit, expert, &base, &stop, route.stops.len(), duty, terms);
     let capacity = full(expert, route, terms).then_some(Rule::Capacity);
     (bid, eligible.err().or(shift.err()).or(capacity).or(late))

@@ -7,7 +7,7 @@ use super::{
     Terms, VisitSpec,
     bid::stop,
     timing::{Origin, Overdue, Sequence, frozen, position_counts, timetable},
-    travel, working,
+    working,
 };
 use crate::domain::{
     decision::Bid,
@@ -54,7 +54,7 @@ pub fn insert(
     let position = usize::from(bid.position).clamp(frozen(&route.stops), route.stops.len());
     let duty = working::duty(expert, terms);
     let origin = Origin::of(expert, route, duty, None, terms.now);
-    let stops = Sequence::of(&route.stops, origin, expert.home(), &terms.settings.travel)
+    let stops = Sequence::of(&route.stops, origin, expert.home(), terms.drives)
         .with(position, &stop)
         .timed(terms.now, Overdue::STRICT, Some((position, bid.start)))
         .stops();
@@ -150,7 +150,7 @@ impl Route {
     fn start(&mut self, mut stop: Stop, state: StopState, at: Timestamp, expert: &Expert, terms: &Terms<'_>) {
         let (from, free) = self.leave(at, expert, terms);
         let drive_s = match (from, stop.place.known()) {
-            (Some(from), Some(to)) => travel(from, *to, &terms.settings.travel).duration_s,
+            (Some(from), Some(to)) => terms.drives.drive_s(from, *to, at),
             (None, _) | (_, None) => 0,
         };
         let at = free.map_or(at, |free| free.max(at));

@@ -31,13 +31,13 @@ pub(super) fn cost(
     terms: &Terms<'_>,
 ) -> Cost {
     if terms.policy == Policy::Nearest {
-        return Cost { travel: milli(1.0, with.sequence.legs_s[position]), ..Cost::default() };
+        return Cost { travel: milli(1.0, with.drives_s[position]), ..Cost::default() };
     }
     let weights = &terms.settings.weights;
     let over = |home_at: Timestamp| duty.map_or(0, |duty| home_at.since_s(duty.to).max(0));
     let added = Added::of(base, with, position);
     Cost {
-        travel: milli(weights.travel, with.sequence.driving_s() - base.sequence.driving_s()),
+        travel: milli(weights.travel, with.driving_s() - base.driving_s()),
         response: milli(weights.response, with.times[position].start.since_s(terms.now).max(0) + added.wait),
         sla_lateness: milli(weights.sla_lateness, added.overdue),
         window_lateness: milli(weights.window_lateness, added.unwished),

@@ -3,7 +3,7 @@
 //! Must hold: the same inputs give the same verdicts and the same winner (P8). A recheck recomputes all
 //! terms; what was stored is only compared.
 
-use super::{Terms, VisitSpec, bid, choose, timing::position_counts, working};
+use super::{Drives, Terms, VisitSpec, bid, choose, timing::position_counts, working};
 use crate::domain::{
     decision::{Candidate, Decision, Kept, Policy, Rule, Verdict},
     expert::Expert,
@@ -109,7 +109,7 @@ pub fn winner(candidates: &[Candidate]) -> Option<ExpertId> {
 }
 
 /// Recomputes a decision. `visit` is the ticket's at `decision.ticket_version`, `settings` the region's
-/// at `decision.region_version`; `lookup` folds a candidate's profile and route to their versions.
+/// at `decision.region_version`, `drives` are by them too; `lookup` folds a candidate's profile and route to their versions.
 ///
 /// What the plan was is taken from the record, and so is who did not answer in time: no journal can tell. The bids of
 /// those whom it kept for something else are recomputed like all others, and the winner has to be whom it chose, with
@@ -119,8 +119,10 @@ pub fn recheck(
     visit: &VisitSpec,
     lookup: impl Fn(&Candidate) -> Option<(Arc<Expert>, Arc<Route>)>,
     settings: &RegionSettings,
+    drives: Drives<'_>,
 ) -> Recheck {
-    let terms = Terms { now: decision.at, settings, policy: decision.policy, second_round: decision.second_round };
+    let Decision { at: now, policy, second_round, .. } = *decision;
+    let terms = Terms { now, settings, policy, second_round, drives };
     let (mut again, mut verdicts, mut erased) = (Vec::new(), Vec::new(), false);
     for stored in &decision.candidates {
         let Some((expert, route)) = lookup(stored) else { return Recheck::InputsUnavailable };

@@ -28,11 +28,11 @@ pub use arrival::{FRESH_S, arrival};
 pub use bid::{append, bid, choose};
 pub use candidates::{Candidates, Found};
 pub use change::{anchored, delayed, insert, replan, slide};
-pub use checker::first_overlap;
+pub use checker::{Ground, first_overlap};
 pub use evaluate::{Evaluation, Recheck, candidate, evaluate, recheck, winner};
 pub use propose::{Move, Proposal, Snapshot, Unplaced, propose, ruled};
 pub use solve::{Solution, improve, solve, solve_watched};
-pub use travel::travel;
+pub use travel::{Drives, great_circle};
 pub use visit::VisitSpec;
 pub use working::{next_on_shift, stretch};
 
@@ -49,6 +49,8 @@ pub struct Terms<'a> {
     pub policy: Policy,
     /// Ask again those who refused this visit (nobody else is left).
     pub second_round: bool,
+    /// What drives take, by the same settings.
+    pub drives: Drives<'a>,
 }
 
 /// Travel between two places.

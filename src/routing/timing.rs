@@ -3,12 +3,11 @@
 //! Must hold: stops never overlap, drives included (P5); nobody sets out before now, before the shift
 //! or before they are free; what was started is not turned round. Never judges: rules are in `bid`.
 
-use super::{Terms, travel, working};
+use super::{Drives, Terms, working};
 use crate::domain::{
     expert::Expert,
     place::Place,
     route::{Route, Stop, StopState},
-    settings::TravelSettings,
     shift::Interval,
     ticket::WindowKind,
     time::Timestamp,
@@ -51,19 +50,21 @@ impl Overdue {
 /// Stops in driving order with the drives between them. An unknown (erased) place counts as the one before.
 pub(super) struct Sequence<'a> {
     pub stops: Vec<&'a Stop>,
-    /// `legs_s[i]` leads to stop `i`.
-    pub legs_s: Vec<i64>,
-    pub home_s: i64,
+    /// At usual speed; `legs_s[i]` leads to stop `i`.
+    legs_s: Vec<i64>,
+    home_s: i64,
     places: Vec<Option<Place>>,
     origin: Origin,
     home: Option<Place>,
-    travel: &'a TravelSettings,
+    drives: Drives<'a>,
 }
 
 /// A sequence with its times.
 pub(super) struct Timetable<'a> {
     pub sequence: Sequence<'a>,
     pub times: Vec<Times>,
+    /// `drives_s[i]` leads to stop `i`, at the speed of its hour; the drive home is the last.
+    pub drives_s: Vec<i64>,
     /// End of the drive home; the origin's `ready` for a route without stops.
     pub home_at: Timestamp,
 }
@@ -97,9 +98,9 @@ pub(super) fn frozen(stops: &[Stop]) -> usize {
     stops.iter().rposition(Stop::started).map_or(0, |last| last + 1)
 }
 
-fn leg_s(from: Option<Place>, to: Option<Place>, settings: &TravelSettings) -> i64 {
+fn leg_s(from: Option<Place>, to: Option<Place>, drives: Drives<'_>) -> i64 {
     match (from, to) {
-        (Some(from), Some(to)) => travel(from, to, settings).duration_s,
+        (Some(from), Some(to)) => drives.leg(from, to).duration_s,
         (None, _) | (_, None) => 0,
     }
 }
@@ -113,17 +114,17 @@ fn inserted<T: Copy>(items: &[T], position: usize, item: T) -> Vec<T> {
 }
 
 impl<'a> Sequence<'a> {
-    pub(super) fn of(stops: &'a [Stop], origin: Origin, home: Option<Place>, travel: &'a TravelSettings) -> Self {
+    pub(super) fn of(stops: &'a [Stop], origin: Origin, home: Option<Place>, drives: Drives<'a>) -> Self {
         let (mut places, mut legs_s) = (Vec::with_capacity(stops.len() + 1), Vec::with_capacity(stops.len() + 1));
         let mut here = origin.place;
         for stop in stops {
             let there = stop.place.known().copied().or(here);
-            legs_s.push(leg_s(here, there, travel));
+            legs_s.push(leg_s(here, there, drives));
             places.push(there);
             here = there;
         }
-        let home_s = leg_s(here, home, travel);
-        Self { stops: stops.iter().collect(), legs_s, home_s, places, origin, home, travel }
+        let home_s = leg_s(here, home, drives);
+        Self { stops: stops.iter().collect(), legs_s, home_s, places, origin, home, drives }
     }
 
     /// The same with `stop` put in at `position`: only the two drives to and from it are new.
@@ -132,13 +133,13 @@ impl<'a> Sequence<'a> {
         let there = stop.place.known().copied().or(here);
         let mut with = Self {
             stops: inserted(&self.stops, position, stop),
-            legs_s: inserted(&self.legs_s, position, leg_s(here, there, self.travel)),
+            legs_s: inserted(&self.legs_s, position, leg_s(here, there, self.drives)),
             places: inserted(&self.places, position, there),
             ..*self
         };
         match self.places.get(position) {
-            Some(next) => with.legs_s[position + 1] = leg_s(there, *next, self.travel),
-            None => with.home_s = leg_s(there, self.home, self.travel),
+            Some(next) => with.legs_s[position + 1] = leg_s(there, *next, self.drives),
+            None => with.home_s = leg_s(there, self.home, self.drives),
         }
         with
     }
@@ -148,18 +149,17 @@ impl<'a> Sequence<'a> {
         self.places.last().copied().flatten()
     }
 
-    /// All driving, home included.
-    pub(super) fn driving_s(&self) -> i64 {
-        self.legs_s.iter().sum::<i64>() + self.home_s
-    }
-
     /// `floor`: the stop at this index does not start before this time.
     pub(super) fn timed(self, now: Timestamp, overdue: Overdue, floor: Option<(usize, Timestamp)>) -> Timetable<'a> {
         let current = self.stops.iter().rposition(|stop| stop.started());
         let mut times: Vec<Times> = Vec::with_capacity(self.stops.len());
+        let mut drives_s = Vec::with_capacity(self.stops.len() + 1);
         let mut free = self.origin.ready;
         for (i, stop) in self.stops.iter().enumerate() {
             let floor = floor.filter(|(index, _)| *index == i).map(|(_, start)| start);
+            // A drive is as fast as in the hour in which its driver is ready for it.
+            let ready = if stop.started() { stop.planned_depart } else { free.max(self.origin.earliest) };
+            let drive_s = self.drives.lasts_s(self.legs_s[i], ready);
             let planned = match stop.state {
                 StopState::OnSite if current == Some(i) => {
                     Times { end: overdue.fix(stop.planned_end, now), ..Times::planned(stop) }
@@ -168,18 +168,19 @@ impl<'a> Sequence<'a> {
                 StopState::OnSite => Times::planned(stop),
                 StopState::EnRoute => {
                     // The stop it was driven to from may be gone: then the drive is from the one before that.
-                    let driven = if i == 0 { stop.planned_start } else { stop.planned_depart.plus_s(self.legs_s[i]) };
+                    let driven = if i == 0 { stop.planned_start } else { stop.planned_depart.plus_s(drive_s) };
                     let start = overdue.fix(stop.planned_start.max(driven), now);
                     Times { start, end: start.plus_s(i64::from(stop.service_s)), ..Times::planned(stop) }
                 }
-                StopState::Offered | StopState::Assigned => {
-                    Times::ahead(stop, self.legs_s[i], free.max(self.origin.earliest), floor)
-                }
+                StopState::Offered | StopState::Assigned => Times::ahead(stop, drive_s, ready, floor),
             };
             free = planned.end;
             times.push(planned);
+            drives_s.push(drive_s);
         }
-        Timetable { home_at: free.plus_s(self.home_s), times, sequence: self }
+        let home_s = self.drives.lasts_s(self.home_s, free);
+        drives_s.push(home_s);
+        Timetable { home_at: free.plus_s(home_s), times, drives_s, sequence: self }
     }
 }
 
@@ -197,6 +198,11 @@ impl Times {
 }
 
 impl Timetable<'_> {
+    /// All driving, home included.
+    pub(super) fn driving_s(&self) -> i64 {
+        self.drives_s.iter().sum()
+    }
+
     /// The stops with these times written into them.
     pub(super) fn stops(&self) -> Vec<Stop> {
         let written = |(stop, times): (&&Stop, &Times)| Stop {
@@ -213,5 +219,5 @@ impl Timetable<'_> {
 pub(super) fn timetable<'a>(route: &'a Route, expert: &Expert, terms: &Terms<'a>, overdue: Overdue) -> Timetable<'a> {
     let duty = working::duty(expert, terms);
     let origin = Origin::of(expert, route, duty, None, terms.now);
-    Sequence::of(&route.stops, origin, expert.home(), &terms.settings.travel).timed(terms.now, overdue, None)
+    Sequence::of(&route.stops, origin, expert.home(), terms.drives).timed(terms.now, overdue, None)
 }

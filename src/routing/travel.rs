@@ -1,13 +1,91 @@
-//! Travel by great circle. Other sources (road network, server) will hand a matrix to the same callers.
+//! What a drive takes in a live region: over the region's roads where it has some, else by great circle; faster
+//! or slower by the local hour of departure.
 //!
-//! Must hold: whole seconds, rounded up, so that a plan never promises more than the model gives.
+//! Must hold: whole seconds, rounded up, so that a plan never promises more than the model gives; the same
+//! settings and network give the same drives (P8). A place that no street is near and a pair without a way are
+//! no dead end: an extract that lacks a street must not take an expert out. The great circle stands in.
 
-use super::Leg;
-use crate::domain::{place::Place, settings::TravelSettings};
+use super::{Leg, roads::Legs};
+use crate::domain::{
+    decision::TravelSource,
+    hours::{Hours, local_hour},
+    place::Place,
+    settings::TravelSettings,
+    time::Timestamp,
+};
+
+/// What a region's drives are reckoned by.
+#[derive(Clone, Copy, Debug)]
+pub struct Drives<'a> {
+    settings: &'a TravelSettings,
+    /// Speeds that differ by the hour, and the time zone whose hours they are.
+    hours: Option<(&'a Hours, &'a str)>,
+    roads: Option<&'a Legs>,
+}
+
+impl<'a> Drives<'a> {
+    /// `zone`: the region's time zone (IANA). `roads`: the network at hand; it counts when it is the one that
+    /// the settings name.
+    #[must_use]
+    pub fn new(settings: &'a TravelSettings, zone: &'a str, roads: Option<&'a Legs>) -> Self {
+        let named = |roads: &&Legs| settings.network == Some(roads.id());
+        let hours = settings.speed_by_hour.as_ref().map(|hours| (hours, zone));
+        Self { settings, hours, roads: roads.filter(named) }
+    }
+
+    /// At usual speed.
+    #[must_use]
+    pub fn leg(self, from: Place, to: Place) -> Leg {
+        self.roads.and_then(|roads| roads.leg(from, to)).unwrap_or_else(|| great_circle(from, to, self.settings))
+    }
+
+    /// Seconds of a drive that begins then.
+    #[must_use]
+    pub fn drive_s(self, from: Place, to: Place, depart: Timestamp) -> i64 {
+        self.lasts_s(self.leg(from, to).duration_s, depart)
+    }
+
+    /// Seconds of a drive that takes `usual_s` at usual speed and begins then; all of it at the speed of that hour.
+    #[must_use]
+    pub fn lasts_s(self, usual_s: i64, depart: Timestamp) -> i64 {
+        self.departing(depart)(usual_s)
+    }
+
+    /// As [`Self::lasts_s`], of many drives: the hour is looked up once.
+    pub fn departing(self, depart: Timestamp) -> impl Fn(i64) -> i64 + use<'a> {
+        let hour = self.hours.map(|(hours, zone)| (hours, local_hour(depart, zone)));
+        move |usual_s| {
+            hour.map_or(usual_s, |(hours, hour)| hours.seconds(usual_s.unsigned_abs().saturating_mul(1_000), hour))
+        }
+    }
+
+    /// Legs between all of these places at the speed of the hour of `depart`, row by row.
+    #[must_use]
+    pub fn square(self, places: &[Place], depart: Timestamp) -> Vec<Leg> {
+        let pairs = places.iter().flat_map(|from| places.iter().map(move |to| (*from, *to)));
+        let mut known = self.roads.map(|roads| roads.square(places)).into_iter().flatten();
+        let lasts_s = self.departing(depart);
+        let timed = |(from, to)| {
+            let leg = known.next().flatten().unwrap_or_else(|| great_circle(from, to, self.settings));
+            Leg { duration_s: lasts_s(leg.duration_s), ..leg }
+        };
+        pairs.map(timed).collect()
+    }
+
+    /// What stands in the record of a decision about a visit at `there`, by drives between it and `places`.
+    /// Each of them is reached from it and reaches it, so all of them reach each other; or it is roads in part.
+    #[must_use]
+    pub fn source(self, there: Place, mut places: impl Iterator<Item = Place>) -> TravelSource {
+        let Some(roads) = self.roads else { return TravelSource::GreatCircle };
+        let joined = |place| roads.leg(there, place).is_some() && roads.leg(place, there).is_some();
+        let known = roads.reaches(there) && places.all(joined);
+        if known { TravelSource::RoadNetwork } else { TravelSource::RoadsInPart }
+    }
+}
 
 /// Great circle x detour at the set speed; whole seconds, rounded up.
 #[must_use]
-pub fn travel(from: Place, to: Place, settings: &TravelSettings) -> Leg {
+pub fn great_circle(from: Place, to: Place, settings: &TravelSettings) -> Leg {
     const SECONDS_PER_HOUR: f64 = 3_600.0;
     const SLOWEST_M_PER_S: f64 = 0.1;
     if from == to {
@@ -24,16 +102,16 @@ mod tests {
 
     #[test]
     fn a_degree_of_latitude_takes_what_the_sphere_says() {
-        let settings = TravelSettings { detour: 1.0, speed_kmh: 36.0 };
+        let settings = TravelSettings { detour: 1.0, speed_kmh: 36.0, ..TravelSettings::default() };
         let (a, b) = (Place { lat_e6: 0, lon_e6: 0 }, Place { lat_e6: 1_000_000, lon_e6: 0 });
         // 2 pi R / 360 at 10 m/s.
-        assert_eq!(travel(a, b, &settings), Leg { duration_s: 11_120, distance_m: 111_195 });
-        assert_eq!(travel(a, a, &settings), Leg { duration_s: 0, distance_m: 0 });
+        assert_eq!(great_circle(a, b, &settings), Leg { duration_s: 11_120, distance_m: 111_195 });
+        assert_eq!(great_circle(a, a, &settings), Leg { duration_s: 0, distance_m: 0 });
     }
 
     #[test]
     fn the_smallest_step_is_a_whole_second() {
         let (a, b) = (Place { lat_e6: 0, lon_e6: 0 }, Place { lat_e6: 1, lon_e6: 0 });
-        assert_eq!(travel(a, b, &TravelSettings::default()).duration_s, 1);
+        assert_eq!(great_circle(a, b, &TravelSettings::default()).duration_s, 1);
     }
 }

@@ -9,13 +9,13 @@ use crate::{
     domain::{
         intake::{Prepared, World, prepare},
         place::RegionIndex,
-        settings::RegionSettings,
+        settings::{RegionSettings, TravelSettings},
         shift::intervals,
         ticket::WindowKind,
         time::{DAY_S, Timestamp, zone},
     },
     routing::{
-        self,
+        self, Drives,
         live::{Numbers, priority, unserved_s},
         problem::{Draft, Firmness, LATEST, Matrix, Problem, Skill, Technician, Visit, Weights, Window},
     },
@@ -101,8 +101,11 @@ fn draft(plan: &Replay) -> (Draft, Vec<Asked>) {
     technicians(plan, (start, end), &settings, &mut draft, &mut numbers);
     let asked = visits(plan, start, &settings, &mut draft, &mut numbers);
     let places = numbers.places();
+    // At usual speed: over a whole day there is no hour to take a table of.
+    let travel = TravelSettings { speed_by_hour: None, ..settings.travel };
+    let legs = Drives::new(&travel, "UTC", plan.roads.as_deref()).square(places, start);
     draft.profiles.push(Matrix::of(places.len() as u32, |from, to| {
-        let leg = routing::travel(places[from as usize], places[to as usize], &settings.travel);
+        let leg = legs[from as usize * places.len() + to as usize];
         (leg.duration_s, leg.distance_m)
     }));
     (draft, asked)

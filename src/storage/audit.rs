@@ -9,6 +9,7 @@ use crate::domain::{
     fact::State,
     ids::{Seq, TicketNumber},
     invariants::{Violation, conserved, held_once, on_time, stops_held},
+    network::NetworkId,
     ticket::Phase,
 };
 use serde::Serialize;
@@ -24,7 +25,7 @@ pub struct AuditOptions<'a> {
     /// No deadline may have been due for longer than this at the time of the last event, seconds (P6).
     /// None: nobody was there to act on deadlines (an import without a server).
     pub late_s: Option<i64>,
-    /// Travel between stops (P5): `routing::first_overlap` under the region's travel settings.
+    /// Travel between stops (P5): `routing::first_overlap` under the region's travel settings of then.
     pub overlap: Overlap<'a>,
     /// Gets the sequence reached and the last one, now and then.
     pub progress: &'a mut dyn FnMut(Seq, Seq),
@@ -41,6 +42,9 @@ pub struct AuditReport {
     /// Assignments that a person forced against a rule, on record (P4).
     pub overrides: u64,
     pub violations: Vec<Violation>,
+    /// Road networks that routes were timed over and that are not here: there, drives were not checked (P5).
+    /// For the caller to say, who brought the networks.
+    pub missing_networks: Vec<NetworkId>,
 }
 
 impl Store {
@@ -113,6 +117,7 @@ fn report(folded: &Folded, violations: Vec<Violation>) -> AuditReport {
         events: folded.events,
         overrides: folded.overrides,
         violations,
+        missing_networks: Vec::new(),
     }
 }
 

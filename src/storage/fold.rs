@@ -11,8 +11,8 @@ use crate::domain::{
     fact::{Fact, State},
     ids::{ExpertId, RegionId, Seq, Thing, TicketNumber},
     invariants::{Violation, qualified, unhurried},
+    region::Region,
     route::{Route, Stop},
-    settings::RegionSettings,
     ticket::{Ticket, TicketEvent},
     time::Timestamp,
 };
@@ -22,7 +22,7 @@ use std::{
 };
 
 /// The first two stops of a route that cannot both be true with travel in between, under a region's settings.
-pub type Overlap<'a> = &'a dyn Fn(&Route, &RegionSettings) -> Option<(Stop, Stop)>;
+pub type Overlap<'a> = &'a dyn Fn(&Route, &Region) -> Option<(Stop, Stop)>;
 
 /// All there is, as of `head`.
 #[derive(Default)]
@@ -114,9 +114,9 @@ impl Folded {
     }
 
     fn check_route(&mut self, route: &Arc<Route>, overlap: Overlap<'_>) {
-        let settings = self.region(&route.region).map(|region| region.settings.clone());
-        let pair = |route: &Route| settings.as_ref().and_then(|settings| overlap(route, settings));
-        self.violations.extend(unhurried(route, pair));
+        let region = self.region(&route.region);
+        let found = unhurried(route, |route| region.and_then(|region| overlap(route, region)));
+        self.violations.extend(found);
     }
 
     fn check_events(&mut self, number: TicketNumber, facts: &[Fact]) {

@@ -1,16 +1,14 @@
 //! Sources that answer from memory: the great circle, and a road network.
 
 use super::{
-    Ask, Asked, Travel,
-    hours::Hours,
+    Ask, Asked, Hours, Travel,
     table::{Origin, Table},
 };
 use crate::{
     domain::{place::Place, settings::TravelSettings},
     routing::{
-        Leg,
+        Leg, great_circle,
         roads::{Drive, Roads, Spot, Weight},
-        travel,
     },
 };
 use std::sync::Arc;
@@ -26,7 +24,7 @@ impl GreatCircle {
     #[must_use]
     pub fn table(&self, from: &[Place], to: &[Place], hour: u8) -> Table {
         let leg = |from: &Place, to: &Place| {
-            let Leg { duration_s, distance_m } = travel(*from, *to, &self.settings);
+            let Leg { duration_s, distance_m } = great_circle(*from, *to, &self.settings);
             Some(Leg { duration_s: self.hours.seconds(duration_s as u64 * 1_000, hour), distance_m })
         };
         let legs = from.iter().flat_map(|from| to.iter().map(move |to| leg(from, to))).collect();

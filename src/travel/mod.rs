@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! osm, road_file   an extract becomes a network, kept as a file
-//! local            great circle, roads: from memory          hours   speed by the hour
+//! local            great circle, roads: from memory
 //! osrm             an OSRM-compatible server                 guarded a breaker, and who answers instead
-//! cache            what a region has asked already
+//! cache            what a region has asked already                networks the prepared ones of a data directory
 //! ```
 //!
 //! Files and servers are this folder's, the graph and its searches are `routing::roads`'. Must hold: a source
@@ -12,8 +12,8 @@
 
 mod cache;
 mod guarded;
-mod hours;
 mod local;
+pub mod networks;
 pub mod osm;
 mod osrm;
 pub mod road_file;
@@ -24,11 +24,11 @@ mod tests;
 
 pub use cache::Cache;
 pub use guarded::Guarded;
-pub use hours::Hours;
 pub use local::{GreatCircle, OnRoads};
 pub use osrm::{Osrm, OsrmOptions};
 pub use table::{Origin, Table};
 
+pub use crate::domain::hours::Hours;
 use crate::domain::{place::Place, time::Timestamp};
 use std::pin::Pin;
 

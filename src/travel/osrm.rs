@@ -4,8 +4,7 @@
 //! caller has a table of the size that was asked for, or the reason, before the patience ends.
 
 use super::{
-    Ask, Asked, Travel, TravelError,
-    hours::Hours,
+    Ask, Asked, Hours, Travel, TravelError,
     table::{Origin, Table},
 };
 use crate::{

@@ -9,12 +9,12 @@
 //! always be made again from the extract, so no older version is ever read.
 
 use crate::{
-    domain::place::Place,
+    domain::{network::NetworkId, place::Place},
     routing::roads::{Ban, Edge, Hierarchy, Lane, Network, Roads, Side, Street, Via, Weight},
 };
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -43,9 +43,41 @@ pub fn in_data(data: &Path) -> PathBuf {
     data.join("roads").join("car")
 }
 
-/// Writes a network beside its place and moves it there whole; folders are made.
+/// Where the network of that name lies in a data directory: in force, or kept from before.
+#[must_use]
+pub fn named(data: &Path, id: NetworkId) -> Option<PathBuf> {
+    let path = in_data(data);
+    let kept = kept(&path, id);
+    [path, kept].into_iter().find(|path| name_of(path) == Some(id))
+}
+
+fn kept(path: &Path, id: NetworkId) -> PathBuf {
+    path.with_extension(id.to_string())
+}
+
+/// A second name for the same file, so that a crash leaves the first; a copy where files have one name only.
+fn keep(path: &Path, kept: &Path) -> io::Result<()> {
+    if kept.exists() {
+        return Ok(());
+    }
+    fs::hard_link(path, kept).or_else(|_| fs::copy(path, kept).map(drop))
+}
+
+/// By its head alone. None: not there, or no prepared network of this version.
+fn name_of(path: &Path) -> Option<NetworkId> {
+    let mut head = [0; HEAD_BYTES];
+    File::open(path).and_then(|mut file| file.read_exact(&mut head)).ok()?;
+    let version = MAGIC.len()..MAGIC.len() + 4;
+    let fits = head.starts_with(MAGIC) && head[version.clone()] == VERSION.to_le_bytes();
+    let hash = head.get(version.end..)?.try_into().ok()?;
+    fits.then(|| NetworkId::of_hash(hash))
+}
+
+/// Writes a network beside its place and moves it there whole; folders are made. Another one that lies there is
+/// kept under its name: decisions rest on it.
 pub fn save(roads: &Roads, path: &Path) -> Result<(), RoadFileError> {
     let body = body(roads);
+    let hash = blake3::hash(&body);
     let write = || {
         let folder = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
@@ -53,9 +85,12 @@ pub fn save(roads: &Roads, path: &Path) -> Result<(), RoadFileError> {
         let mut file = File::create(&beside)?;
         file.write_all(MAGIC)?;
         file.write_all(&VERSION.to_le_bytes())?;
-        file.write_all(blake3::hash(&body).as_bytes())?;
+        file.write_all(hash.as_bytes())?;
         file.write_all(&body)?;
         file.sync_all()?;
+        if let Some(before) = name_of(path).filter(|before| *before != NetworkId::of_hash(hash.as_bytes())) {
+            keep(path, &kept(path, before))?;
+        }
         fs::rename(&beside, path)?;
         File::open(folder)?.sync_all()
     };
@@ -64,6 +99,11 @@ pub fn save(roads: &Roads, path: &Path) -> Result<(), RoadFileError> {
 
 /// Reads what [`save`] wrote.
 pub fn load(path: &Path) -> Result<Roads, RoadFileError> {
+    load_named(path).map(|(_, roads)| roads)
+}
+
+/// The same, with its name.
+pub fn load_named(path: &Path) -> Result<(NetworkId, Roads), RoadFileError> {
     let bytes = fs::read(path).map_err(|why| RoadFileError::Io { path: path.to_owned(), why })?;
     let path = || path.to_owned();
     if !bytes.starts_with(MAGIC) {
@@ -77,12 +117,14 @@ pub fn load(path: &Path) -> Result<Roads, RoadFileError> {
         Some(VERSION) => {}
         found => return Err(RoadFileError::Version { path: path(), found: found.unwrap_or_default() }),
     }
-    if blake3::hash(body).as_bytes() != reader.rest {
+    let hash = blake3::hash(body);
+    if hash.as_bytes() != reader.rest {
         return Err(RoadFileError::Damaged { path: path() });
     }
     let mut reader = Reader { rest: body };
     let roads = reader.roads().filter(|_| reader.rest.is_empty());
-    roads.ok_or_else(|| RoadFileError::Damaged { path: path() })
+    let roads = roads.ok_or_else(|| RoadFileError::Damaged { path: path() })?;
+    Ok((NetworkId::of_hash(hash.as_bytes()), roads))
 }
 
 fn body(roads: &Roads) -> Vec<u8> {

@@ -18,11 +18,12 @@ use callout::{
         time::Timestamp,
     },
     notify::Desk,
-    routing::first_overlap,
+    routing::roads::Legs,
     settings::Settings,
     sim::Ledger,
     storage::{AuditOptions, Durability, Store, StoreOptions},
     tokens::Tokens,
+    travel::networks::Networks,
 };
 use std::{
     path::{Path, PathBuf},
@@ -125,6 +126,7 @@ pub fn options(clock: Clock, desk: Desk) -> ServiceOptions {
         dispatch: true,
         zip: Arc::new(|_| None),
         desk: Arc::new(desk),
+        roads: None,
     }
 }
 
@@ -213,8 +215,23 @@ impl Tree {
     }
 
     pub async fn with_desk(store: Store, clock: Clock, desk: Desk) -> Self {
-        let service = Service::start(store, options(clock.clone(), desk)).await.unwrap();
+        Self::with_roads(store, clock, desk, None).await
+    }
+
+    /// On virtual time, with a road network at hand.
+    pub async fn over_roads(data: &Path, roads: Option<Arc<Legs>>) -> Self {
+        let store = Store::open(store_options(data, Durability::Disposable)).unwrap();
+        Self::with_roads(store, Clock::virtual_from(Self::monday()), Desk::silent(), roads).await
+    }
+
+    pub async fn with_roads(store: Store, clock: Clock, desk: Desk, roads: Option<Arc<Legs>>) -> Self {
+        let options = ServiceOptions { roads, ..options(clock.clone(), desk) };
+        let service = Service::start(store, options).await.unwrap();
         Self { service, clock, data: None }
+    }
+
+    pub fn monday() -> Timestamp {
+        Timestamp::parse(MONDAY).unwrap()
     }
 
     /// A square of ten by ten kilometres, this far east.
@@ -365,11 +382,12 @@ impl Tree {
 /// What the store's own audit finds, snapshots compared with the journal, and what the second opinion
 /// finds in the journal's awards and routes.
 pub fn violations(store: &Store, acknowledged: &[TicketNumber]) -> Vec<String> {
+    let networks = Networks::of(std::path::Path::new("nowhere"));
     let options = AuditOptions {
         replay: true,
         acknowledged,
         late_s: Some(LATE_S),
-        overlap: &|route, settings| first_overlap(route, &settings.travel),
+        overlap: &|route, region| networks.overlap(route, region),
         progress: &mut |_, _| {},
     };
     let report = store.audit(options).unwrap();

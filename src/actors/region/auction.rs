@@ -23,7 +23,7 @@ use crate::{
         ticket::{Command, WaitReason, Waiting},
         time::Timestamp,
     },
-    routing::{self, Candidates, Terms},
+    routing::{self, Candidates},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -230,16 +230,11 @@ impl Dispatcher {
         if ticket.region != self.id {
             return None;
         }
-        let terms = Terms {
-            now,
-            settings: &world.region.settings,
-            policy: self.tree.options.policy,
-            second_round: contest.asked.second_round,
-        };
+        let terms = self.terms(&world.region, now, contest.asked.second_round);
         let spec = &contest.asked.spec;
         let anchored = routing::anchored(route, profile, heard.position, &terms);
         let route = routing::insert(&anchored, spec, bid, ticket.next_offer, false, profile, &terms);
-        let decision = contest.decision(Some(expert), &world.region, terms.policy, now);
+        let decision = contest.decision(Some(expert), &world.region, terms.policy, terms.drives, now);
         Some(Command::Offer { decision: Box::new(decision), expert: expert.clone(), route: Box::new(route) })
     }
 

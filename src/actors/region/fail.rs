@@ -9,7 +9,7 @@ use crate::{
         ticket::{Command, WaitReason, Waiting},
         time::Timestamp,
     },
-    routing::{self, Terms, VisitSpec},
+    routing::{self, VisitSpec},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -30,7 +30,13 @@ impl Dispatcher {
         let Some(world) = &mut self.world else { return };
         let Some(entry) = world.queue.entry(number) else { return };
         if round.scope == Scope::Home {
-            let decision = contest.decision(None, &world.region, self.tree.options.policy, round.at);
+            let decision = contest.decision(
+                None,
+                &world.region,
+                self.tree.options.policy,
+                self.tree.drives(&world.region),
+                round.at,
+            );
             entry.failed = Some(Box::new(Failed { decision, rules: contest.rules() }));
             let refused = entry.failed.as_ref().is_some_and(|f| f.rules.contains_key(&Rule::Refused));
             if refused && !entry.second_round && !self.rounds_used_up(number) {
@@ -99,8 +105,7 @@ impl Dispatcher {
         let Some(world) = &self.world else {
             return Waiting { reason: WaitReason::AllFull, next_try_at: now.plus_s(FULL_RETRY_S) };
         };
-        let terms =
-            Terms { now, settings: &world.region.settings, policy: self.tree.options.policy, second_round: true };
+        let terms = self.terms(&world.region, now, true);
         let roster = world.experts.values().map(|(expert, _)| expert).chain(helpers).map(Arc::as_ref);
         let lead_s = i64::from(world.region.settings.before_shift_s);
         // Whoever may be offered visits already was asked: only a later shift changes anything.

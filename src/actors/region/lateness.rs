@@ -53,8 +53,13 @@ impl Dispatcher {
         let Some(world) = &mut self.world else { return };
         let Some((profile, _)) = world.experts.get(expert).cloned() else { return };
         let Some(route) = self.tree.store.route(expert) else { return };
-        let terms =
-            Terms { now, settings: &world.region.settings, policy: self.tree.options.policy, second_round: false };
+        let terms = Terms {
+            now,
+            settings: &world.region.settings,
+            policy: self.tree.options.policy,
+            second_round: false,
+            drives: self.tree.drives(&world.region),
+        };
         let Some(next) = routing::slide(&route, &profile, &terms) else {
             // Late by less than is worth an event: look again later.
             world
@@ -70,12 +75,11 @@ impl Dispatcher {
         let (Some((profile, _)), Some(route)) = (world.experts.get(expert), self.tree.store.route(expert)) else {
             return;
         };
-        let settings = &world.region.settings;
         let stop = route.stops.iter().find(|stop| stop.state == StopState::EnRoute);
         let (Some(stop), Some(fix)) = (stop, self.tree.positions.of(expert)) else { return };
         let Some(place) = stop.place.known() else { return };
-        let arrival = routing::arrival(&fix, *place, stop.window, &settings.travel, now);
-        let terms = Terms { now, settings, policy: self.tree.options.policy, second_round: false };
+        let arrival = routing::arrival(&fix, *place, stop.window, self.tree.drives(&world.region), now);
+        let terms = self.terms(&world.region, now, false);
         if let Some(next) = arrival.and_then(|arrival| routing::delayed(&route, arrival, profile, &terms)) {
             self.put(expert, route, next, now).await;
         }

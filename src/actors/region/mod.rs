@@ -33,7 +33,7 @@ use crate::{
         ticket::{Command, Ticket},
         time::Timestamp,
     },
-    routing::Candidates,
+    routing::{Candidates, Terms},
 };
 use lateness::LATE_GRACE_S;
 use planning::{Planned, Planning};
@@ -283,6 +283,11 @@ impl Dispatcher {
             Msg::Planned { nth, planned } => self.planned(me, nth, planned),
             Msg::Due => self.planning.stale = true,
         }
+    }
+
+    fn terms<'a>(&'a self, region: &'a Region, now: Timestamp, second_round: bool) -> Terms<'a> {
+        let (settings, policy) = (&region.settings, self.tree.options.policy);
+        Terms { now, settings, policy, second_round, drives: self.tree.drives(region) }
     }
 
     // The roster.

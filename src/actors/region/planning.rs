@@ -125,13 +125,14 @@ impl Dispatcher {
         let nth = self.planning.plans;
         let (snapshot, before) = (world.snapshot(), self.planning.plan.clone());
         let (mut memory, desk) = (std::mem::take(&mut self.planning.memory), self.planning.desk.clone());
-        let (region, policy) = (world.region.clone(), self.tree.options.policy);
+        let (region, policy, tree) = (world.region.clone(), self.tree.options.policy, self.tree.clone());
         let seed = self.tree.options.seed ^ nth;
-        let (to, faults) = (me.clone(), self.tree.faults.clone());
+        let to = me.clone();
         let plan = move || {
             let made = catch_unwind(AssertUnwindSafe(|| {
-                faults.strike_planner(&region.id);
-                let terms = Terms { now, settings: &region.settings, policy, second_round: false };
+                tree.faults.strike_planner(&region.id);
+                let drives = tree.drives(&region);
+                let terms = Terms { now, settings: &region.settings, policy, second_round: false, drives };
                 let outlook = outlook(&snapshot, &before, &mut memory, &terms, seed, ROUNDS);
                 Box::new(Planned { outlook, memory })
             }));

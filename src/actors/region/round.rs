@@ -4,7 +4,7 @@ use super::super::expert::{Asked, Bids};
 use super::{planning::Planning, queue::Scope};
 use crate::{
     domain::{
-        decision::{Bid, Candidate, Decision, Kept, Planned, Policy, Rule, TravelSource, Verdict},
+        decision::{Bid, Candidate, Decision, Kept, Planned, Policy, Rule, Verdict},
         expert::Expert,
         ids::{ExpertId, TicketNumber, Version},
         person::Private,
@@ -13,7 +13,7 @@ use crate::{
         route::Route,
         time::Timestamp,
     },
-    routing::{self, live::Due},
+    routing::{self, Drives, live::Due},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -147,12 +147,30 @@ impl Contest {
         }
     }
 
+    /// All between which somebody would drive who was judged by times.
+    fn places(&self) -> impl Iterator<Item = Place> {
+        let timed = self
+            .verdicts
+            .values()
+            .filter(|heard| matches!(heard.verdict, Ok(_) | Err(Rule::ShiftEnd | Rule::Window | Rule::Planned)));
+        let of = |heard: &Heard| {
+            let stops = heard.route.iter().flat_map(|route| &route.stops);
+            let anchors = heard.route.iter().filter_map(|route| route.anchor.as_ref());
+            let held = stops.map(|stop| &stop.place).chain(anchors.map(|anchor| &anchor.place));
+            let held: Vec<Place> = held.filter_map(|place| place.known().copied()).collect();
+            let home = heard.profile.as_ref().and_then(|profile| profile.home());
+            held.into_iter().chain(home).chain(heard.position)
+        };
+        timed.flat_map(of)
+    }
+
     /// The record of this choice.
     pub(super) fn decision(
         &self,
         winner: Option<&ExpertId>,
         region: &Region,
         policy: Policy,
+        drives: Drives<'_>,
         at: Timestamp,
     ) -> Decision {
         let spec = &self.asked.spec;
@@ -178,7 +196,7 @@ impl Contest {
             region: region.id.clone(),
             region_version: region.version,
             policy,
-            travel: TravelSource::GreatCircle,
+            travel: drives.source(spec.place, self.places()),
             candidates: self.verdicts.iter().map(candidate).collect(),
             winner: winner.cloned(),
             second_round: self.asked.second_round,

@@ -1,7 +1,7 @@
 //! P4 over one award: every hard rule, judged on what the decision was made from; P8: that the winner
 //! is the cheapest of the bids on record.
 
-use super::{Finding, arc_m, check_route, drive_s};
+use super::{Finding, Ground, arc_m, check_route};
 use crate::{
     domain::{
         decision::{Bid, Candidate, Decision, Planned, Policy, Verdict},
@@ -26,6 +26,8 @@ pub struct Award<'a> {
     /// With the visit in it.
     pub after: &'a Route,
     pub settings: &'a RegionSettings,
+    /// By the same settings.
+    pub ground: Ground<'a>,
 }
 
 /// What a decision's own list says against its winner.
@@ -62,7 +64,7 @@ fn bids_beside(plan: &Planned, other: &Candidate) -> bool {
 /// Every hard rule that an award broke.
 #[must_use]
 pub fn check_award(award: &Award<'_>) -> Vec<Finding> {
-    let Award { decision, visit, after, settings, .. } = *award;
+    let Award { decision, visit, after, ground, .. } = *award;
     let Some((stop, bid)) = won(award) else {
         return vec![finding("P4", &visit.ticket, "the winner has no bid, or the route has no such stop".to_owned())];
     };
@@ -74,7 +76,7 @@ pub fn check_award(award: &Award<'_>) -> Vec<Finding> {
         .flatten()
         .map(|detail| finding("P4", &format!("{} for {}", visit.ticket, after.expert), detail))
         .collect();
-    findings.extend(check_route(after, &settings.travel));
+    findings.extend(check_route(after, &ground));
     findings.extend(check_choice(decision));
     findings
 }
@@ -115,7 +117,7 @@ fn may(award: &Award<'_>) -> Option<String> {
 
 /// Within capacity, and the other stops untouched but for their times.
 fn holds(award: &Award<'_>) -> Option<String> {
-    let Award { decision, visit, expert, before, after, settings } = *award;
+    let Award { decision, visit, expert, before, after, settings, .. } = *award;
     let most = match decision.policy {
         Policy::Nearest => 1,
         Policy::Insertion | Policy::Full => expert.max_visits_ahead.unwrap_or(settings.max_visits_ahead),
@@ -153,9 +155,9 @@ fn windows(award: &Award<'_>, bid: &Bid) -> Option<String> {
 
 /// In one worked stretch from setting out to being home, overtime allowed, no absence in it.
 fn shift(award: &Award<'_>, stop: &Stop) -> Option<String> {
-    let Award { decision, expert, settings, after, .. } = *award;
+    let Award { decision, expert, settings, after, ground, .. } = *award;
     let last = after.stops.last()?;
-    let home_s = drive_s(last.place.known().copied(), expert.home(), &settings.travel);
+    let home_s = ground.drive_s(last.place.known().copied(), expert.home(), last.planned_end, last.planned_end);
     let due_home = last.planned_end.plus_s(home_s as i64).plus_s(-i64::from(settings.max_overtime_s));
     let away = Interval { from: stop.planned_depart, to: due_home };
     if expert.absences.iter().any(|absence| absence.from < away.to && absence.to > away.from) {
@@ -174,7 +176,7 @@ fn worked(expert: &Expert, around: Timestamp) -> Vec<Interval> {
 
 /// A first stop is driven to from where the expert was, not before now and not before they were free.
 fn origin(award: &Award<'_>, stop: &Stop) -> Option<String> {
-    let Award { decision, expert, before, after, settings, .. } = *award;
+    let Award { decision, expert, before, after, ground, .. } = *award;
     if stop.planned_depart < decision.at {
         return Some("sets out before the decision".to_owned());
     }
@@ -192,7 +194,9 @@ fn origin(award: &Award<'_>, stop: &Stop) -> Option<String> {
         return Some("sets out before being free".to_owned());
     }
     let freed = anchor.and_then(|anchor| anchor.place.known().copied());
-    let needed_s = drive_s(reported.or(freed).or(expert.home()), stop.place.known().copied(), &settings.travel);
+    let free = anchor.map_or(since, |anchor| anchor.at).max(decision.at);
+    let from = reported.or(freed).or(expert.home());
+    let needed_s = ground.drive_s(from, stop.place.known().copied(), free, stop.planned_depart);
     let given_s = stop.planned_start.since_ms(stop.planned_depart) as f64 / 1_000.0;
     (given_s < needed_s).then(|| format!("{given_s:.0} s to the first stop, which takes {needed_s:.0} s"))
 }

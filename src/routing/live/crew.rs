@@ -57,8 +57,7 @@ fn hand(index: usize, expert: &Expert, route: &Route, memory: &mut Memory, terms
     let home = expert.home().filter(|_| !expert.retired)?;
     let duty = memory.stretch(expert, terms.now, AHEAD_S)?;
     let origin = Origin::of(expert, route, Some(duty), None, terms.now);
-    let table =
-        Sequence::of(&route.stops, origin, Some(home), &terms.settings.travel).timed(terms.now, Overdue::STRICT, None);
+    let table = Sequence::of(&route.stops, origin, Some(home), terms.drives).timed(terms.now, Overdue::STRICT, None);
     let free = table.times.last().map_or(origin.ready, |times| times.end);
     let from = table.sequence.last_place().or(origin.place).unwrap_or(home);
     let until_s = duty.to.since_s(terms.now);
@@ -86,7 +85,8 @@ fn nearest(
         for (hand, (from, home)) in hands.iter().zip(&places) {
             let expert = &snapshot.experts[hand.index].0;
             if able(expert, visit) && !barred(expert, visit, terms) {
-                let (inward_s, homeward_s) = (memory.drive_s(*from, there), memory.drive_s(there, *home));
+                let (inward_s, homeward_s) =
+                    (memory.drive_s(terms.drives, *from, there), memory.drive_s(terms.drives, there, *home));
                 let waits_s = hand.ready_s + inward_s;
                 cheapest.push((weights.travel_time * (inward_s + homeward_s) + wait * waits_s, hand.index));
             }

@@ -48,7 +48,7 @@ pub(super) fn draft(snapshot: &Snapshot, before: &Plan, memory: &mut Memory, ter
     let technicians: Vec<Technician> =
         crew.iter().zip(&asked).map(|(hand, expert)| technician(hand, expert, terms, &mut numbers)).collect();
     let visits: Vec<Visit> = open.iter().map(|spec| visit(spec, &asked, terms, &mut numbers)).collect();
-    let profiles = vec![matrix(&numbers, &technicians, &visits, memory)];
+    let profiles = vec![matrix(&numbers, &technicians, &visits, memory, terms)];
     let draft = Draft { technicians, visits, profiles, weights: weights(terms.settings) };
     let experts = crew.iter().map(|hand| hand.index).collect();
     Some(Drafted { problem: Problem::new(draft).ok()?, experts, visits: order })
@@ -56,7 +56,13 @@ pub(super) fn draft(snapshot: &Snapshot, before: &Plan, memory: &mut Memory, ter
 
 /// Drives from and to visits, and from where a technician is to their home. All others are never driven and zero
 /// here: in a large region they would be nearly all of the square.
-fn matrix(numbers: &Numbers, technicians: &[Technician], visits: &[Visit], memory: &mut Memory) -> Matrix {
+fn matrix(
+    numbers: &Numbers,
+    technicians: &[Technician],
+    visits: &[Visit],
+    memory: &mut Memory,
+    terms: &Terms<'_>,
+) -> Matrix {
     let places: Vec<u32> = numbers.places().iter().map(|place| memory.number(*place)).collect();
     let size = places.len();
     let mut worked = vec![false; size];
@@ -68,19 +74,22 @@ fn matrix(numbers: &Numbers, technicians: &[Technician], visits: &[Visit], memor
     for (from, row) in durations.chunks_exact_mut(size.max(1)).enumerate() {
         if worked[from] {
             for (to, cell) in row.iter_mut().enumerate() {
-                *cell = memory.drive_s(places[from], places[to]);
+                *cell = memory.drive_s(terms.drives, places[from], places[to]);
             }
         } else {
             for to in &worked_at {
-                row[*to] = memory.drive_s(places[from], places[*to]);
+                row[*to] = memory.drive_s(terms.drives, places[from], places[*to]);
             }
         }
     }
     for (from, to) in technicians.iter().filter_map(|technician| technician.start.zip(technician.end)) {
         let (from, to) = (from as usize, to as usize);
-        durations[from * size + to] = memory.drive_s(places[from], places[to]);
-        durations[to * size + from] = memory.drive_s(places[to], places[from]);
+        durations[from * size + to] = memory.drive_s(terms.drives, places[from], places[to]);
+        durations[to * size + from] = memory.drive_s(terms.drives, places[to], places[from]);
     }
+    // All at the speed of this hour: a plan is made anew long before the next one matters.
+    let lasts_s = terms.drives.departing(terms.now);
+    durations.iter_mut().for_each(|cell| *cell = lasts_s(*cell));
     Matrix { size: size as u32, distances: vec![0; size * size], durations }
 }
 

@@ -13,7 +13,7 @@ use crate::{
         shift::Interval,
         time::Timestamp,
     },
-    routing::{travel, working},
+    routing::{Drives, working},
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -49,7 +49,7 @@ impl Memory {
             self.index.clear();
             self.places.clear();
             self.rows.clear();
-            self.travel = *travel;
+            self.travel.clone_from(travel);
         }
     }
 
@@ -62,15 +62,15 @@ impl Memory {
         })
     }
 
-    /// Seconds from one place to another, by their numbers.
-    pub(super) fn drive_s(&mut self, from: u32, to: u32) -> i64 {
+    /// Seconds from one place to another at usual speed, by their numbers. `drives`: by the settings of `begin`.
+    pub(super) fn drive_s(&mut self, drives: Drives<'_>, from: u32, to: u32) -> i64 {
         let row = &mut self.rows[from as usize];
         if row.len() <= to as usize {
             row.resize(self.places.len(), UNKNOWN);
         }
         let cell = &mut row[to as usize];
         if *cell == UNKNOWN {
-            let leg = travel(self.places[from as usize], self.places[to as usize], &self.travel);
+            let leg = drives.leg(self.places[from as usize], self.places[to as usize]);
             *cell = u32::try_from(leg.duration_s).unwrap_or(UNKNOWN - 1);
         }
         i64::from(*cell)

@@ -5,6 +5,7 @@
 //! graph      split at banned turns: any path is fine  dijkstra: the plain search that proves the rest
 //! contract   a contraction hierarchy of it            hierarchy, search, table: fast, and exactly as good
 //! snap       a place to a spot on a street            drive: the course between two spots, by time
+//! legs       what live regions ask, with a memory by place
 //! ```
 //!
 //! Must hold: for every pair the hierarchy answers what plain Dijkstra over the split graph answers, to
@@ -15,6 +16,7 @@ mod dijkstra;
 mod drive;
 mod graph;
 mod hierarchy;
+mod legs;
 mod network;
 mod parts;
 mod search;
@@ -27,6 +29,7 @@ mod tests;
 
 pub use drive::Drive;
 pub use hierarchy::{Edge, Hierarchy, Side, Via};
+pub use legs::Legs;
 pub use network::{Ban, CLOSED, Lane, Network, NetworkError, Street};
 pub use snap::Spot;
 pub use weight::Weight;
@@ -93,11 +96,10 @@ impl Roads {
     /// What each drive costs, row by row: from each of `from` to each of `to`.
     #[must_use]
     pub fn table(&self, from: &[Option<Spot>], to: &[Option<Spot>]) -> Vec<Weight> {
-        let ranked = |ends: Ends| ends.into_iter().map(|(node, weight)| (self.rank(node), weight)).collect();
         let rows: Vec<Ends> =
-            from.iter().map(|spot| spot.map_or_else(Vec::new, |s| ranked(self.leaving(&s)))).collect();
+            from.iter().map(|spot| spot.map_or_else(Vec::new, |s| self.ranked(self.leaving(&s)))).collect();
         let columns: Vec<Ends> =
-            to.iter().map(|spot| spot.map_or_else(Vec::new, |s| ranked(self.arriving(&s)))).collect();
+            to.iter().map(|spot| spot.map_or_else(Vec::new, |s| self.ranked(self.arriving(&s)))).collect();
         let mut least = table::table(&self.hierarchy, &rows, &columns);
         let pairs = from.iter().flat_map(|from| to.iter().map(move |to| (from, to)));
         for (cell, pair) in least.iter_mut().zip(pairs) {
@@ -111,10 +113,9 @@ impl Roads {
     /// The quickest drive; None: there is no way.
     #[must_use]
     pub fn drive(&self, from: &Spot, to: &Spot) -> Option<Drive> {
-        let ranked = |ends: Ends| ends.into_iter().map(|(node, weight)| (self.rank(node), weight)).collect::<Ends>();
         let nodes = self.hierarchy.rank.len();
         let mut climbs = [Climb::new(nodes), Climb::new(nodes)];
-        let (starts, ends) = (ranked(self.leaving(from)), ranked(self.arriving(to)));
+        let (starts, ends) = (self.ranked(self.leaving(from)), self.ranked(self.arriving(to)));
         let best = search::best(&self.hierarchy, &mut climbs, &starts, &ends);
         let mut drawing = Drawing::new(&self.network);
         let direct = self.direct(from, to);
@@ -141,6 +142,10 @@ impl Roads {
 
     fn rank(&self, node: u32) -> u32 {
         self.hierarchy.rank[node as usize]
+    }
+
+    fn ranked(&self, ends: Ends) -> Ends {
+        ends.into_iter().map(|(node, weight)| (self.rank(node), weight)).collect()
     }
 
     fn lanes(&self, spot: &Spot) -> impl Iterator<Item = Lane> {
@@ -194,11 +199,15 @@ impl Plain<'_> {
     /// What each drive from one spot costs.
     #[must_use]
     pub fn row(&self, from: &Spot, to: &[Spot]) -> Vec<Weight> {
-        let least = dijkstra::dijkstra(&self.graph, &self.roads.leaving(from));
+        Self::row_of(self.roads, &self.graph, from, to)
+    }
+
+    fn row_of(roads: &Roads, graph: &Graph, from: &Spot, to: &[Spot]) -> Vec<Weight> {
+        let least = dijkstra::dijkstra(graph, &roads.leaving(from));
         let cost = |to: &Spot| {
-            let ends = self.roads.arriving(to).into_iter();
+            let ends = roads.arriving(to).into_iter();
             let over = ends.map(|(node, weight)| least[node as usize].plus(weight));
-            let direct = self.roads.direct(from, to).map(|(_, direct)| direct);
+            let direct = roads.direct(from, to).map(|(_, direct)| direct);
             over.chain(direct).min().unwrap_or(Weight::NEVER)
         };
         to.iter().map(cost).collect()

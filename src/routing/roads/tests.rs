@@ -2,6 +2,7 @@
 //! search over lanes that shares nothing with the graph: it looks at each ban when it turns.
 
 use super::*;
+use crate::domain::network::NetworkId;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::{cmp::Reverse, collections::BinaryHeap};
 
@@ -222,4 +223,36 @@ fn a_network_that_leads_nowhere_is_refused() {
     let mut bad = islands();
     bad.bans.push(Ban { from: Lane::forward(0), to: Lane::forward(1) });
     assert_eq!(refused(bad), NetworkError::Ban(0));
+}
+
+/// Places on the streets and off them, asked one by one and all at once.
+#[test]
+fn what_is_remembered_of_places_gives_the_legs_that_a_plain_search_gives() {
+    for seed in cases() {
+        let network = draw(seed);
+        let mut dice = StdRng::seed_from_u64(seed ^ 0x1e65);
+        let mut places: Vec<Place> = network.junctions.iter().take(12).copied().collect();
+        places.extend(
+            (0..6).map(|_| Place { lat_e6: dice.random_range(0..20_000), lon_e6: dice.random_range(0..20_000) }),
+        );
+        places.push(Place { lat_e6: 500_000, lon_e6: 0 });
+        let legs = Legs::new(NetworkId::of_hash(&[0; 32]), prepared(network), 400.0);
+        let mut square = legs.square(&places).into_iter();
+        for from in &places {
+            for to in &places {
+                let expected = if from == to { Some(0) } else { legs.plain_ms(*from, *to) };
+                let leg = legs.leg(*from, *to);
+                assert_eq!(
+                    leg.map(|leg| leg.duration_s),
+                    expected.map(|ms| i64::from(ms.div_ceil(1_000))),
+                    "seed {seed}"
+                );
+                assert_eq!(square.next(), Some(leg), "seed {seed}");
+                let drive = legs.drive(*from, *to).filter(|_| from != to);
+                let by_course = drive.map(|drive| i64::from(drive.weight.distance_dm().div_ceil(10)));
+                assert_eq!(by_course, leg.filter(|_| from != to).map(|leg| leg.distance_m), "seed {seed}");
+            }
+        }
+        assert!(!legs.reaches(*places.last().unwrap()));
+    }
 }

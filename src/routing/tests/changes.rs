@@ -32,7 +32,7 @@ impl Day {
     fn after(&self, clock: &str, visit: &VisitSpec, effect: &RouteEffect) -> Option<Route> {
         let terms = terms(clock, &self.settings);
         let route = replan(&self.route, visit.ticket, visit.visit, effect, &self.who, &terms)?;
-        assert_eq!(checker::check_route(&route, &self.settings.travel), [], "{effect:?}");
+        assert_eq!(checker::check_route(&route, &ground(&self.settings)), [], "{effect:?}");
         assert_eq!(route.version, self.route.version);
         Some(route)
     }
@@ -174,7 +174,7 @@ fn who_is_on_the_way_arrives_by_where_they_are_now_and_never_before_a_promise() 
     let travel = settings().travel;
     let there = place(12_000, 0);
     let seen = |clock: &str, east_m, window, now: &str| {
-        arrival(&fix(clock, place(east_m, 0)), there, window, &travel, at(now))
+        arrival(&fix(clock, place(east_m, 0)), there, window, Drives::new(&travel, "UTC", None), at(now))
     };
     assert_eq!(seen("09:00", 6_000, None, "09:00"), Some(at("09:10")));
     assert_eq!(seen("09:00", 6_000, None, "09:05"), Some(at("09:15")), "from now on");
@@ -197,7 +197,7 @@ fn a_drive_that_takes_long_slides_what_comes_after_it_and_a_little_does_not() {
     assert_eq!(by(at("09:05")), None, "who comes sooner than planned leaves the plan as it is");
     let late = by(at("09:15").plus_s(1)).unwrap();
     assert_eq!(times(&late), [["09:00", "09:15", "09:45"], ["09:45", "09:55", "10:25"]]);
-    assert_eq!(checker::check_route(&late, &day.settings.travel), []);
+    assert_eq!(checker::check_route(&late, &ground(&day.settings)), []);
     let waiting = two_ahead().0;
     let nobody = delayed(&waiting.route, at("12:00"), &waiting.who, &terms("09:00", &waiting.settings));
     assert_eq!(nobody, None, "nobody is on the way");

@@ -62,7 +62,10 @@ fn a_recheck_of_the_same_inputs_is_the_same() {
     let settings = settings();
     let (crew, wanted) = (crew(), visit(1, place(2_000, 0)));
     let decision = decide(&crew, &wanted, &terms("09:00", &settings));
-    assert_eq!(recheck(&decision, &wanted, |c| looked_up(&crew, &c.expert), &settings), Recheck::Same);
+    assert_eq!(
+        recheck(&decision, &wanted, |c| looked_up(&crew, &c.expert), &settings, drives(&settings)),
+        Recheck::Same
+    );
 }
 
 #[test]
@@ -73,7 +76,7 @@ fn a_recheck_sees_a_false_winner_a_false_score_and_other_settings() {
     let look = |c: &crate::domain::decision::Candidate| looked_up(&crew, &c.expert);
     let mut swapped = honest.clone();
     swapped.winner = Some(ExpertId::parse("eve").unwrap());
-    let found = recheck(&swapped, &wanted, look, &settings);
+    let found = recheck(&swapped, &wanted, look, &settings, drives(&settings));
     assert_eq!(found, Recheck::Differs { winner: honest.winner.clone(), verdicts: Vec::new() });
     assert_ne!(checker::check_choice(&swapped), []);
 
@@ -81,11 +84,11 @@ fn a_recheck_sees_a_false_winner_a_false_score_and_other_settings() {
     let Verdict::Bid(bid) = &mut scored.candidates[0].verdict else { panic!("ann bids") };
     bid.cost.travel += 1;
     let ann = vec![scored.candidates[0].expert.clone()];
-    let found = recheck(&scored, &wanted, look, &settings);
+    let found = recheck(&scored, &wanted, look, &settings, drives(&settings));
     assert_eq!(found, Recheck::Differs { winner: honest.winner.clone(), verdicts: ann });
 
     settings.weights.response = 0.3;
-    assert!(matches!(recheck(&honest, &wanted, look, &settings), Recheck::Differs { .. }));
+    assert!(matches!(recheck(&honest, &wanted, look, &settings, drives(&settings)), Recheck::Differs { .. }));
 }
 
 #[test]
@@ -93,10 +96,10 @@ fn a_recheck_tells_erased_and_missing_inputs() {
     let settings = settings();
     let (mut crew, wanted) = (crew(), visit(1, place(2_000, 0)));
     let decision = decide(&crew, &wanted, &terms("09:00", &settings));
-    assert_eq!(recheck(&decision, &wanted, |_| None, &settings), Recheck::InputsUnavailable);
+    assert_eq!(recheck(&decision, &wanted, |_| None, &settings, drives(&settings)), Recheck::InputsUnavailable);
     crew[1].0.personal = erased(&crew[1].0.personal);
     let look = |c: &crate::domain::decision::Candidate| looked_up(&crew, &c.expert);
-    assert_eq!(recheck(&decision, &wanted, look, &settings), Recheck::InputsErased);
+    assert_eq!(recheck(&decision, &wanted, look, &settings, drives(&settings)), Recheck::InputsErased);
 }
 
 #[test]
@@ -107,7 +110,10 @@ fn who_did_not_answer_stays_out_in_a_recheck() {
     let silent = decision.candidates.iter_mut().find(|c| Some(&c.expert) == decision.winner.as_ref()).unwrap();
     silent.verdict = Verdict::Ruled(Rule::NoAnswer);
     decision.winner = winner(&decision.candidates);
-    assert_eq!(recheck(&decision, &wanted, |c| looked_up(&crew, &c.expert), &settings), Recheck::Same);
+    assert_eq!(
+        recheck(&decision, &wanted, |c| looked_up(&crew, &c.expert), &settings, drives(&settings)),
+        Recheck::Same
+    );
 }
 
 /// As the policy `router` records it: eve is planned for it, the others who could come are kept.
@@ -130,7 +136,8 @@ fn a_recheck_computes_the_bids_of_those_whom_a_plan_kept() {
     let settings = settings();
     let (crew, wanted) = (crew(), visit(1, place(2_000, 0)));
     let decision = planned(&crew, &wanted, &terms("09:00", &settings));
-    let found = |decision: &Decision| recheck(decision, &wanted, |c| looked_up(&crew, &c.expert), &settings);
+    let found =
+        |decision: &Decision| recheck(decision, &wanted, |c| looked_up(&crew, &c.expert), &settings, drives(&settings));
     assert_eq!(found(&decision), Recheck::Same);
     assert_eq!(checker::check_choice(&decision), []);
     assert_eq!(ruled(&decision.candidates), [(Rule::Skill, 1), (Rule::Planned, 2)]);
@@ -152,7 +159,8 @@ fn a_recheck_sees_an_award_that_the_plan_was_not_for() {
     let settings = settings();
     let (crew, wanted) = (crew(), visit(1, place(2_000, 0)));
     let decision = planned(&crew, &wanted, &terms("09:00", &settings));
-    let found = |decision: &Decision| recheck(decision, &wanted, |c| looked_up(&crew, &c.expert), &settings);
+    let found =
+        |decision: &Decision| recheck(decision, &wanted, |c| looked_up(&crew, &c.expert), &settings, drives(&settings));
     let moved = Planned { route_version: 1, ..decision.plan.clone().unwrap() };
     let other = Planned { expert: decision.candidates[0].expert.clone(), route_version: 0 };
     for plan in [moved, other] {

@@ -1,14 +1,20 @@
 //! Random days of a small region: visits come in, experts accept, decline, drive, finish, run late, skip
 //! steps; after each event the checker looks at everything.
 
-use super::{choices::decision, *};
+use super::{
+    super::roads::{CLOSED, Legs, Network, Roads, Street},
+    choices::decision,
+    *,
+};
 use crate::domain::{
     decision::{Rule, Verdict},
+    hours::Hours,
+    network::NetworkId,
     route::StopState,
     ticket::RouteEffect,
 };
 use proptest::prelude::*;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -67,6 +73,45 @@ fn rosters() -> impl Strategy<Value = Vec<Expert>> {
     })
 }
 
+/// Streets a mile and a half apart, some of them quick, some one way, one missing: many places lie on none.
+fn roads() -> &'static Legs {
+    static ROADS: OnceLock<Legs> = OnceLock::new();
+    ROADS.get_or_init(|| {
+        const SIDE: u32 = 8;
+        let spot = |row: u32, column: u32| place(column as i32 * 2_400 - 8_400, row as i32 * 2_400 - 8_400);
+        let mut network = Network::default();
+        for row in 0..SIDE {
+            network.junctions.extend((0..SIDE).map(|column| spot(row, column)));
+        }
+        let junction = |row: u32, column: u32| row * SIDE + column;
+        let street = |from: u32, to: u32, no: u32| {
+            let forward_ms = [170_500, 240_250, 310_001][no as usize % 3];
+            let backward_ms = if no % 4 == 3 { CLOSED } else { forward_ms + 5_000 };
+            Street { from, to, forward_ms, backward_ms, length_dm: 24_000, corners: 0..0 }
+        };
+        for row in 0..SIDE {
+            for column in 0..SIDE - 1 {
+                let no = row + 3 * column;
+                network.streets.push(street(junction(row, column), junction(row, column + 1), no));
+                network.streets.push(street(junction(column, row), junction(column + 1, row), no + 1));
+            }
+        }
+        let roads = Roads::prepare(network, &mut |_, _| {}).unwrap();
+        Legs::new(NetworkId::of_hash(&[7; 32]), roads, 500.0)
+    })
+}
+
+/// Slow in the morning, quick at noon, very slow from three on.
+fn rush() -> Hours {
+    let speed = |hour| match hour {
+        7..=9 => 60,
+        12 => 140,
+        15.. => 35,
+        _ => 100,
+    };
+    Hours::new(std::array::from_fn(speed)).unwrap()
+}
+
 struct Region {
     settings: RegionSettings,
     now: Timestamp,
@@ -75,8 +120,22 @@ struct Region {
 }
 
 impl Region {
+    fn drives(&self) -> Drives<'_> {
+        Drives::new(&self.settings.travel, "UTC", Some(roads()))
+    }
+
+    fn ground(&self) -> Ground<'_> {
+        Ground { travel: &self.settings.travel, zone: "UTC", roads: Some(roads()) }
+    }
+
     fn terms(&self, second_round: bool) -> Terms<'_> {
-        Terms { now: self.now, settings: &self.settings, policy: Policy::Insertion, second_round }
+        Terms {
+            now: self.now,
+            settings: &self.settings,
+            policy: Policy::Insertion,
+            second_round,
+            drives: self.drives(),
+        }
     }
 
     /// Everything that is claimed about one auction.
@@ -89,7 +148,7 @@ impl Region {
             let (expert, route) = self.crew.iter().find(|(expert, _)| expert.id == c.expert)?;
             Some((Arc::new(expert.clone()), Arc::new(route.clone())))
         };
-        assert_eq!(recheck(&decision, wanted, look, &self.settings), Recheck::Same);
+        assert_eq!(recheck(&decision, wanted, look, &self.settings, terms.drives), Recheck::Same);
         self.compare_with_brute_force(wanted, &decision, &terms);
         self.compare_with_index(wanted, &decision);
 
@@ -107,6 +166,7 @@ impl Region {
             before,
             after: &after,
             settings: &self.settings,
+            ground: self.ground(),
         };
         assert_eq!(checker::check_award(&award), []);
         self.crew[at].1 = Route { version: after.version + 1, ..after };
@@ -182,8 +242,8 @@ impl Region {
 
     fn check(&self) {
         for (_, route) in &self.crew {
-            assert_eq!(checker::check_route(route, &self.settings.travel), []);
-            assert_eq!(first_overlap(route, &self.settings.travel), None);
+            assert_eq!(checker::check_route(route, &self.ground()), []);
+            assert_eq!(first_overlap(route, &self.ground()), None);
         }
     }
 }
@@ -197,10 +257,14 @@ proptest! {
         start_min in 0..600_i64,
         overtime_s in prop_oneof![Just(0_u32), Just(1_800)],
         reach_m in prop_oneof![Just(8_000_u32), Just(60_000)],
+        over_roads in any::<bool>(),
+        by_the_hour in any::<bool>(),
         script in proptest::collection::vec(steps(), 1..40),
     ) {
         let crew = roster.into_iter().map(|expert| { let route = nothing_planned(&expert); (expert, route) }).collect();
-        let settings = RegionSettings { max_overtime_s: overtime_s, reach_m, ..settings() };
+        let mut settings = RegionSettings { max_overtime_s: overtime_s, reach_m, ..settings() };
+        settings.travel.network = over_roads.then(|| roads().id());
+        settings.travel.speed_by_hour = by_the_hour.then(rush);
         let mut region = Region { settings, now: at("06:00").plus_s(start_min * 60), crew, asked: 0 };
         for step in script {
             match step {

@@ -35,11 +35,22 @@ fn place(east_m: i32, north_m: i32) -> Place {
 }
 
 fn settings() -> RegionSettings {
-    RegionSettings { travel: TravelSettings { detour: 1.0, speed_kmh: 36.0 }, ..RegionSettings::default() }
+    RegionSettings {
+        travel: TravelSettings { detour: 1.0, speed_kmh: 36.0, ..TravelSettings::default() },
+        ..RegionSettings::default()
+    }
 }
 
 fn terms<'a>(clock: &str, settings: &'a RegionSettings) -> Terms<'a> {
-    Terms { now: at(clock), settings, policy: Policy::Insertion, second_round: false }
+    Terms { now: at(clock), settings, policy: Policy::Insertion, second_round: false, drives: drives(settings) }
+}
+
+fn drives(settings: &RegionSettings) -> Drives<'_> {
+    Drives::new(&settings.travel, "UTC", None)
+}
+
+fn ground(settings: &RegionSettings) -> Ground<'_> {
+    Ground { travel: &settings.travel, zone: "UTC", roads: None }
 }
 
 /// Works Monday to Friday, 08:00 to 16:00.

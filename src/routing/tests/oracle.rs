@@ -42,7 +42,7 @@ struct Driven {
 }
 
 fn drive(stops: &[&Stop], who: &Expert, route: &Route, duty: Interval, terms: &Terms<'_>) -> Driven {
-    let between = |a: Place, b: Place| travel(a, b, &terms.settings.travel).duration_s;
+    let between = |a: Place, b: Place, at: Timestamp| terms.drives.drive_s(a, b, at);
     let anchor = route.anchor.as_ref().filter(|anchor| anchor.at >= duty.from);
     let mut here = anchor.map_or(who.home().unwrap(), |anchor| *anchor.place.known().unwrap());
     let mut clock = terms.now.max(duty.from).max(anchor.map_or(duty.from, |anchor| anchor.at));
@@ -50,7 +50,9 @@ fn drive(stops: &[&Stop], who: &Expert, route: &Route, duty: Interval, terms: &T
     for stop in stops {
         let there = *stop.place.known().unwrap();
         let service_s = i64::from(stop.service_s);
-        driving_s += between(here, there);
+        let ready = if stop.started() { stop.planned_depart } else { clock.max(terms.now).max(duty.from) };
+        let leg_s = between(here, there, ready);
+        driving_s += leg_s;
         let (start, end) = match stop.state {
             StopState::OnSite => (stop.planned_start, stop.planned_end.max(terms.now)),
             StopState::EnRoute => {
@@ -58,7 +60,7 @@ fn drive(stops: &[&Stop], who: &Expert, route: &Route, duty: Interval, terms: &T
                 (start, start.plus_s(service_s))
             }
             StopState::Offered | StopState::Assigned => {
-                let mut start = clock.max(terms.now).max(duty.from).plus_s(between(here, there));
+                let mut start = ready.plus_s(leg_s);
                 if let Some(window) = stop.window.filter(|w| w.kind == WindowKind::Promise) {
                     start = start.max(window.from);
                 }
@@ -68,7 +70,7 @@ fn drive(stops: &[&Stop], who: &Expert, route: &Route, duty: Interval, terms: &T
         starts.push(start);
         (clock, here) = (end, there);
     }
-    let back = between(here, who.home().unwrap());
+    let back = between(here, who.home().unwrap(), clock);
     Driven { starts, home: clock.plus_s(back), driving_s: driving_s + back }
 }
 

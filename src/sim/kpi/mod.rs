@@ -21,7 +21,8 @@ use crate::{
     },
     routing::{
         self, VisitSpec,
-        checker::{Award, Finding, check_award},
+        checker::{Award, Finding, Ground, check_award},
+        roads::Legs,
     },
     storage::{Fault, Recorded, Store},
 };
@@ -53,6 +54,8 @@ pub struct Ledger {
     /// Hard rules broken, by the checker that shares no code with the router; and events that do not
     /// fit what was before.
     findings: Vec<Finding>,
+    /// The roads that are driven on, if any.
+    roads: Option<Arc<Legs>>,
 }
 
 #[derive(Default)]
@@ -88,7 +91,12 @@ const PAGE: usize = 20_000;
 impl Ledger {
     /// Folds everything the store's journal holds.
     pub fn read(store: &Store) -> Result<Self, Fault> {
-        let mut ledger = Self::default();
+        Self::over(store, None)
+    }
+
+    /// The same of days whose drives were over roads.
+    pub fn over(store: &Store, roads: Option<Arc<Legs>>) -> Result<Self, Fault> {
+        let mut ledger = Self { roads, ..Self::default() };
         ledger.catch_up(store, &mut |_| {})?;
         Ok(ledger)
     }
@@ -130,8 +138,15 @@ impl Ledger {
             };
             let after = self.routes.get(&expert.id).unwrap_or(&route).clone();
             let settings = &region.settings;
-            let award =
-                Award { decision: &decision, visit: &visit, expert: &expert, before: &route, after: &after, settings };
+            let award = Award {
+                decision: &decision,
+                visit: &visit,
+                expert: &expert,
+                before: &route,
+                after: &after,
+                settings,
+                ground: Ground { travel: &settings.travel, zone: &region.time_zone, roads: self.roads.as_deref() },
+            };
             self.findings.extend(check_award(&award));
         }
     }
@@ -307,7 +322,7 @@ impl Ledger {
         end
     }
 
-    /// Metres and seconds driven, from home to home on each shift.
+    /// Metres and seconds driven, from home to home on each shift, at usual speed.
     fn travelled(&self) -> (f64, f64) {
         let (mut metres, mut seconds) = (0.0, 0.0);
         for (id, stops) in &self.arrivals {
@@ -321,7 +336,8 @@ impl Ledger {
                 let there = day.iter().map(|(_, place)| *place);
                 let stations: Vec<Place> = std::iter::once(home).chain(there).chain([home]).collect();
                 for leg in stations.windows(2) {
-                    let leg = routing::travel(leg[0], leg[1], &travel);
+                    let over_roads = self.roads.as_ref().and_then(|roads| roads.leg(leg[0], leg[1]));
+                    let leg = over_roads.unwrap_or_else(|| routing::great_circle(leg[0], leg[1], &travel));
                     metres += leg.distance_m as f64;
                     seconds += leg.duration_s as f64;
                 }

@@ -143,7 +143,7 @@ fn a_visit_is_measured_from_the_journal_and_driven_from_home_to_home() {
     let late = kpis_of(&journal(served_visit(), 600), &["x-1"]);
     assert_eq!((late.completed, late.urgent_completed, late.assigned_automatically), (1, 1, 1));
     assert_eq!((late.response_s.mean, late.late_share), (1_200.0, 1.0));
-    let leg = routing::travel(place(40.0), place(40.1), &crate::domain::settings::TravelSettings::default());
+    let leg = routing::great_circle(place(40.0), place(40.1), &crate::domain::settings::TravelSettings::default());
     assert_eq!(late.travel_m_per_visit, 2.0 * leg.distance_m as f64);
     assert_eq!(kpis_of(&journal(served_visit(), 3_600), &["x-1"]).late_share, 0.0);
 }

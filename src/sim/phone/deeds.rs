@@ -10,7 +10,7 @@ use crate::{
         ticket::{Action, Command, ExpertCommand, Role, VisitOutcome, Who, WindowKind},
         time::Timestamp,
     },
-    routing,
+    routing::Drives,
     sim::{Behaviour, Planned},
 };
 
@@ -116,7 +116,9 @@ impl Phone {
         let arrive_at = match self.habits.behaviour {
             Behaviour::Exact => now.plus_ms(stop.planned_start.since_ms(stop.planned_depart).max(0)),
             Behaviour::Lifelike => {
-                let planned_s = routing::travel(self.whereabouts(now), job.place, &self.travel).duration_s;
+                let from = self.whereabouts(now);
+                let drives = Drives::new(&self.travel, &self.zone_name, self.roads.as_deref());
+                let planned_s = drives.drive_s(from, job.place, now);
                 let there = now.plus_s((planned_s as f64 * job.course.drive_factor) as i64);
                 let opens = stop.window.filter(|window| window.kind == WindowKind::Promise).map(|window| window.from);
                 opens.map_or(there, |opens| there.max(opens))

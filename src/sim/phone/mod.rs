@@ -13,13 +13,15 @@ use crate::{
         ids::{DeliveryNo, ExpertId, OfferNo, TicketNumber, VisitNo},
         place::Place,
         region::Region,
+        settings::TravelSettings,
         shift::{Interval, Shift, intervals},
         ticket::{DeliveryKind, ExpertCommand, Role, Who},
         time::{DAY_S, Timestamp, zone},
     },
+    routing::roads::Legs,
 };
 use jiff::tz::TimeZone;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 mod deeds;
 
@@ -63,7 +65,10 @@ pub struct Phone {
     home: Place,
     shifts: Vec<Shift>,
     zone: TimeZone,
-    travel: crate::domain::settings::TravelSettings,
+    travel: TravelSettings,
+    zone_name: String,
+    /// What there really is to drive on; none: the great circle.
+    roads: Option<Arc<Legs>>,
     default_service_s: u32,
     /// None: no coverage.
     device: Option<Device>,
@@ -126,6 +131,7 @@ impl Phone {
         region: &Region,
         behaviour: Behaviour,
         seed: u64,
+        roads: Option<Arc<Legs>>,
     ) -> Option<Self> {
         let home = expert.home()?;
         Some(Self {
@@ -135,7 +141,9 @@ impl Phone {
             home,
             shifts: expert.shifts.clone(),
             zone: zone(&expert.zone).unwrap_or(TimeZone::UTC),
-            travel: region.settings.travel,
+            travel: TravelSettings { network: roads.as_ref().map(|roads| roads.id()), ..region.settings.travel },
+            zone_name: region.time_zone.clone(),
+            roads,
             default_service_s: region.settings.service_s,
             device: Some(service.connect(&expert.id)),
             place: home,

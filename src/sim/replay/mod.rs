@@ -13,7 +13,7 @@ use crate::{
         time::{HOUR_S, Timestamp},
     },
     notify::Desk,
-    routing::checker::Finding,
+    routing::{checker::Finding, roads::Legs},
     storage::{Durability, Fault, Store, StoreOptions},
 };
 use std::{
@@ -34,6 +34,8 @@ pub struct Replay {
     pub seed: u64,
     pub policy: Policy,
     pub behaviour: Behaviour,
+    /// What there is to drive on; None: the great circle. Whether regions plan by it is for their settings to say.
+    pub roads: Option<Arc<Legs>>,
     /// Kept afterwards; None: a directory of its own that is removed.
     pub data: Option<PathBuf>,
 }
@@ -92,13 +94,13 @@ pub fn replay(plan: Replay, watch: &mut dyn FnMut(u64, Timestamp)) -> Result<Rep
     })?;
     let mut externals: BTreeSet<String> =
         plan.arrivals.iter().filter_map(|arrival| arrival.new.external_id.clone()).collect();
-    let rows = plan.rows;
+    let (rows, roads) = (plan.rows, plan.roads.clone());
     let played = runtime.block_on(play(plan, store.clone(), start, watch))?;
     let wall_s = began.elapsed().as_secs_f64();
     for id in &played.refused_ids {
         externals.remove(id);
     }
-    let ledger = Ledger::read(&store)?;
+    let ledger = Ledger::over(&store, roads)?;
     let mut kpis = ledger.kpis(rows, &externals, &played);
     kpis.wall_s = (wall_s * 1_000.0).round() / 1_000.0;
     kpis.tickets_per_s = (played.entered as f64 / wall_s).round();
@@ -115,11 +117,18 @@ async fn play(
 ) -> Result<Played, ReplayError> {
     let clock = Clock::virtual_from(start);
     let desk = Arc::new(Desk::silent());
-    let options =
-        ServiceOptions { clock, seed: plan.seed, policy: plan.policy, dispatch: true, zip: Arc::new(|_| None), desk };
+    let options = ServiceOptions {
+        clock,
+        seed: plan.seed,
+        policy: plan.policy,
+        dispatch: true,
+        zip: Arc::new(|_| None),
+        desk,
+        roads: plan.roads.clone(),
+    };
     let service = Service::start(store, options).await.map_err(setup("the tree"))?;
     furnish(&service, plan.catalogue, plan.regions, plan.experts).await?;
-    let phones = phones(&service, plan.behaviour, plan.seed);
+    let phones = phones(&service, plan.behaviour, plan.seed, plan.roads.as_ref());
     let mut conductor = Conductor::new(service, phones, plan.arrivals);
     conductor
         .play(&mut |conductor| {
@@ -154,13 +163,13 @@ pub async fn furnish(
 
 /// A phone for every expert on the roster.
 #[must_use]
-pub fn phones(service: &Service, behaviour: Behaviour, seed: u64) -> Vec<Phone> {
+pub fn phones(service: &Service, behaviour: Behaviour, seed: u64, roads: Option<&Arc<Legs>>) -> Vec<Phone> {
     let experts = service.store().experts(None);
     let at_work = experts.iter().filter(|expert| !expert.retired);
     at_work
         .filter_map(|expert| {
             let region = service.store().region(&expert.region)?;
-            Phone::connect(service, expert, &region, behaviour, seed)
+            Phone::connect(service, expert, &region, behaviour, seed, roads.cloned())
         })
         .collect()
 }

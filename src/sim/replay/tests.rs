@@ -1,6 +1,8 @@
 use super::*;
 use crate::{
-    import::{Source, TicketOptions, Tickets},
+    domain::{hours::Hours, network::NetworkId, place::Place, settings::Source},
+    import::{self, TicketOptions, Tickets},
+    routing::roads::{Network, Roads, Street},
     sim::City,
 };
 
@@ -30,7 +32,7 @@ t-20,2026-03-02T23:30:00-06:00,no light,thermostat,low,,,40.008,-99.028,1500,
 ";
 
 fn morning() -> Vec<Arrival> {
-    let source = Source::bytes("morning.csv", MORNING.as_bytes().to_vec()).expect("source");
+    let source = import::Source::bytes("morning.csv", MORNING.as_bytes().to_vec()).expect("source");
     let rows = Tickets::open(source, TicketOptions::default()).expect("header");
     rows.map(|row| row.expect("row").ticket)
         .map(|new| Arrival { at: new.opened_at.expect("created_at"), new })
@@ -56,6 +58,7 @@ fn plan(policy: Policy, seed: u64, behaviour: Behaviour, arrivals: Vec<Arrival>)
         seed,
         policy,
         behaviour,
+        roads: None,
         data: None,
     }
 }
@@ -96,6 +99,50 @@ fn every_ticket_of_a_morning_is_served_or_explained() {
         assert!(kpis.at_end.served >= 18, "{behaviour:?}: {:?}", kpis.at_end);
         assert!(kpis.at_end.escalated >= 1, "the one without a place is with a person: {:?}", kpis.at_end);
         assert_eq!(kpis.assign_ms.p99 > 0.0, kpis.completed > 0);
+    }
+}
+
+/// Streets all over the city, 900 m apart, each slower one way than the other.
+fn streets() -> Arc<Legs> {
+    const SIDE: u32 = 20;
+    let spot = |no: u32| {
+        let (row, column) = (no / SIDE, no % SIDE);
+        Place::new(39.92 + f64::from(row) * 0.008, -99.1 + f64::from(column) * 0.01_05).unwrap()
+    };
+    let street = |from: u32, to: u32| {
+        let forward_ms = 70_000 + 1_000 * (from * 7 % 50);
+        Street { from, to, forward_ms, backward_ms: forward_ms + 9_000, length_dm: 9_000, corners: 0..0 }
+    };
+    let all = || 0..SIDE * SIDE;
+    let east = all().filter(|no| no % SIDE < SIDE - 1).map(|no| street(no, no + 1));
+    let north = all().filter(|no| no / SIDE < SIDE - 1).map(|no| street(no, no + SIDE));
+    let network =
+        Network { junctions: all().map(spot).collect(), streets: east.chain(north).collect(), ..Network::default() };
+    let roads = Roads::prepare(network, &mut |_, _| {}).unwrap();
+    Arc::new(Legs::new(NetworkId::of_hash(&[1; 32]), roads, 500.0))
+}
+
+#[test]
+fn a_day_over_roads_and_by_the_hour_breaks_no_rule_and_is_the_same_again() {
+    let mut slow_till_noon = [100; 24];
+    slow_till_noon[..12].fill(60);
+    let day = |policy, roads: Option<Arc<Legs>>| {
+        let mut plan = plan(policy, 3, Behaviour::Lifelike, morning());
+        for region in &mut plan.regions {
+            let travel = &mut region.settings.get_or_insert_default().travel;
+            travel.source = if roads.is_some() { Source::Roads } else { Source::GreatCircle };
+            travel.speed_by_hour = Hours::new(slow_till_noon);
+        }
+        let Replayed { kpis, findings, .. } = replay(Replay { roads, ..plan }, &mut |_, _| {}).expect("replay");
+        assert_eq!(findings, []);
+        assert_eq!((kpis.lost, kpis.at_end.unexplained), (0, 0));
+        assert!(kpis.at_end.served >= 18, "{:?}", kpis.at_end);
+        kpis.head
+    };
+    for policy in [Policy::Insertion, Policy::Full] {
+        let [first, again] = [(); 2].map(|()| day(policy, Some(streets())));
+        assert_eq!(first, again);
+        assert_ne!(first, day(policy, None));
     }
 }
 

@@ -412,7 +412,7 @@ fn settings() -> RegionSettings {
         auto_close_s: 2_592_000,
         reopen_s: 2_592_000,
         service_s: 1_800,
-        travel: TravelSettings { detour: 1.35, speed_kmh: 30.0 },
+        travel: TravelSettings { detour: 1.35, speed_kmh: 30.0, ..TravelSettings::default() },
         weights: Weights {
             travel: 1.0,
             response: 0.2,
