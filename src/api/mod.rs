@@ -11,6 +11,7 @@ pub mod expert;
 pub mod feed;
 pub mod fields;
 pub mod insight;
+pub mod inquiry;
 pub mod json;
 pub mod messages;
 pub mod new_ticket;

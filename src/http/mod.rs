@@ -98,6 +98,7 @@ struct Shared {
     uploads: Semaphore,
     lookups: Arc<Semaphore>,
     figures: Arc<Semaphore>,
+    inquiries: Arc<Semaphore>,
     running: idempotency::Running,
     meters: Arc<Metrics>,
     spans: Spans,

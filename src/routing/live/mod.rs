@@ -4,13 +4,14 @@
 //! route that it was planned with. The same snapshot, plan, seed and rounds give the same outlook.
 
 mod draft;
+pub mod forecast;
 mod numbers;
 mod price;
 
 pub use numbers::Numbers;
 pub use price::{priority, unserved_s};
 
-use super::{Terms, VisitSpec, solve::improve};
+use super::{Terms, VisitSpec, solve::{Solution, improve}};
 use crate::domain::{
     expert::Expert,
     ids::{ExpertId, TicketNumber, Version},
@@ -57,17 +58,7 @@ pub struct Outlook {
 /// is new where it costs least. A rolling horizon: Psaraftis 1980 for the idea, `routing::solve` for each plan.
 #[must_use]
 pub fn outlook(snapshot: &Snapshot, before: &Plan, terms: &Terms<'_>, seed: u64, rounds: u64) -> Outlook {
-    let Some(drafted) = draft::draft(snapshot, terms) else { return Outlook::default() };
-    let index: BTreeMap<TicketNumber, u32> =
-        drafted.visits.iter().zip(0..).map(|(open, visit)| (snapshot.open[*open].ticket, visit)).collect();
-    let kept = |(index_of, technician): (&usize, u32)| {
-        let planned = before.get(&snapshot.experts[*index_of].0.id)?;
-        Some((technician, planned.iter().filter_map(|ticket| index.get(ticket).copied()).collect()))
-    };
-    let known: Vec<(u32, Vec<u32>)> = drafted.experts.iter().zip(0..).filter_map(kept).collect();
-    let budget = rounds.max(1) as f64;
-    let spent = &mut |done: u64| if rounds == 0 { 1.0 } else { done as f64 / budget };
-    let solution = improve(&drafted.problem, &known, seed, spent);
+    let Some((drafted, solution)) = solved(snapshot, before, terms, seed, rounds) else { return Outlook::default() };
     let mut outlook = Outlook::default();
     for route in &solution.plan.routes {
         let technician = &drafted.problem.technicians()[route.technician as usize];
@@ -94,6 +85,28 @@ pub fn outlook(snapshot: &Snapshot, before: &Plan, terms: &Terms<'_>, seed: u64,
         }
     }
     outlook
+}
+
+/// The rest of the day as a problem, and the plan for it.
+fn solved(
+    snapshot: &Snapshot,
+    before: &Plan,
+    terms: &Terms<'_>,
+    seed: u64,
+    rounds: u64,
+) -> Option<(draft::Drafted, Solution)> {
+    let drafted = draft::draft(snapshot, terms)?;
+    let index: BTreeMap<TicketNumber, u32> =
+        drafted.visits.iter().zip(0..).map(|(open, visit)| (snapshot.open[*open].ticket, visit)).collect();
+    let kept = |(index_of, technician): (&usize, u32)| {
+        let planned = before.get(&snapshot.experts[*index_of].0.id)?;
+        Some((technician, planned.iter().filter_map(|ticket| index.get(ticket).copied()).collect()))
+    };
+    let known: Vec<(u32, Vec<u32>)> = drafted.experts.iter().zip(0..).filter_map(kept).collect();
+    let budget = rounds.max(1) as f64;
+    let spent = &mut |done: u64| if rounds == 0 { 1.0 } else { done as f64 / budget };
+    let solution = improve(&drafted.problem, &known, seed, spent);
+    Some((drafted, solution))
 }
 
 impl Outlook {

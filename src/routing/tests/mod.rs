@@ -7,6 +7,7 @@ mod choices;
 mod days;
 mod live;
 mod oracle;
+mod remedies;
 
 use super::*;
 use crate::domain::{
