@@ -22,6 +22,7 @@ mod feed;
 mod history;
 mod idempotency;
 mod imports;
+mod inquiry;
 mod insight;
 mod line;
 mod live;

@@ -2,8 +2,8 @@
 //! holds the two lists against each other.
 
 use super::{
-    Context, accesses, board, catalogue, channel, customers, document, experts, feed, history, imports, inquiry, insight, login,
-    notify, ops, orders, outbox, regions, surveys, tickets, tokens, track, upkeep, users,
+    Context, accesses, board, catalogue, channel, customers, document, experts, feed, history, imports, inquiry,
+    insight, login, notify, ops, orders, outbox, regions, surveys, tickets, tokens, track, upkeep, users,
 };
 use axum::{
     Router,

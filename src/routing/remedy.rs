@@ -213,11 +213,11 @@ fn relieve(
     scene: &Scene,
     terms: &Terms<'_>,
 ) -> Option<Remedy> {
-    let crew = || scene.home.iter().map(|(expert, route)| (&**expert, &**route));
-    let tried = eject::openings(visit, expert, route, terms).into_iter().filter(|found| found.bid.start <= by);
+    let crew = || scene.home.iter().map(|(expert, route)| (&**expert, &**route, None));
+    let tried = eject::openings(visit, expert, route, None, terms).into_iter().filter(|found| found.bid.start <= by);
     tried.into_iter().find_map(|found| {
         let held = scene.held.get(&found.stop.ticket)?;
-        eject::taker(held, &found.stop, crew().filter(|(other, _)| other.id != expert.id), terms)?;
+        eject::taker(held, &found.stop, crew().filter(|(other, ..)| other.id != expert.id), terms)?;
         Some(Remedy { change: Change::Relieve(found.stop.ticket), expert: expert.id.clone(), bid: found.bid })
     })
 }

@@ -78,6 +78,22 @@ pub fn quiet_storms() {
     });
 }
 
+/// The same on virtual time, under a policy.
+pub fn play_by(policy: Policy, scene: impl AsyncFnOnce(&Tree)) {
+    let data = TempDir::new().unwrap();
+    let path = data.path().to_path_buf();
+    runtime(Time::Virtual).block_on(async {
+        let clock = Clock::virtual_from(Timestamp::parse(MONDAY).unwrap());
+        let store = Store::open(store_options(&path, Durability::Disposable)).unwrap();
+        let options = ServiceOptions { policy, ..options(clock.clone(), Desk::silent()) };
+        let service = Service::start(store, options).await.unwrap();
+        let tree = Tree { service, clock, data: Some(data) };
+        scene(&tree).await;
+        tree.audit().await;
+        tree.service.stop().await;
+    });
+}
+
 pub fn runtime(time: Time) -> tokio::runtime::Runtime {
     let mut builder = match time {
         // Everything that can run does before the scene looks again.

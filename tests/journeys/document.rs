@@ -127,7 +127,7 @@ fn every_answer_of_a_day_is_as_the_document_says() {
         (Role::Customer, format!("{at}/timeline")),
         (Role::Clerk, format!("{at}/decisions")),
         (Role::Clerk, format!("{at}/candidates/west-1")),
-        (Role::Clerk, format!("{at}/remedies?by=23:59")),
+        (Role::Clerk, format!("{at}/remedies?by=2099-01-01T00:00:00Z")),
         (Role::Manager, "/v1/regions/west/forecast".into()),
         (Role::Clerk, "/v1/tickets?phone=617-555-0100".into()),
         (Role::Clerk, "/v1/tickets?phase=new&limit=1".into()),

@@ -194,7 +194,10 @@ fn staff_who_are_bound_to_a_region_see_it_and_nothing_of_another() {
             (format!("/v1/tickets/{west}/decisions"), format!("/v1/tickets/{east}/decisions")),
             (format!("/v1/tickets/{west}/candidates/west-1"), format!("/v1/tickets/{east}/candidates/east-1")),
             (format!("/v1/tickets/{west}/candidates/west-1"), format!("/v1/tickets/{west}/candidates/east-1")),
-            (format!("/v1/tickets/{west}/remedies?by=23:59"), format!("/v1/tickets/{east}/remedies?by=23:59")),
+            (
+                format!("/v1/tickets/{west}/remedies?by=2099-01-01T00:00:00Z"),
+                format!("/v1/tickets/{east}/remedies?by=2099-01-01T00:00:00Z"),
+            ),
             ("/v1/experts/west-1".into(), "/v1/experts/east-1".into()),
             ("/v1/experts/west-1/route".into(), "/v1/experts/east-1/route".into()),
             ("/v1/experts/west-1/absences".into(), "/v1/experts/east-1/absences".into()),

@@ -53,6 +53,8 @@ impl Dispatcher {
         let Some(world) = &mut self.world else { return };
         let Some((profile, _)) = world.experts.get(expert).cloned() else { return };
         let Some(route) = self.tree.store.route(expert) else { return };
+        self.missing(&route, now);
+        let Some(world) = &mut self.world else { return };
         let terms =
             Terms { now, settings: &world.region.settings, policy: self.tree.options.policy, second_round: false };
         let Some(next) = routing::slide(&route, &profile, &terms) else {

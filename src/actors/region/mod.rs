@@ -8,6 +8,7 @@ mod lateness;
 mod load;
 mod planning;
 mod queue;
+mod repair;
 mod round;
 
 pub(super) use load::{Loaded, start};
@@ -38,6 +39,7 @@ use crate::{
 use lateness::LATE_GRACE_S;
 use planning::Planning;
 use queue::{Queue, Scope};
+use repair::Repairs;
 use round::{Contest, Round};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -162,6 +164,7 @@ pub(super) struct Dispatcher {
     alarm: Option<(Timestamp, tokio::task::AbortHandle)>,
     /// What the policy `router` knows beyond what was promised.
     planning: Planning,
+    repairs: Repairs,
 }
 
 struct World {
@@ -227,6 +230,7 @@ impl Dispatcher {
             resume: None,
             alarm: None,
             planning: Planning::default(),
+            repairs: Repairs::default(),
         }
     }
 
@@ -324,6 +328,7 @@ impl Dispatcher {
         let profile = profile.clone();
         world.watch(route, LATE_GRACE_S);
         self.tell_moved(&before, route);
+        self.rescue(route);
         self.planning.stale |= planning::moved(&before, route);
         if route.stops.len() < before.stops.len() && !self.plans() {
             self.wake(&profile, WAKE);

@@ -4,8 +4,8 @@
 use crate::{
     api::{messages, orders, problem::ProblemSchema, schema},
     http::{
-        accesses, board, catalogue, channel, customers, document, experts, feed, history, imports, inquiry, insight, login,
-        notify, ops, outbox, regions, surveys, tickets, tokens, track, upkeep, users,
+        accesses, board, catalogue, channel, customers, document, experts, feed, history, imports, inquiry, insight,
+        login, notify, ops, outbox, regions, surveys, tickets, tokens, track, upkeep, users,
     },
 };
 use utoipa::OpenApi;

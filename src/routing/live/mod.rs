@@ -11,7 +11,10 @@ mod price;
 pub use numbers::Numbers;
 pub use price::{priority, unserved_s};
 
-use super::{Terms, VisitSpec, solve::{Solution, improve}};
+use super::{
+    Terms, VisitSpec,
+    solve::{Solution, improve},
+};
 use crate::domain::{
     expert::Expert,
     ids::{ExpertId, TicketNumber, Version},

@@ -1,0 +1,220 @@
+//! Repairs at once: what somebody will be too late for goes to another who keeps the promise, what nobody can reach
+//! somebody for goes on, and an urgent visit that fits nowhere takes the place of one that can move.
+//!
+//! Must hold: a visit moves at most once in [`MOVE_AGAIN_S`], only to somebody who was judged by the rules of every
+//! award (P4), with a record of that choice (P8); what a person pinned or forced, and what is under way, stays.
+
+use super::{Address, Dispatcher, Msg, Reply, World};
+use crate::{
+    actors::tree::Tree,
+    domain::{
+        decision::{Decision, Policy, TravelSource, Verdict},
+        expert::Expert,
+        ids::{ExpertId, TicketNumber},
+        place::Place,
+        region::Region,
+        route::{Route, Stop, StopState},
+        ticket::{Command, Ticket, WindowKind},
+        time::Timestamp,
+    },
+    routing::{self, Candidates, Terms, VisitSpec, eject},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// A visit that was moved stays for so long, whatever becomes of the plans: people were told.
+const MOVE_AGAIN_S: i64 = 600;
+/// Somebody who should have left this long ago, and whose phone is silent, is not waited for.
+const GONE_S: i64 = 900;
+/// Whose app was heard of within this uses it today.
+const TODAY_S: i64 = 12 * 3_600;
+/// An urgent visit makes room for itself at most so often.
+const EJECTIONS: u8 = 3;
+
+/// What the dispatcher remembers of repairs; after a restart it begins anew.
+#[derive(Default)]
+pub(super) struct Repairs {
+    moved: BTreeMap<TicketNumber, Timestamp>,
+    /// Who has not left for this visit, and since when they should have.
+    overdue: BTreeMap<ExpertId, (TicketNumber, Timestamp)>,
+    ejections: BTreeMap<TicketNumber, u8>,
+}
+
+/// Who could take a visit, as the store has them.
+type Crew = Vec<(Arc<Expert>, Arc<Route>, Option<Place>)>;
+
+impl Dispatcher {
+    /// Visits of this route that will miss their promise go to somebody who keeps it.
+    pub(super) fn rescue(&mut self, route: &Route) {
+        let late = |stop: &&Stop| promised(stop).is_some_and(|until| stop.planned_start > until);
+        let broken: Vec<Stop> = route.stops.iter().filter(late).cloned().collect();
+        for stop in broken {
+            self.pass_on(&route.expert, &stop, "it would begin after it was promised");
+        }
+    }
+
+    /// Who should have left long ago and cannot be reached: what is due goes to somebody else, and what others can
+    /// still keep of what was promised behind it.
+    pub(super) fn missing(&mut self, route: &Route, now: Timestamp) {
+        let first = route.stops.first().filter(|stop| stop.state == StopState::Assigned);
+        let Some(first) = first else {
+            self.repairs.overdue.remove(&route.expert);
+            return;
+        };
+        let known = self.repairs.overdue.get(&route.expert).filter(|(ticket, _)| *ticket == first.ticket);
+        let since = known.map_or(first.planned_depart, |(_, since)| *since);
+        self.repairs.overdue.insert(route.expert.clone(), (first.ticket, since));
+        if now.since_s(since) < GONE_S || present(&self.tree, &route.expert, now) {
+            return;
+        }
+        tracing::warn!(expert = %route.expert, ticket = %first.ticket, "an expert has not left and cannot be reached");
+        let promised: Vec<Stop> = route.stops.iter().skip(1).filter(|stop| promised(stop).is_some()).cloned().collect();
+        for stop in std::iter::once(first.clone()).chain(promised) {
+            self.pass_on(&route.expert, &stop, "the expert has not set out and cannot be reached");
+        }
+    }
+
+    /// Offers a visit to the best of the others, if anybody can begin it as promised.
+    fn pass_on(&mut self, from: &ExpertId, stop: &Stop, why: &str) {
+        let now = self.tree.clock.now();
+        if !eject::movable(stop) || self.moved_lately(stop.ticket, now) {
+            return;
+        }
+        let Some((ticket, spec)) = self.held(stop) else { return };
+        let Some(world) = &mut self.world else { return };
+        let crew = world.crew(&self.tree, &spec, now);
+        let region = world.region.clone();
+        let judged = Judged { ticket: &ticket, spec: &spec, region: &region, policy: self.tree.options.policy, now };
+        if let Some(command) = judged.reassign(&crew, from, why) {
+            self.repairs.moved.insert(stop.ticket, now);
+            super::send(&self.tree, stop.ticket, command, Reply::nobody());
+        }
+    }
+
+    /// Nobody can take this urgent visit: one that is less urgent moves to somebody else, and then it is tried
+    /// again. False: there is none.
+    pub(super) fn make_room(&mut self, me: &Address<Msg>, urgent: &VisitSpec) -> bool {
+        let now = self.tree.clock.now();
+        let tries = self.repairs.ejections.get(&urgent.ticket).copied().unwrap_or(0);
+        // Under the plan nothing but what is done next is anybody's.
+        if self.plans() || urgent.urgency < 3 || tries >= EJECTIONS {
+            return false;
+        }
+        let Some(world) = &mut self.world else { return false };
+        let (crew, region) = (world.crew(&self.tree, urgent, now), world.region.clone());
+        let policy = self.tree.options.policy;
+        let terms = Terms { now, settings: &region.settings, policy, second_round: false };
+        let open = |number| {
+            let lately = self.moved_lately(number, now);
+            let ticket = self.tree.store.ticket(number).ok()??;
+            VisitSpec::of(&ticket).filter(|_| !lately && !ticket.visit.pinned && ticket.region == self.id)
+        };
+        let members = crew.iter().map(|(expert, route, position)| (&**expert, &**route, *position));
+        let Some(found) = eject::ejection(urgent, members, open, &terms) else { return false };
+        let Some((ticket, spec)) = self.held(&found.opening.stop) else { return false };
+        // Whoever takes it over may have other skills than the urgent one needs: judged among all who could.
+        let Some(world) = &mut self.world else { return false };
+        let crew = world.crew(&self.tree, &spec, now);
+        let judged = Judged { ticket: &ticket, spec: &spec, region: &region, policy, now };
+        let Some(command) = judged.reassign(&crew, &found.expert, "an urgent visit takes its place") else {
+            return false;
+        };
+        self.repairs
+            .ejections
+            .retain(|number, _| self.world.as_ref().is_some_and(|world| world.queue.peek(*number).is_some()));
+        self.repairs.ejections.insert(urgent.ticket, tries + 1);
+        self.repairs.moved.insert(ticket.number, now);
+        let (to, number) = (me.clone(), urgent.ticket);
+        // Whatever became of it, the urgent one is tried again.
+        let reply = Reply::then(move |_| {
+            to.send(Msg::Try(number));
+        });
+        super::send(&self.tree, ticket.number, command, reply);
+        true
+    }
+
+    fn moved_lately(&self, number: TicketNumber, now: Timestamp) -> bool {
+        self.repairs.moved.get(&number).is_some_and(|at| now.since_s(*at) < MOVE_AGAIN_S)
+    }
+
+    /// The ticket of a stop, if the stop is still what it is about.
+    fn held(&mut self, stop: &Stop) -> Option<(Arc<Ticket>, VisitSpec)> {
+        let now = self.tree.clock.now();
+        self.repairs.moved.retain(|_, at| now.since_s(*at) < MOVE_AGAIN_S);
+        let ticket = self.tree.store.ticket(stop.ticket).ok()??;
+        let same = ticket.visit.no == stop.visit && ticket.region == self.id && ticket.quarantined.is_none();
+        let spec = VisitSpec::of(&ticket).filter(|_| same)?;
+        Some((ticket, spec))
+    }
+}
+
+/// The end of a stop's promised window.
+fn promised(stop: &Stop) -> Option<Timestamp> {
+    stop.window.filter(|window| window.kind == WindowKind::Promise).map(|window| window.to)
+}
+
+/// Their app is connected, or said lately where it is; of who has not used it today a silence says nothing.
+fn present(tree: &Tree, expert: &ExpertId, now: Timestamp) -> bool {
+    let silent_s = tree.positions.of(expert).map(|fix| now.since_s(fix.at));
+    let gone = silent_s.is_some_and(|silent_s| (GONE_S..TODAY_S).contains(&silent_s));
+    !gone || tree.devices.online(expert)
+}
+
+impl World {
+    /// Everybody of the region who has the skills within reach, as the store has them now.
+    fn crew(&mut self, tree: &Tree, spec: &VisitSpec, now: Timestamp) -> Crew {
+        let candidates = self.candidates.get_or_insert_with(|| {
+            let roster: Vec<_> = self.experts.values().map(|(expert, _)| expert.clone()).collect();
+            Candidates::new(&roster)
+        });
+        let fresh = |id: &ExpertId| {
+            let fix = tree.positions.of(id).filter(|fix| now.since_s(fix.at) <= routing::FRESH_S);
+            fix.map(|fix| fix.place)
+        };
+        let found = candidates.find(spec, &self.region.settings).experts.into_iter();
+        found.filter_map(|id| Some((tree.store.expert(&id)?, tree.store.route(&id)?, fresh(&id)))).collect()
+    }
+}
+
+/// A visit that is somebody's, judged for the others.
+struct Judged<'a> {
+    ticket: &'a Ticket,
+    spec: &'a VisitSpec,
+    region: &'a Region,
+    policy: Policy,
+    now: Timestamp,
+}
+
+impl Judged<'_> {
+    /// An auction among all but `from`, and the command that follows from it.
+    fn reassign(&self, crew: &Crew, from: &ExpertId, why: &str) -> Option<Command> {
+        let terms = Terms { now: self.now, settings: &self.region.settings, policy: self.policy, second_round: false };
+        let others = || crew.iter().filter(|(expert, ..)| expert.id != *from);
+        let asked = others().map(|(expert, route, position)| (&**expert, &**route, *position));
+        let evaluation = routing::evaluate(self.spec, asked, &terms);
+        let winner = evaluation.winner.clone()?;
+        let candidate = evaluation.candidates.iter().find(|candidate| candidate.expert == winner)?;
+        let Verdict::Bid(bid) = candidate.verdict.clone() else { return None };
+        let (profile, route, position) = others().find(|(expert, ..)| expert.id == winner)?;
+        let anchored = routing::anchored(route, profile, *position, &terms);
+        let route = routing::insert(&anchored, self.spec, &bid, self.ticket.next_offer, false, profile, &terms);
+        let decision = Decision {
+            at: self.now,
+            ticket_version: self.ticket.version,
+            visit: self.spec.visit,
+            region: self.region.id.clone(),
+            region_version: self.region.version,
+            policy: self.policy,
+            travel: TravelSource::GreatCircle,
+            candidates: evaluation.candidates,
+            winner: Some(winner.clone()),
+            second_round: false,
+        };
+        Some(Command::Reassign {
+            decision: Box::new(decision),
+            from: from.clone(),
+            expert: winner,
+            reason: why.to_owned(),
+            route: Box::new(route),
+        })
+    }
+}
