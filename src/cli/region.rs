@@ -36,7 +36,7 @@ Token roles: clerk, expert, dispatcher, manager, admin")]
   callout region forecast north
   callout region forecast north --json | jq '.help'
 
-By a plan of the rest of the day that is made for the answer and changes nothing.
+By a plan of the rest of the day, made for the answer; it changes nothing.
 Token roles: dispatcher, manager, admin")]
     Forecast(inquiry::ForecastArgs),
     /// Change name, time zone, ZIP masks or settings; the rest stays

@@ -61,10 +61,10 @@ Token roles: clerk, dispatcher, manager, admin")]
     /// What would have a ticket's visit begin by some time
     #[command(after_help = "Examples:
   callout ticket by 0A1-000142-N --at 15:00
-  callout ticket by 0A1-000142-N --at 2026-01-31T15:00:00Z --json | jq '.remedies'
+  callout ticket by 0A1-000142-N --at 2026-01-31T15:00:00Z --json
 
-Single changes, the cheapest first; each was tried by the code that decides, none
-is made. When none helps, how many experts each rule excludes.
+Single changes, the cheapest first; each was tried by the code that decides,
+none is made. When none helps, how many experts each rule excludes.
 Token roles: clerk, dispatcher, manager, admin")]
     By(inquiry::ByArgs),
     /// Say where a ticket is; the region of that place takes it over

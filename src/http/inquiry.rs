@@ -13,7 +13,7 @@ use super::{
     tickets::known,
 };
 use crate::{
-    actors::{Asked, Failure, Verdict, WhyNot},
+    actors::{Asked, Verdict, WhyNot},
     api::{
         FieldProblem, Problem,
         decision::policy_name,
@@ -21,7 +21,6 @@ use crate::{
             CandidateAnswer, MissedVisit, MoreExperts, MovedStop, PlannedFor, RegionForecast, RemedyAnswer, RemedyView,
             Tried,
         },
-        schema,
     },
     domain::{
         decision::{Bid, Rule},

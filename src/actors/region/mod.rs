@@ -140,6 +140,11 @@ pub(super) enum Msg {
     Planned(Option<Box<Outlook>>),
     /// It is time that somebody who is free leaves for what the plan has for them.
     Due,
+    /// Whoever was to take this visit over from that expert has got another one.
+    Overtaken {
+        number: TicketNumber,
+        from: ExpertId,
+    },
 }
 
 /// People are told about a visit only this long before its window opens.
@@ -282,6 +287,7 @@ impl Dispatcher {
             Msg::Optimise => self.wake_all(),
             Msg::Planned(outlook) => self.planned(me, outlook),
             Msg::Due => self.planning.stale = true,
+            Msg::Overtaken { number, from } => self.overtaken(me, number, &from),
         }
     }
 
@@ -328,7 +334,7 @@ impl Dispatcher {
         let profile = profile.clone();
         world.watch(route, LATE_GRACE_S);
         self.tell_moved(&before, route);
-        self.rescue(route);
+        self.rescue(me, route, 0);
         self.planning.stale |= planning::moved(&before, route);
         if route.stops.len() < before.stops.len() && !self.plans() {
             self.wake(&profile, WAKE);

@@ -6,7 +6,7 @@
 
 use super::{Address, Dispatcher, Msg, Reply, World};
 use crate::{
-    actors::tree::Tree,
+    actors::{failure::Failure, reply::Answer, tree::Tree},
     domain::{
         decision::{Decision, Policy, TravelSource, Verdict},
         expert::Expert,
@@ -27,34 +27,45 @@ const MOVE_AGAIN_S: i64 = 600;
 const GONE_S: i64 = 900;
 /// Whose app was heard of within this uses it today.
 const TODAY_S: i64 = 12 * 3_600;
+/// Takers of one visit that were somebody else's before it was offered to them.
+const STALE: u8 = 4;
 /// An urgent visit makes room for itself at most so often.
 const EJECTIONS: u8 = 3;
 
 /// What the dispatcher remembers of repairs; after a restart it begins anew.
 #[derive(Default)]
 pub(super) struct Repairs {
-    moved: BTreeMap<TicketNumber, Timestamp>,
+    moved: BTreeMap<TicketNumber, Moved>,
     /// Who has not left for this visit, and since when they should have.
     overdue: BTreeMap<ExpertId, (TicketNumber, Timestamp)>,
     ejections: BTreeMap<TicketNumber, u8>,
+}
+
+struct Moved {
+    at: Timestamp,
+    /// It came too late so often.
+    stale: u8,
+    /// It came to nothing: may be tried again.
+    open: bool,
 }
 
 /// Who could take a visit, as the store has them.
 type Crew = Vec<(Arc<Expert>, Arc<Route>, Option<Place>)>;
 
 impl Dispatcher {
-    /// Visits of this route that will miss their promise go to somebody who keeps it.
-    pub(super) fn rescue(&mut self, route: &Route) {
-        let late = |stop: &&Stop| promised(stop).is_some_and(|until| stop.planned_start > until);
+    /// Visits of this route that will miss their promise, or would if they began `margin_s` later than planned, go to
+    /// somebody who keeps it.
+    pub(super) fn rescue(&mut self, me: &Address<Msg>, route: &Route, margin_s: i64) {
+        let late = |stop: &&Stop| promised(stop).is_some_and(|until| stop.planned_start.plus_s(margin_s) > until);
         let broken: Vec<Stop> = route.stops.iter().filter(late).cloned().collect();
         for stop in broken {
-            self.pass_on(&route.expert, &stop, "it would begin after it was promised");
+            self.pass_on(me, &route.expert, &stop, "it would begin after it was promised");
         }
     }
 
     /// Who should have left long ago and cannot be reached: what is due goes to somebody else, and what others can
     /// still keep of what was promised behind it.
-    pub(super) fn missing(&mut self, route: &Route, now: Timestamp) {
+    pub(super) fn missing(&mut self, me: &Address<Msg>, route: &Route, now: Timestamp) {
         let first = route.stops.first().filter(|stop| stop.state == StopState::Assigned);
         let Some(first) = first else {
             self.repairs.overdue.remove(&route.expert);
@@ -69,12 +80,12 @@ impl Dispatcher {
         tracing::warn!(expert = %route.expert, ticket = %first.ticket, "an expert has not left and cannot be reached");
         let promised: Vec<Stop> = route.stops.iter().skip(1).filter(|stop| promised(stop).is_some()).cloned().collect();
         for stop in std::iter::once(first.clone()).chain(promised) {
-            self.pass_on(&route.expert, &stop, "the expert has not set out and cannot be reached");
+            self.pass_on(me, &route.expert, &stop, "the expert has not set out and cannot be reached");
         }
     }
 
     /// Offers a visit to the best of the others, if anybody can begin it as promised.
-    fn pass_on(&mut self, from: &ExpertId, stop: &Stop, why: &str) {
+    fn pass_on(&mut self, me: &Address<Msg>, from: &ExpertId, stop: &Stop, why: &str) {
         let now = self.tree.clock.now();
         if !eject::movable(stop) || self.moved_lately(stop.ticket, now) {
             return;
@@ -85,9 +96,31 @@ impl Dispatcher {
         let region = world.region.clone();
         let judged = Judged { ticket: &ticket, spec: &spec, region: &region, policy: self.tree.options.policy, now };
         if let Some(command) = judged.reassign(&crew, from, why) {
-            self.repairs.moved.insert(stop.ticket, now);
-            super::send(&self.tree, stop.ticket, command, Reply::nobody());
+            self.moves(stop.ticket, now);
+            let (to, number, from) = (me.clone(), stop.ticket, from.clone());
+            let reply = Reply::then(move |answer| {
+                let stale = matches!(answer, Answer::Done(Err(Failure::Stale(_))));
+                if stale {
+                    to.send(Msg::Overtaken { number, from });
+                }
+            });
+            super::send(&self.tree, stop.ticket, command, reply);
         }
+    }
+
+    /// Whoever was to take a visit over got another one meanwhile: somebody else is looked for, a few times.
+    pub(super) fn overtaken(&mut self, me: &Address<Msg>, number: TicketNumber, from: &ExpertId) {
+        let Some(moved) = self.repairs.moved.get_mut(&number) else { return };
+        moved.stale += 1;
+        moved.open = moved.stale < STALE;
+        if let Some(route) = self.tree.store.route(from).filter(|_| moved.open) {
+            self.rescue(me, &route, 0);
+        }
+    }
+
+    fn moves(&mut self, number: TicketNumber, at: Timestamp) {
+        let stale = self.repairs.moved.get(&number).map_or(0, |moved| moved.stale);
+        self.repairs.moved.insert(number, Moved { at, stale, open: false });
     }
 
     /// Nobody can take this urgent visit: one that is less urgent moves to somebody else, and then it is tried
@@ -100,7 +133,7 @@ impl Dispatcher {
             return false;
         }
         let Some(world) = &mut self.world else { return false };
-        let (crew, region) = (world.crew(&self.tree, urgent, now), world.region.clone());
+        let (crew, region) = (world.everybody(&self.tree, now), world.region.clone());
         let policy = self.tree.options.policy;
         let terms = Terms { now, settings: &region.settings, policy, second_round: false };
         let open = |number| {
@@ -111,7 +144,6 @@ impl Dispatcher {
         let members = crew.iter().map(|(expert, route, position)| (&**expert, &**route, *position));
         let Some(found) = eject::ejection(urgent, members, open, &terms) else { return false };
         let Some((ticket, spec)) = self.held(&found.opening.stop) else { return false };
-        // Whoever takes it over may have other skills than the urgent one needs: judged among all who could.
         let Some(world) = &mut self.world else { return false };
         let crew = world.crew(&self.tree, &spec, now);
         let judged = Judged { ticket: &ticket, spec: &spec, region: &region, policy, now };
@@ -122,7 +154,7 @@ impl Dispatcher {
             .ejections
             .retain(|number, _| self.world.as_ref().is_some_and(|world| world.queue.peek(*number).is_some()));
         self.repairs.ejections.insert(urgent.ticket, tries + 1);
-        self.repairs.moved.insert(ticket.number, now);
+        self.moves(ticket.number, now);
         let (to, number) = (me.clone(), urgent.ticket);
         // Whatever became of it, the urgent one is tried again.
         let reply = Reply::then(move |_| {
@@ -133,13 +165,13 @@ impl Dispatcher {
     }
 
     fn moved_lately(&self, number: TicketNumber, now: Timestamp) -> bool {
-        self.repairs.moved.get(&number).is_some_and(|at| now.since_s(*at) < MOVE_AGAIN_S)
+        self.repairs.moved.get(&number).is_some_and(|moved| !moved.open && now.since_s(moved.at) < MOVE_AGAIN_S)
     }
 
     /// The ticket of a stop, if the stop is still what it is about.
     fn held(&mut self, stop: &Stop) -> Option<(Arc<Ticket>, VisitSpec)> {
         let now = self.tree.clock.now();
-        self.repairs.moved.retain(|_, at| now.since_s(*at) < MOVE_AGAIN_S);
+        self.repairs.moved.retain(|_, moved| now.since_s(moved.at) < MOVE_AGAIN_S);
         let ticket = self.tree.store.ticket(stop.ticket).ok()??;
         let same = ticket.visit.no == stop.visit && ticket.region == self.id && ticket.quarantined.is_none();
         let spec = VisitSpec::of(&ticket).filter(|_| same)?;
@@ -159,6 +191,12 @@ fn present(tree: &Tree, expert: &ExpertId, now: Timestamp) -> bool {
     !gone || tree.devices.online(expert)
 }
 
+/// With a position as bids use it.
+fn member(tree: &Tree, id: &ExpertId, now: Timestamp) -> Option<(Arc<Expert>, Arc<Route>, Option<Place>)> {
+    let fix = tree.positions.of(id).filter(|fix| now.since_s(fix.at) <= routing::FRESH_S);
+    Some((tree.store.expert(id)?, tree.store.route(id)?, fix.map(|fix| fix.place)))
+}
+
 impl World {
     /// Everybody of the region who has the skills within reach, as the store has them now.
     fn crew(&mut self, tree: &Tree, spec: &VisitSpec, now: Timestamp) -> Crew {
@@ -166,12 +204,13 @@ impl World {
             let roster: Vec<_> = self.experts.values().map(|(expert, _)| expert.clone()).collect();
             Candidates::new(&roster)
         });
-        let fresh = |id: &ExpertId| {
-            let fix = tree.positions.of(id).filter(|fix| now.since_s(fix.at) <= routing::FRESH_S);
-            fix.map(|fix| fix.place)
-        };
-        let found = candidates.find(spec, &self.region.settings).experts.into_iter();
-        found.filter_map(|id| Some((tree.store.expert(&id)?, tree.store.route(&id)?, fresh(&id)))).collect()
+        let found = candidates.find(spec, &self.region.settings).experts;
+        found.iter().filter_map(|id| member(tree, id, now)).collect()
+    }
+
+    /// The whole roster: who makes room needs other skills than whoever takes over.
+    fn everybody(&self, tree: &Tree, now: Timestamp) -> Crew {
+        self.experts.keys().filter_map(|id| member(tree, id, now)).collect()
     }
 }
 
