@@ -62,6 +62,28 @@ pub struct Chosen {
     pub verdict: Verdict,
 }
 
+impl Service {
+    /// Why this expert would not come to a ticket, or at what cost. Blocks: it reads and may plan.
+    pub fn why_not(&self, number: TicketNumber, expert: &ExpertId) -> Result<WhyNot, Failure> {
+        why_not(self, number, expert)
+    }
+
+    /// Single changes that would have a ticket's visit begin at `by`; neighbours of regions that are `seen`. Blocks.
+    pub fn what_by(
+        &self,
+        number: TicketNumber,
+        by: Timestamp,
+        seen: impl Fn(&RegionId) -> bool,
+    ) -> Result<(Asked, Answer), Failure> {
+        what_by(self, number, by, seen)
+    }
+
+    /// What a region will miss today, and what would help. Blocks: it makes up to some dozen plans.
+    pub fn forecast(&self, region: &RegionId) -> Result<(Arc<Region>, Timestamp, Forecast), Failure> {
+        ahead(self, region)
+    }
+}
+
 impl Asked {
     /// The ticket's visit, while somebody could still be sent there.
     fn of(service: &Service, number: TicketNumber) -> Result<Self, Failure> {
@@ -97,7 +119,7 @@ impl Asked {
     }
 }
 
-pub(super) fn why_not(service: &Service, number: TicketNumber, expert: &ExpertId) -> Result<WhyNot, Failure> {
+fn why_not(service: &Service, number: TicketNumber, expert: &ExpertId) -> Result<WhyNot, Failure> {
     let asked = Asked::of(service, number)?;
     let tree = service.tree();
     let (profile, route) = pair(tree, number, expert).ok_or_else(|| Failure::NotFound(format!("expert {expert}")))?;
@@ -179,7 +201,7 @@ fn snapshot(tree: &Tree, region: &Region) -> Result<Snapshot, Failure> {
 }
 
 /// What would have the ticket's visit begin at `by`. Neighbours only of regions that are `seen`.
-pub(super) fn what_by(
+fn what_by(
     service: &Service,
     number: TicketNumber,
     by: Timestamp,
@@ -220,7 +242,7 @@ fn held(tree: &Tree, crew: &[(Arc<Expert>, Arc<Route>)], urgency: u8) -> BTreeMa
     movable.filter_map(|stop| Some((stop.ticket, spec(stop.ticket)?))).collect()
 }
 
-pub(super) fn ahead(service: &Service, id: &RegionId) -> Result<(Arc<Region>, Timestamp, Forecast), Failure> {
+fn ahead(service: &Service, id: &RegionId) -> Result<(Arc<Region>, Timestamp, Forecast), Failure> {
     let region = region(service, id)?;
     let (now, policy) = (service.clock().now(), service.tree().options.policy);
     let snapshot = snapshot(service.tree(), &region)?;

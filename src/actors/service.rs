@@ -6,7 +6,6 @@ use super::{
     failure::Failure,
     faults::Faults,
     feed, herald,
-    inquiry::{self, Asked, WhyNot},
     intake::{self, Atlas},
     locate, outbox,
     owed::Owed,
@@ -37,7 +36,6 @@ use crate::{
         time::Timestamp,
     },
     notify::Desk,
-    routing::{live::forecast::Forecast, remedy},
     storage::Store,
     telemetry::Span,
 };
@@ -275,26 +273,6 @@ impl Service {
     ) -> Result<Opened, Failure> {
         let wanted = assign::Wanted { expert, reason, pin, force };
         assign::assign(self, number, &wanted, caller).await
-    }
-
-    /// Why this expert would not come to a ticket, or at what cost. Blocks: it reads and may plan.
-    pub fn why_not(&self, number: TicketNumber, expert: &ExpertId) -> Result<WhyNot, Failure> {
-        inquiry::why_not(self, number, expert)
-    }
-
-    /// Single changes that would have a ticket's visit begin at `by`; neighbours of regions that are `seen`. Blocks.
-    pub fn what_by(
-        &self,
-        number: TicketNumber,
-        by: Timestamp,
-        seen: impl Fn(&RegionId) -> bool,
-    ) -> Result<(Asked, remedy::Answer), Failure> {
-        inquiry::what_by(self, number, by, seen)
-    }
-
-    /// What a region will miss today, and what would help. Blocks: it makes up to some dozen plans.
-    pub fn forecast(&self, region: &RegionId) -> Result<(Arc<Region>, Timestamp, Forecast), Failure> {
-        inquiry::ahead(self, region)
     }
 
     /// Adds or edits an expert; true when new.

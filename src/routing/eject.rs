@@ -86,7 +86,7 @@ pub fn taker<'a>(
 #[must_use]
 pub fn ejection<'a>(
     visit: &VisitSpec,
-    crew: impl Iterator<Item = Member<'a>> + Clone,
+    crew: &(impl Iterator<Item = Member<'a>> + Clone),
     held: impl Fn(TicketNumber) -> Option<VisitSpec>,
     terms: &Terms<'_>,
 ) -> Option<Ejection> {

@@ -124,7 +124,9 @@ pub fn remedies(visit: &VisitSpec, by: Timestamp, scene: &Scene, terms: &Terms<'
     found.extend(hire(visit, scene, terms));
     found.retain(|remedy| remedy.bid.start <= by);
     let mut counts = BTreeMap::new();
-    rules.into_iter().for_each(|rule| *counts.entry(rule).or_insert(0) += 1);
+    for rule in rules {
+        *counts.entry(rule).or_insert(0) += 1;
+    }
     answer.ruled = counts.into_iter().collect();
     (answer.remedies, answer.more) = listed(found);
     answer

@@ -142,7 +142,7 @@ impl Dispatcher {
             VisitSpec::of(&ticket).filter(|_| !lately && !ticket.visit.pinned && ticket.region == self.id)
         };
         let members = crew.iter().map(|(expert, route, position)| (&**expert, &**route, *position));
-        let Some(found) = eject::ejection(urgent, members, open, &terms) else { return false };
+        let Some(found) = eject::ejection(urgent, &members, open, &terms) else { return false };
         let Some((ticket, spec)) = self.held(&found.opening.stop) else { return false };
         let Some(world) = &mut self.world else { return false };
         let crew = world.crew(&self.tree, &spec, now);

@@ -168,7 +168,7 @@ proptest! {
         let settings = settings();
         let terms = terms("13:00", &settings);
         let urgent = VisitSpec { urgency: 3, ..wanted };
-        let found = ejection(&urgent, crew.iter().map(|(e, r)| (e, r, None)), |ticket| held.get(&ticket).cloned(), &terms);
+        let found = ejection(&urgent, &crew.iter().map(|(e, r)| (e, r, None)), |ticket| held.get(&ticket).cloned(), &terms);
         let Some(found) = found else { return Ok(()) };
         let (who, route) = crew.iter().find(|(who, _)| who.id == found.expert).unwrap();
         let (other, theirs) = crew.iter().find(|(who, _)| who.id == found.taker).unwrap();
