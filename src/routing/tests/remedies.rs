@@ -17,20 +17,23 @@ fn places() -> impl Strategy<Value = Place> {
 
 fn visits() -> impl Strategy<Value = VisitSpec> {
     let window = proptest::option::weighted(0.5, (-1_800..10_800_i64, 300..7_200_i64, any::<bool>()));
-    (places(), 300..7_200_u32, window, 0..4_u8, any::<bool>()).prop_map(|(place, service_s, window, urgency, rare)| {
-        let skill = if rare { "tv:2" } else { "tv" };
-        VisitSpec {
-            service_s,
-            urgency,
-            window: window.map(|(from, length, wish)| {
-                let from = at("13:00").plus_s(from);
-                let kind = if wish { WindowKind::Wish } else { WindowKind::Promise };
-                Window { from, to: from.plus_s(length), kind }
-            }),
-            skills: [SkillLevel::parse(skill).unwrap()].into(),
-            ..visit(1, place)
-        }
-    })
+    (places(), 300..7_200_u32, window, 0..4_u8, any::<bool>(), 0..20_000_i64).prop_map(
+        |(place, service_s, window, urgency, rare, due_s)| {
+            let skill = if rare { "tv:2" } else { "tv" };
+            VisitSpec {
+                service_s,
+                urgency,
+                due: at("13:00").plus_s(due_s),
+                window: window.map(|(from, length, wish)| {
+                    let from = at("13:00").plus_s(from);
+                    let kind = if wish { WindowKind::Wish } else { WindowKind::Promise };
+                    Window { from, to: from.plus_s(length), kind }
+                }),
+                skills: [SkillLevel::parse(skill).unwrap()].into(),
+                ..visit(1, place)
+            }
+        },
+    )
 }
 
 /// Experts with what they hold at 13:00; some of it under way, some pinned.
@@ -234,4 +237,21 @@ fn nobody_at_all_needs_somebody_more() {
     let [remedy] = &answer.remedies[..] else { panic!("{answer:?}") };
     assert_eq!(remedy.change, Change::Hire { skills: wanted.skills.clone(), from: place(3_000, 0) });
     assert_eq!(remedies(&wanted, at("09:04"), &scene, &terms).remedies, [], "it takes five minutes to get there");
+}
+
+#[test]
+fn what_nobody_else_begins_in_time_makes_no_room() {
+    let settings = RegionSettings { max_visits_ahead: 1, ..settings() };
+    let terms = terms("13:00", &settings);
+    let (ann, bob) = (expert("ann", "tv", place(0, 0)), expert("bob", "tv", place(36_000, 0)));
+    let found = |due| {
+        let usual = VisitSpec { due, ..visit(1, place(0, 0)) };
+        let crew =
+            [(ann.clone(), holding(&ann, std::slice::from_ref(&usual), &terms)), (bob.clone(), nothing_planned(&bob))];
+        let urgent = VisitSpec { urgency: 3, window: Some(promise("13:00", "13:20")), ..visit(2, place(0, 0)) };
+        let members = crew.iter().map(|(e, r)| (e, r, None));
+        ejection(&urgent, &members, |_| Some(usual.clone()), &terms).map(|found| found.taker)
+    };
+    assert_eq!(found(at("14:00")), Some(bob.id.clone()), "an hour's drive");
+    assert_eq!(found(at("13:59")), None);
 }
