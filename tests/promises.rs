@@ -14,6 +14,8 @@ mod contained;
 mod dispatch;
 #[path = "promises/erasure.rs"]
 mod erasure;
+#[path = "promises/events.rs"]
+mod events;
 #[path = "promises/feed.rs"]
 mod feed;
 #[path = "promises/messages.rs"]

@@ -24,6 +24,7 @@ mod failure;
 mod faults;
 pub mod feed;
 mod herald;
+mod inquiry;
 mod intake;
 mod locate;
 mod messages;
@@ -54,6 +55,7 @@ pub use erasure::finish as finish_erasure;
 pub use failure::Failure;
 #[cfg(feature = "faults")]
 pub use faults::{Faults, Freeze, Kind};
+pub use inquiry::{Asked, Chosen, Verdict, WhyNot};
 pub use messages::Report;
 pub use roster::NO_REGION;
 pub use sentinel::{Heartbeat, watchdog};

@@ -147,7 +147,7 @@ impl TicketActor {
             zone: &region.time_zone,
         };
         let auction = auction_of(&command);
-        let award = matches!(command, Command::Offer { .. } | Command::Assign { .. });
+        let award = matches!(command, Command::Offer { .. } | Command::Assign { .. } | Command::Reassign { .. });
         let expert_version = winner_version(&command);
         let decided = match decide(ticket, command, &ctx) {
             Ok(decided) => decided,
@@ -351,13 +351,15 @@ pub(super) async fn refused(
 
 /// When the auction of an award began, and how many were judged in it.
 fn auction_of(command: &Command) -> Option<(Timestamp, usize)> {
-    let Command::Offer { decision, .. } = command else { return None };
+    let (Command::Offer { decision, .. } | Command::Reassign { decision, .. }) = command else { return None };
     Some((decision.at, decision.candidates.len()))
 }
 
 /// An award is only good for the profile it was judged on.
 fn winner_version(command: &Command) -> Option<(ExpertId, Version)> {
-    let Command::Offer { decision, expert, .. } = command else { return None };
+    let (Command::Offer { decision, expert, .. } | Command::Reassign { decision, expert, .. }) = command else {
+        return None;
+    };
     let winner = decision.candidates.iter().find(|c| c.expert == *expert);
     let bid = winner.filter(|c| matches!(c.verdict, Verdict::Bid(_)))?;
     Some((expert.clone(), bid.profile_version))

@@ -10,6 +10,7 @@ pub mod decision;
 pub mod expert;
 pub mod feed;
 pub mod fields;
+pub mod inquiry;
 pub mod insight;
 pub mod json;
 pub mod messages;

@@ -31,6 +31,7 @@ pub mod hindsight;
 mod import;
 mod import_roads;
 mod incident;
+mod inquiry;
 mod knock;
 mod login;
 mod objectives;

@@ -3,6 +3,7 @@
 use super::{
     Connection,
     client::encode,
+    inquiry,
     output::{Done, Trouble, at, plain, print_json, print_table},
     target::TargetArgs,
 };
@@ -30,6 +31,14 @@ Settings whose names end in _s are seconds, in _m metres. sla has a pair for
 each priority: low, normal, high, urgent.
 Token roles: clerk, expert, dispatcher, manager, admin")]
     Show(ShowArgs),
+    /// Which visits a region will miss today, and how many more experts would help
+    #[command(after_help = "Examples:
+  callout region forecast north
+  callout region forecast north --json | jq '.help'
+
+By a plan of the rest of the day, made for the answer; it changes nothing.
+Token roles: dispatcher, manager, admin")]
+    Forecast(inquiry::ForecastArgs),
     /// Change name, time zone, ZIP masks or settings; the rest stays
     #[command(after_help = "Examples:
   callout region edit north --name 'North side' --zips 021,022
@@ -94,6 +103,7 @@ pub(super) fn run(command: &RegionCommand, settings: &Settings) -> Done {
     match command {
         RegionCommand::List(args) => list(args, settings),
         RegionCommand::Show(args) => show(args, settings),
+        RegionCommand::Forecast(args) => inquiry::forecast(args, settings),
         RegionCommand::Edit(args) => edit(args, settings),
         RegionCommand::Unpark(args) => unpark(args),
     }

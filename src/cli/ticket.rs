@@ -4,6 +4,7 @@ use super::{
     Connection,
     client::{encode, query},
     expert::place,
+    inquiry,
     output::{Done, at, columns, limit, plain, print_json, print_table},
     target::TargetArgs,
     trace,
@@ -49,6 +50,23 @@ seconds and what it is made of; 'not possible' names the rule that speaks
 against one. 'after entry N' is the entry of the journal that this followed.
 Token roles: clerk, dispatcher, manager, admin")]
     Trace(ShowArgs),
+    /// Why an expert would not come to a ticket, or what it would cost beside whoever is chosen
+    #[command(after_help = "Example:
+  callout ticket why-not 0A1-000142-N --expert e-17
+
+Judged now, by the code that decides: the first hard rule in the way with its
+figures, or the place in the route, the cost by term and what would move.
+Token roles: clerk, dispatcher, manager, admin")]
+    WhyNot(inquiry::WhyNotArgs),
+    /// What would have a ticket's visit begin by some time
+    #[command(after_help = "Examples:
+  callout ticket by 0A1-000142-N --at 15:00
+  callout ticket by 0A1-000142-N --at 2026-01-31T15:00:00Z --json
+
+Single changes, the cheapest first; each was tried by the code that decides,
+none is made. When none helps, how many experts each rule excludes.
+Token roles: clerk, dispatcher, manager, admin")]
+    By(inquiry::ByArgs),
     /// Say where a ticket is; the region of that place takes it over
     #[command(after_help = "Example:
   callout ticket locate 0A1-000142-N --place 42.36,-71.06
@@ -115,6 +133,8 @@ pub(super) fn run(command: &TicketCommand, settings: &Settings) -> Done {
         TicketCommand::List(args) => list(args, settings),
         TicketCommand::Show(args) => show(args, settings),
         TicketCommand::Trace(args) => trace(args, settings),
+        TicketCommand::WhyNot(args) => inquiry::why_not(args, settings),
+        TicketCommand::By(args) => inquiry::by(args, settings),
         TicketCommand::Locate(args) => locate(args, settings),
     }
 }

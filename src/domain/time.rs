@@ -43,6 +43,17 @@ impl Timestamp {
         Self(instant.as_millisecond()).bounded()
     }
 
+    /// Parses like [`Timestamp::parse`], or a time of day like `15:00` on the day that `now` falls on in `zone`.
+    pub fn parse_today(text: &str, zone: &TimeZone, now: Self) -> Result<Self, TimeError> {
+        let text = text.trim();
+        let clock = text.len() <= 8 && text.contains(':') && !text.contains('-');
+        if !clock {
+            return Self::parse(text);
+        }
+        let today = now.civil_in(zone).date();
+        Self::parse_in(&format!("{today}T{text}"), zone).map(|(at, _)| at)
+    }
+
     /// Parses like [`Timestamp::parse`], reading a time without an offset in `zone`. The second
     /// value tells whether the zone had to be supplied. A time in a daylight-saving gap is `Gap`;
     /// an ambiguous one (clocks going back) is its first occurrence.

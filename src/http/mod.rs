@@ -22,6 +22,7 @@ mod feed;
 mod history;
 mod idempotency;
 mod imports;
+mod inquiry;
 mod insight;
 mod line;
 mod live;
@@ -98,6 +99,7 @@ struct Shared {
     uploads: Semaphore,
     lookups: Arc<Semaphore>,
     figures: Arc<Semaphore>,
+    inquiries: Arc<Semaphore>,
     running: idempotency::Running,
     meters: Arc<Metrics>,
     spans: Spans,

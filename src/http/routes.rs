@@ -2,8 +2,8 @@
 //! holds the two lists against each other.
 
 use super::{
-    Context, accesses, board, catalogue, channel, customers, document, experts, feed, history, imports, insight, login,
-    notify, ops, orders, outbox, regions, surveys, tickets, tokens, track, upkeep, users,
+    Context, accesses, board, catalogue, channel, customers, document, experts, feed, history, imports, inquiry,
+    insight, login, notify, ops, orders, outbox, regions, surveys, tickets, tokens, track, upkeep, users,
 };
 use axum::{
     Router,
@@ -29,6 +29,8 @@ pub(super) fn routes() -> Vec<(Cow<'static, str>, MethodRouter<Context>)> {
         ("/v1/tickets/{number}", get(tickets::show)),
         ("/v1/tickets/{number}/timeline", get(history::timeline)),
         ("/v1/tickets/{number}/decisions", get(history::decisions)),
+        ("/v1/tickets/{number}/candidates/{expert}", get(inquiry::candidate)),
+        ("/v1/tickets/{number}/remedies", get(inquiry::remedies)),
         ("/v1/surveys/{token}", post(surveys::answer).get(surveys::show)),
         ("/v1/track/{token}", get(track::show)),
         ("/v1/outbox", get(outbox::list)),
@@ -51,6 +53,7 @@ pub(super) fn routes() -> Vec<(Cow<'static, str>, MethodRouter<Context>)> {
         ("/v1/regions/{id}/unpark", post(regions::unpark)),
         ("/v1/regions/{id}/optimise", post(regions::optimise)),
         ("/v1/regions/{id}/board", get(board::show)),
+        ("/v1/regions/{id}/forecast", get(inquiry::forecast)),
         ("/v1/feed", get(feed::websocket)),
         ("/v1/feed/sse", get(feed::sse)),
         ("/v1/skills", get(catalogue::skills).put(catalogue::write_skills)),

@@ -4,7 +4,7 @@
 use super::{
     Terms, VisitSpec,
     cost::cost,
-    timing::{Origin, Overdue, Sequence, Timetable, frozen},
+    timing::{Origin, Overdue, Sequence, Timetable},
     working,
 };
 use crate::domain::{
@@ -34,20 +34,46 @@ pub fn bid(
     position: Option<Place>,
     terms: &Terms<'_>,
 ) -> Result<Bid, Rule> {
+    let duty = able(visit, expert, route, terms)?;
+    let (base, stop) = (base(expert, route, position, duty, terms), stop(visit, 0, false));
+    let (bid, broken) = cheapest(visit, expert, &base, &stop, duty, terms).ok_or(Rule::Capacity)?;
+    broken.map_or(Ok(bid), Err)
+}
+
+/// The rules that look at no times of the route. Returns the stretch that it would be worked in.
+pub(super) fn able(visit: &VisitSpec, expert: &Expert, route: &Route, terms: &Terms<'_>) -> Result<Interval, Rule> {
     eligible(visit, expert, terms)?;
-    let home = expert.home().ok_or(Rule::NoPlace)?;
     let duty = working::stretch(expert, terms.now, terms.settings.before_shift_s)?;
-    if full(expert, route, terms) {
-        return Err(Rule::Capacity);
-    }
-    let stop = stop(visit, 0, false);
+    if full(expert, route, terms) { Err(Rule::Capacity) } else { Ok(duty) }
+}
+
+/// The route as it is, timed from where the expert is or will be.
+pub(super) fn base<'a>(
+    expert: &Expert,
+    route: &'a Route,
+    position: Option<Place>,
+    duty: Interval,
+    terms: &Terms<'a>,
+) -> Timetable<'a> {
     let origin = Origin::of(expert, route, Some(duty), position, terms.now);
-    let sequence = Sequence::of(&route.stops, origin, Some(home), terms.drives);
-    let base = sequence.timed(terms.now, Overdue::STRICT, None);
-    (frozen(&route.stops)..=route.stops.len())
-        .map(|position| placed(visit, expert, &base, &stop, position, Some(duty), terms))
+    let sequence = Sequence::of(&route.stops, origin, expert.home(), terms.drives);
+    sequence.timed(terms.now, Overdue::STRICT, None)
+}
+
+/// The cheapest position that keeps the time rules; if none does, the cheapest, and the rule that it breaks.
+pub(super) fn cheapest(
+    visit: &VisitSpec,
+    expert: &Expert,
+    base: &Timetable<'_>,
+    stop: &Stop,
+    duty: Interval,
+    terms: &Terms<'_>,
+) -> Option<(Bid, Option<Rule>)> {
+    let stops = &base.sequence.stops;
+    let first = stops.iter().rposition(|stop| stop.started()).map_or(0, |last| last + 1);
+    (first..=stops.len())
+        .map(|position| placed(visit, expert, base, stop, position, Some(duty), terms))
         .min_by_key(|(bid, broken)| (broken.is_some(), bid.cost.total(), bid.position))
-        .map_or(Err(Rule::Capacity), |(bid, broken)| broken.map_or(Ok(bid), Err))
 }
 
 /// A forced insertion at the end of the route, whatever the rules say; names the first rule broken.
@@ -89,13 +115,17 @@ pub(super) fn eligible(visit: &VisitSpec, expert: &Expert, terms: &Terms<'_>) ->
     Ok(())
 }
 
-/// Holds as many visits as allowed; under the policy `nearest` only the free are asked.
+/// Holds as many visits as allowed.
 fn full(expert: &Expert, route: &Route, terms: &Terms<'_>) -> bool {
-    let allowed = match terms.policy {
+    route.stops.len() >= usize::from(allowed(expert, terms))
+}
+
+/// How many visits they may hold; under the policy `nearest` only the free are asked.
+pub(super) fn allowed(expert: &Expert, terms: &Terms<'_>) -> u8 {
+    match terms.policy {
         Policy::Nearest => 1,
         Policy::Insertion | Policy::Full => expert.max_visits_ahead.unwrap_or(terms.settings.max_visits_ahead),
-    };
-    route.stops.len() >= usize::from(allowed)
+    }
 }
 
 /// The visit at one position: what it would cost, and the time rule it breaks.
@@ -128,11 +158,16 @@ fn placed(
 
 /// The visit, or a stop after it, cannot begin inside its promised window.
 fn breaks_window(with: &Timetable<'_>, position: usize) -> bool {
+    missed(with, position).is_some()
+}
+
+/// The first stop from `position` on that would begin after its promised window.
+pub(super) fn missed(with: &Timetable<'_>, position: usize) -> Option<usize> {
     let late = |stop: &Stop, start: Timestamp| {
         stop.window.is_some_and(|window| window.kind == WindowKind::Promise && start > window.to)
     };
-    let later = with.sequence.stops.iter().zip(&with.times).skip(position);
-    later.filter(|(stop, _)| !stop.forced).any(|(stop, times)| late(stop, times.start))
+    let mut later = with.sequence.stops.iter().zip(&with.times).enumerate().skip(position);
+    later.find(|(_, (stop, times))| !stop.forced && late(stop, times.start)).map(|(index, _)| index)
 }
 
 /// The visit as a stop, not yet timed. `offer` 0: assigned at once.

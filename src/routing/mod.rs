@@ -13,14 +13,17 @@ mod candidates;
 mod change;
 pub mod checker;
 mod cost;
+pub mod eject;
 mod evaluate;
 pub mod live;
 pub mod problem;
 mod propose;
+pub mod remedy;
 pub mod roads;
 mod solve;
 mod timing;
 mod travel;
+mod trial;
 mod visit;
 mod working;
 
@@ -33,6 +36,7 @@ pub use evaluate::{Evaluation, Recheck, candidate, evaluate, recheck, winner};
 pub use propose::{Move, Proposal, Snapshot, Unplaced, propose, ruled};
 pub use solve::{Solution, improve, solve, solve_watched};
 pub use travel::{Drives, great_circle};
+pub use trial::{Late, Moved, Obstacle, Trial, trial};
 pub use visit::VisitSpec;
 pub use working::{next_on_shift, stretch};
 

@@ -35,7 +35,7 @@ pub(super) fn duty(expert: &Expert, terms: &Terms<'_>) -> Option<Interval> {
 }
 
 /// The first stretch that begins after now, within the horizon.
-fn next(expert: &Expert, terms: &Terms<'_>) -> Option<Interval> {
+pub(super) fn next(expert: &Expert, terms: &Terms<'_>) -> Option<Interval> {
     let zone = time::zone(&expert.zone)?;
     let first = |days_s: i64| {
         let shifts = intervals(&expert.shifts, &zone, terms.now, terms.now.plus_s(days_s));

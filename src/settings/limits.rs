@@ -74,6 +74,8 @@ pub const IMPORTS: usize = 2;
 pub const UPLOADS: usize = 4;
 /// Readings of the access record at once: each goes through many days' files.
 pub const LOOKUPS: usize = 2;
+/// Questions about what could be at once: each may make some dozen plans of a region, a core's second or two.
+pub const INQUIRIES: usize = 2;
 /// Readings of the figures at once.
 pub const FIGURES: usize = 8;
 /// Connections that the system keeps until we accept them. The usual 128 are gone in some milliseconds of a rush,

@@ -20,6 +20,8 @@ const GRID: &str = "
     CKEDMAP. GET    /v1/tickets/{number}
     CK.DMAP. GET    /v1/tickets/{number}/timeline
     .K.DMA.. GET    /v1/tickets/{number}/decisions
+    .K.DMA.. GET    /v1/tickets/{number}/candidates/{expert}
+    .K.DMA.. GET    /v1/tickets/{number}/remedies
     CK.DMAP. POST   /v1/tickets/{number}/cancel
     CK.DMAP. POST   /v1/tickets/{number}/reopen
     CK.DMAP. POST   /v1/tickets/{number}/reschedule
@@ -64,6 +66,7 @@ const GRID: &str = "
     ...D.... POST   /v1/regions/{id}/unpark
     ...D.... POST   /v1/regions/{id}/optimise
     .K.DMA.. GET    /v1/regions/{id}/board
+    ...DMA.. GET    /v1/regions/{id}/forecast
     .K.DMA.. GET    /v1/feed
     .K.DMA.. GET    /v1/feed/sse
     .KEDMA.. GET    /v1/skills
@@ -189,6 +192,12 @@ fn staff_who_are_bound_to_a_region_see_it_and_nothing_of_another() {
             (format!("/v1/tickets/{west}"), format!("/v1/tickets/{east}")),
             (format!("/v1/tickets/{west}/timeline"), format!("/v1/tickets/{east}/timeline")),
             (format!("/v1/tickets/{west}/decisions"), format!("/v1/tickets/{east}/decisions")),
+            (format!("/v1/tickets/{west}/candidates/west-1"), format!("/v1/tickets/{east}/candidates/east-1")),
+            (format!("/v1/tickets/{west}/candidates/west-1"), format!("/v1/tickets/{west}/candidates/east-1")),
+            (
+                format!("/v1/tickets/{west}/remedies?by=2099-01-01T00:00:00Z"),
+                format!("/v1/tickets/{east}/remedies?by=2099-01-01T00:00:00Z"),
+            ),
             ("/v1/experts/west-1".into(), "/v1/experts/east-1".into()),
             ("/v1/experts/west-1/route".into(), "/v1/experts/east-1/route".into()),
             ("/v1/experts/west-1/absences".into(), "/v1/experts/east-1/absences".into()),

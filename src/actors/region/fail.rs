@@ -27,6 +27,12 @@ const MAX_HANDOVERS: u16 = 3;
 impl Dispatcher {
     pub(super) fn failed(&mut self, me: &Address<Msg>, round: &mut Round, contest: &Contest, now: Timestamp) {
         let number = contest.asked.spec.ticket;
+        if round.scope == Scope::Home && self.make_room(me, &contest.asked.spec) {
+            if let Some(world) = &mut self.world {
+                world.queue.set_ready(number, false);
+            }
+            return;
+        }
         let Some(world) = &mut self.world else { return };
         let Some(entry) = world.queue.entry(number) else { return };
         if round.scope == Scope::Home {

@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// A plan may be overtaken by this much before it is re-timed, and then again after this much more.
 pub(super) const LATE_GRACE_S: i64 = 300;
+/// A plan that was overtaken is expected to end [`LATE_GRACE_S`] from now, and looked at again that long after it.
+const NEXT_LOOK_S: i64 = 2 * LATE_GRACE_S;
 /// Routes re-timed in one turn: each is a commit, and others wait for the mailbox.
 const PER_TURN: usize = 8;
 
@@ -44,15 +46,17 @@ impl Dispatcher {
             }
             world.moments.pop_first();
             world.moment_of.remove(&expert);
-            self.slide(&expert, now).await;
+            self.slide(me, &expert, now).await;
         }
         self.set_alarm(me);
     }
 
-    async fn slide(&mut self, expert: &ExpertId, now: Timestamp) {
+    async fn slide(&mut self, me: &Address<Msg>, expert: &ExpertId, now: Timestamp) {
         let Some(world) = &mut self.world else { return };
         let Some((profile, _)) = world.experts.get(expert).cloned() else { return };
         let Some(route) = self.tree.store.route(expert) else { return };
+        self.missing(me, &route, now);
+        let Some(world) = &mut self.world else { return };
         let terms = Terms {
             now,
             settings: &world.region.settings,
@@ -66,6 +70,8 @@ impl Dispatcher {
                 .watch(&route, now.since_s(route.stops.first().map_or(now, |s| s.planned_start)).max(0) + LATE_GRACE_S);
             return;
         };
+        // The clock has overtaken it once; what would be too late at the next look is handed on while others can.
+        self.rescue(me, &next, NEXT_LOOK_S);
         self.put(expert, route, next, now).await;
     }
 

@@ -8,6 +8,7 @@ mod lateness;
 mod load;
 mod planning;
 mod queue;
+mod repair;
 mod round;
 
 pub(super) use load::{Loaded, start};
@@ -38,6 +39,7 @@ use crate::{
 use lateness::LATE_GRACE_S;
 use planning::{Planned, Planning};
 use queue::{Queue, Scope};
+use repair::Repairs;
 use round::{Contest, Round};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -141,6 +143,11 @@ pub(super) enum Msg {
     },
     /// It is time that somebody who is free leaves for what the plan has for them.
     Due,
+    /// Whoever was to take this visit over from that expert has got another one.
+    Overtaken {
+        number: TicketNumber,
+        from: ExpertId,
+    },
 }
 
 /// People are told about a visit only this long before its window opens.
@@ -165,6 +172,7 @@ pub(super) struct Dispatcher {
     alarm: Option<(Timestamp, tokio::task::AbortHandle)>,
     /// What the policy `router` knows beyond what was promised.
     planning: Planning,
+    repairs: Repairs,
 }
 
 struct World {
@@ -231,6 +239,7 @@ impl Dispatcher {
             resume: None,
             alarm: None,
             planning: Planning::default(),
+            repairs: Repairs::default(),
         }
     }
 
@@ -282,6 +291,7 @@ impl Dispatcher {
             Msg::Optimise => self.wake_all(),
             Msg::Planned { nth, planned } => self.planned(me, nth, planned),
             Msg::Due => self.planning.stale = true,
+            Msg::Overtaken { number, from } => self.overtaken(me, number, &from),
         }
     }
 
@@ -342,6 +352,7 @@ impl Dispatcher {
         let profile = profile.clone();
         world.watch(route, LATE_GRACE_S);
         self.tell_moved(&before, route);
+        self.rescue(me, route, 0);
         self.planning.stale |= planning::moved(&before, route);
         if route.stops.len() < before.stops.len() && !self.plans() {
             self.wake(&profile, WAKE);

@@ -153,14 +153,7 @@ impl Contest {
             .verdicts
             .values()
             .filter(|heard| matches!(heard.verdict, Ok(_) | Err(Rule::ShiftEnd | Rule::Window | Rule::Planned)));
-        let of = |heard: &Heard| {
-            let stops = heard.route.iter().flat_map(|route| &route.stops);
-            let anchors = heard.route.iter().filter_map(|route| route.anchor.as_ref());
-            let held = stops.map(|stop| &stop.place).chain(anchors.map(|anchor| &anchor.place));
-            let held: Vec<Place> = held.filter_map(|place| place.known().copied()).collect();
-            let home = heard.profile.as_ref().and_then(|profile| profile.home());
-            held.into_iter().chain(home).chain(heard.position)
-        };
+        let of = |heard: &Heard| driven(heard.profile.as_deref(), heard.route.as_deref(), heard.position);
         timed.flat_map(of)
     }
 
@@ -203,4 +196,13 @@ impl Contest {
             plan: self.plan(),
         }
     }
+}
+
+/// Where somebody with this route would drive from or to.
+pub(super) fn driven(expert: Option<&Expert>, route: Option<&Route>, position: Option<Place>) -> Vec<Place> {
+    let stops = route.into_iter().flat_map(|route| &route.stops);
+    let anchor = route.and_then(|route| route.anchor.as_ref());
+    let held = stops.map(|stop| &stop.place).chain(anchor.map(|anchor| &anchor.place));
+    let held = held.filter_map(|place| place.known().copied());
+    held.chain(expert.and_then(Expert::home)).chain(position).collect()
 }

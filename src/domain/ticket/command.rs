@@ -157,6 +157,15 @@ pub enum Command {
         broken: Option<String>,
         route: Box<Route>,
     },
+    /// A repair by the router: offered to `expert` instead of `from`, who cannot keep it. `decision` and `route` as in
+    /// `Offer`; what a person pinned stays.
+    Reassign {
+        decision: Box<Decision>,
+        from: ExpertId,
+        expert: ExpertId,
+        reason: String,
+        route: Box<Route>,
+    },
     Unassign {
         reason: String,
     },
@@ -297,6 +306,7 @@ impl Command {
             Self::Wait { .. } => "wait",
             Self::Escalate { .. } => "escalate",
             Self::Assign { .. } => "assign",
+            Self::Reassign { .. } => "reassign",
             Self::Unassign { .. } => "unassign",
             Self::Expert(command) => command.action.name(),
             Self::Hold { .. } => "hold",

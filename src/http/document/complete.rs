@@ -109,6 +109,7 @@ fn path_schema(path: &str, name: &str) -> Option<Value> {
     let of = |schema: &str| Some(json!({ "$ref": format!("#/components/schemas/{schema}") }));
     match name {
         "number" => of("TicketNumber"),
+        "expert" => of("ExpertId"),
         "id" if path.starts_with("/v1/experts/") => of("ExpertId"),
         "id" if path.starts_with("/v1/regions/") => of("RegionId"),
         "id" if path.starts_with("/v1/outbox/") => of("DeliveryId"),

@@ -4,8 +4,8 @@
 use crate::{
     api::{messages, orders, problem::ProblemSchema, schema},
     http::{
-        accesses, board, catalogue, channel, customers, document, experts, feed, history, imports, insight, login,
-        notify, ops, outbox, regions, surveys, tickets, tokens, track, upkeep, users,
+        accesses, board, catalogue, channel, customers, document, experts, feed, history, imports, inquiry, insight,
+        login, notify, ops, outbox, regions, surveys, tickets, tokens, track, upkeep, users,
     },
 };
 use utoipa::OpenApi;
@@ -26,10 +26,10 @@ use utoipa::OpenApi;
                        bound to some regions.",
     ),
     paths(
-        tickets::open, tickets::list, tickets::show, history::timeline, history::decisions, surveys::show, surveys::answer,
+        tickets::open, tickets::list, tickets::show, history::timeline, history::decisions, inquiry::candidate, inquiry::remedies, surveys::show, surveys::answer,
         experts::list, experts::add, experts::show, experts::edit, experts::retire, experts::route,
         experts::absences, experts::add_absence, experts::remove_absence, experts::remove_named_absence, experts::position,
-        regions::list, regions::add, regions::show, regions::edit, regions::unpark, regions::optimise, board::show,
+        regions::list, regions::add, regions::show, regions::edit, regions::unpark, regions::optimise, board::show, inquiry::forecast,
         feed::websocket, feed::sse, channel::open,
         catalogue::skills, catalogue::write_skills, catalogue::rules, catalogue::write_rules, catalogue::calendars, catalogue::write_calendars,
         track::show, outbox::list, outbox::show, outbox::resend, notify::status, notify::inbound,

@@ -5,6 +5,7 @@
 
 mod crew;
 mod draft;
+pub mod forecast;
 mod instead;
 mod memory;
 mod numbers;
@@ -14,7 +15,10 @@ pub use memory::Memory;
 pub use numbers::Numbers;
 pub use price::{priority, unserved_s};
 
-use super::{Terms, VisitSpec, solve::improve};
+use super::{
+    Terms, VisitSpec,
+    solve::{Solution, improve},
+};
 use crate::domain::{
     expert::Expert,
     ids::{ExpertId, TicketNumber, Version},
@@ -82,17 +86,9 @@ pub fn outlook(
     seed: u64,
     rounds: u64,
 ) -> Outlook {
-    let Some(drafted) = draft::draft(snapshot, before, memory, terms) else { return Outlook::default() };
-    let index: BTreeMap<TicketNumber, u32> =
-        drafted.visits.iter().zip(0..).map(|(open, visit)| (snapshot.open[*open].ticket, visit)).collect();
-    let kept = |(index_of, technician): (&usize, u32)| {
-        let planned = before.get(&snapshot.experts[*index_of].0.id)?;
-        Some((technician, planned.iter().filter_map(|ticket| index.get(ticket).copied()).collect()))
+    let Some((drafted, solution)) = solved(snapshot, before, memory, terms, seed, rounds) else {
+        return Outlook::default();
     };
-    let known: Vec<(u32, Vec<u32>)> = drafted.experts.iter().zip(0..).filter_map(kept).collect();
-    let budget = rounds.max(1) as f64;
-    let spent = &mut |done: u64| if rounds == 0 { 1.0 } else { done as f64 / budget };
-    let solution = improve(&drafted.problem, &known, seed, spent);
     let mut outlook = Outlook::default();
     let idle = |index: &usize| {
         let (expert, held) = &snapshot.experts[*index];
@@ -130,6 +126,29 @@ pub fn outlook(
         }
     }
     outlook
+}
+
+/// The rest of the day as a problem, and the plan for it.
+fn solved(
+    snapshot: &Snapshot,
+    before: &Plan,
+    memory: &mut Memory,
+    terms: &Terms<'_>,
+    seed: u64,
+    rounds: u64,
+) -> Option<(draft::Drafted, Solution)> {
+    let drafted = draft::draft(snapshot, before, memory, terms)?;
+    let index: BTreeMap<TicketNumber, u32> =
+        drafted.visits.iter().zip(0..).map(|(open, visit)| (snapshot.open[*open].ticket, visit)).collect();
+    let kept = |(index_of, technician): (&usize, u32)| {
+        let planned = before.get(&snapshot.experts[*index_of].0.id)?;
+        Some((technician, planned.iter().filter_map(|ticket| index.get(ticket).copied()).collect()))
+    };
+    let known: Vec<(u32, Vec<u32>)> = drafted.experts.iter().zip(0..).filter_map(kept).collect();
+    let budget = rounds.max(1) as f64;
+    let spent = &mut |done: u64| if rounds == 0 { 1.0 } else { done as f64 / budget };
+    let solution = improve(&drafted.problem, &known, seed, spent);
+    Some((drafted, solution))
 }
 
 impl Outlook {

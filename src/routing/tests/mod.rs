@@ -5,8 +5,10 @@ mod bids;
 mod changes;
 mod choices;
 mod days;
+mod forecasts;
 mod live;
 mod oracle;
+mod remedies;
 
 use super::*;
 use crate::domain::{

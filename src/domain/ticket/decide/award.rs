@@ -47,8 +47,7 @@ impl Case<'_> {
         let plan = self.mark_stop(&expert, &mut route, |stop| {
             (stop.offer, stop.state, stop.pinned, stop.forced) = (no, StopState::Offered, false, false);
         })?;
-        let promise = self.ticket.window.filter(|window| window.kind == WindowKind::Promise);
-        if promise.is_some_and(|window| plan.start < window.from || plan.start > window.to) {
+        if self.breaks_promise(plan) {
             return Err(Refusal::StaleAward);
         }
         let offered = self.offered(&expert, plan, None);
@@ -122,6 +121,40 @@ impl Case<'_> {
             self.offered(&expert, plan, Some(&reason))
         };
         Ok(Decided::from(new).route(expert, RouteEffect::Put(Box::new(route))).and(old))
+    }
+
+    /// The router's repair: the new expert comes first, then the old one is told. Judged on inputs that may have
+    /// changed since, as [`Case::offer`].
+    pub(super) fn reassign(
+        &self,
+        decision: Box<Decision>,
+        from: &ExpertId,
+        expert: ExpertId,
+        reason: &str,
+        mut route: Route,
+    ) -> Result<Decided, Refusal> {
+        self.require(matches!(self.ticket.phase, Phase::Assigning | Phase::Assigned))?;
+        let visit = &self.ticket.visit;
+        let same = decision.visit == visit.no && visit.expert.as_ref() == Some(from) && *from != expert;
+        if !same || visit.pinned || self.ticket.quarantined.is_some() || visit.refused_by.contains(&expert) {
+            return Err(Refusal::StaleAward);
+        }
+        let no = self.ticket.next_offer;
+        let plan = self.mark_stop(&expert, &mut route, |stop| {
+            (stop.offer, stop.state, stop.pinned, stop.forced) = (no, StopState::Offered, false, false);
+        })?;
+        if self.breaks_promise(plan) {
+            return Err(Refusal::StaleAward);
+        }
+        // Without a reason of a person: it has to follow from its decision (P4).
+        let offered = self.offered(&expert, plan, None);
+        let new = Decided::from(Some(decision)).event(offered).route(expert, RouteEffect::Put(Box::new(route)));
+        Ok(new.and(self.withdraw(reason, false)))
+    }
+
+    fn breaks_promise(&self, plan: Plan) -> bool {
+        let promise = self.ticket.window.filter(|window| window.kind == WindowKind::Promise);
+        promise.is_some_and(|window| plan.start < window.from || plan.start > window.to)
     }
 
     /// Takes the visit from its expert; the router asks others first.

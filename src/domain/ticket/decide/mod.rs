@@ -108,6 +108,9 @@ pub fn decide(ticket: &Ticket, command: Command, ctx: &Ctx<'_>) -> Result<Decide
         Command::Assign { expert, reason, pin, force, broken, route } => {
             case.assign(award::Choice { expert, reason, pin, force, broken, route: *route })
         }
+        Command::Reassign { decision, from, expert, reason, route } => {
+            case.reassign(decision, &from, expert, &reason, *route)
+        }
         Command::Unassign { reason } => case.unassign(&reason),
         Command::Expert(command) => case.expert(&command),
         Command::Hold { reason, until } => case.hold(&reason, until),

@@ -7,7 +7,7 @@ use super::{
     },
     scene::{
         Assign, CHOICE, PLAN, Scene, T0, assign, at, by, decision, decline, ended_event, escalate, expert, offer,
-        offer_at, offered_event, promise, request, route, text, timer, unassign, wait,
+        offer_at, offered_event, promise, reassign, request, route, text, timer, unassign, wait,
     },
 };
 use crate::domain::{decision::EscalationReason, person::TicketPersonal, route::StopState};
@@ -21,6 +21,23 @@ fn an_award_is_recorded_before_the_offer_it_led_to() {
     assert_eq!(refused, None);
     let [(name, RouteEffect::Put(put))] = routes.as_slice() else { panic!("{routes:?}") };
     assert_eq!((name, put.stops[0].offer, put.stops[0].state), (&expert("ann"), 1, StopState::Offered));
+}
+
+#[test]
+fn a_repair_offers_to_the_new_one_before_the_old_one_is_let_go_and_never_takes_what_is_pinned() {
+    let scene = Scene::new().did(offer("ann")).did(by("ann", Action::Accept)).minute(3);
+    let Decided { events, routes, .. } = scene.when(reassign("ann", "bob")).unwrap();
+    let gone = TicketEvent::Unassigned { expert: expert("ann"), reason: text("late"), at: at(3), avoid: false };
+    assert_eq!(events, [TicketEvent::Decided(decision(&scene.ticket)), offered_event("bob", 2, 3), gone]);
+    assert_eq!(routes.iter().map(|(name, _)| name).collect::<Vec<_>>(), [&expert("bob"), &expert("ann")]);
+    assert_eq!(scene.code(reassign("cat", "bob")), "stale_award", "it is not theirs");
+    assert_eq!(scene.code(reassign("ann", "ann")), "stale_award");
+    let refused = Scene::new().did(offer("bob")).did(by("bob", decline())).did(offer("ann"));
+    assert_eq!(refused.code(reassign("ann", "bob")), "stale_award", "who refused is not asked");
+    let promised = scene.clone().did(|_| Command::Reschedule { window: Some(promise(25, 50)) });
+    assert!(promised.when(reassign("ann", "bob")).is_ok());
+    let pinned = Scene::new().did(assign("ann", Assign { pin: true, ..CHOICE }));
+    assert_eq!(pinned.code(reassign("ann", "bob")), "stale_award");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::{
     super::{Action, Channel, Command, DropReason, Phase, Role, Ticket, TimerKind, WaitReason},
     scene::{
         Assign, CHOICE, Scene, assign, at, by, cannot_fix, complete, decline, escalate, expert, locate, no_access,
-        offer, promise, region, unassign, wait,
+        offer, promise, reassign, region, unassign, wait,
     },
 };
 use crate::domain::decision::EscalationReason;
@@ -47,6 +47,7 @@ fn rows() -> Vec<Row> {
             |t| assign("bob", Assign { force: true, ..CHOICE })(t),
             &[(New, Assigned), (Assigning, Assigned), (Assigned, Assigned), (Reopened, Assigned)],
         ),
+        row("reassign", |t| reassign("ann", "bob")(t), &[(Assigning, Assigning), (Assigned, Assigning)]),
         row("unassign", unassign, &[(Assigning, New), (Assigned, New)]),
         row("accept", |t| by("ann", Action::Accept)(t), &[(Assigning, Assigned)]),
         row("decline", |t| by("ann", decline())(t), &[(Assigning, New)]),

@@ -232,6 +232,17 @@ pub(super) fn assign(name: &str, choice: Assign) -> impl FnOnce(&Ticket) -> Comm
     }
 }
 
+/// A repair: to the second instead of the first.
+pub(super) fn reassign(from: &str, to: &str) -> impl FnOnce(&Ticket) -> Command {
+    move |ticket| Command::Reassign {
+        decision: decision(ticket),
+        from: expert(from),
+        expert: expert(to),
+        reason: "late".into(),
+        route: route(ticket, to, PLAN),
+    }
+}
+
 pub(super) fn unassign(_: &Ticket) -> Command {
     Command::Unassign { reason: "needed elsewhere".into() }
 }
