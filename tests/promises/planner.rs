@@ -63,6 +63,29 @@ fn who_could_come_and_is_kept_is_on_record_with_figures() {
     });
 }
 
+#[test]
+fn an_idle_neighbour_takes_what_the_plan_at_home_has_for_much_later() {
+    play_by(Policy::Full, Time::Virtual, async |tree: &Tree| {
+        tree.square("west", 0.0, |_| {}).await;
+        tree.square("east", 10.0, |_| {}).await;
+        tree.expert("w", at(9.0, 5.0), "tv", ALWAYS).await;
+        tree.expert("e", at(11.0, 5.0), "tv", ALWAYS).await;
+        let first = tree.open(tv(8.5, 5.0)).await;
+        assert_eq!(tree.offered(first).await, "w", "home first");
+        let mut held = Vec::new();
+        for north in [5.1, 5.2, 5.3] {
+            held.push(tree.open(tv(8.5, north)).await);
+        }
+        let helped = || held.iter().filter(|number| tree.ticket(**number).region == region("east")).count();
+        tree.until("a neighbour helps", || helped() > 0).await;
+        assert_eq!(helped(), 1, "whoever has one visit to go to is not idle");
+        let (at_home, away): (Vec<TicketNumber>, Vec<TicketNumber>) =
+            held.iter().copied().partition(|number| tree.ticket(*number).region == region("west"));
+        assert_eq!(tree.offered(away[0]).await, "e");
+        assert_eq!(at_home.len(), 2, "{at_home:?}");
+    });
+}
+
 fn panicking(time: Time) {
     quiet_storms();
     play_by(Policy::Full, time, async |tree: &Tree| {

@@ -19,7 +19,7 @@ use crate::{
     },
     domain::{
         decision::{Bid, Rule},
-        ids::{ExpertId, TicketNumber},
+        ids::{ExpertId, RegionId, TicketNumber},
         ticket::{Command, WaitReason, Waiting},
         time::Timestamp,
     },
@@ -41,6 +41,8 @@ const SETTLE_DEADLINE_MS: i64 = 2_500;
 const RESUME_MS: i64 = 250;
 /// Neighbours tried when nobody at home can.
 const NEIGHBOURS: usize = 6;
+/// A neighbour helps with what the plan at home has for later when they begin at least this much sooner.
+const SOONER_S: i64 = 1_800;
 /// Awards in a row that may come too late before the ticket is left for its next try.
 const STALE_LIMIT: u8 = 20;
 
@@ -79,16 +81,16 @@ impl Dispatcher {
                 early.push(number);
                 continue;
             }
-            let tender = match planned.get(&number) {
-                Some(due) => Tender::Planned(due.clone()),
-                None if kept && scope == Scope::Home => match self.planning.later(number) {
-                    Some(begins) => {
-                        later.push((number, begins));
-                        continue;
-                    }
-                    None => Tender::LeftOut,
-                },
-                None => Tender::Open,
+            let begins = self.planning.later(number).filter(|_| kept);
+            let tender = match (planned.get(&number), scope, begins) {
+                (Some(due), ..) => Tender::Planned(due.clone()),
+                (None, Scope::Home, Some(begins)) => {
+                    later.push((number, begins));
+                    continue;
+                }
+                (None, Scope::Home, None) if kept => Tender::LeftOut,
+                (None, Scope::Neighbours, Some(begins)) => Tender::Sooner(begins.plus_s(-SOONER_S)),
+                (None, ..) => Tender::Open,
             };
             let asked = Arc::new(Asked { spec: entry.spec.clone(), second_round: entry.second_round });
             let contest = Contest {
@@ -115,7 +117,9 @@ impl Dispatcher {
             self.escalate_refused(me, number);
         }
         for (number, begins) in later {
-            self.wait_for_plan(me, number, begins);
+            if !self.ask_elsewhere(number, begins) {
+                self.wait_for_plan(me, number, begins);
+            }
         }
         self.escalate_unplaced(me);
         if bidding {
@@ -344,20 +348,36 @@ impl World {
 
 fn hand_over(contest: &Contest, expert: &ExpertId) -> Option<Command> {
     let to = contest.verdicts.get(expert)?.profile.as_ref()?.region.clone();
-    let why = format!("nobody at home could come; {expert} of {to} can");
+    let why = match contest.tender {
+        Tender::Sooner(_) => format!("at home it would have to wait; {expert} of {to} can come sooner"),
+        Tender::Open | Tender::Planned(_) | Tender::LeftOut => {
+            format!("nobody at home could come; {expert} of {to} can")
+        }
+    };
     Some(Command::HandOver { to, why })
+}
+
+/// The regions that may help; nearest first.
+pub(super) fn neighbours(tree: &Tree, world: &World) -> Arc<[RegionId]> {
+    let reach_m = f64::from(world.region.settings.reach_m);
+    tree.atlas.sheet(&tree.store).neighbours(&world.region.id, reach_m, NEIGHBOURS)
 }
 
 /// Experts of the nearest regions who have the skills.
 fn ask_neighbours(tree: &Tree, world: &World, round: &mut Round) -> BTreeSet<ExpertId> {
-    let sheet = tree.atlas.sheet(&tree.store);
+    let near = neighbours(tree, world);
     let mut whom = BTreeSet::new();
     for contest in &mut round.contests {
         let spec = &contest.asked.spec;
-        let reach_m = f64::from(world.region.settings.reach_m);
-        for region in &*sheet.neighbours(&world.region.id, reach_m, NEIGHBOURS) {
+        for region in &*near {
+            let kept = match contest.tender {
+                Tender::Sooner(_) => tree.region(region).map(|handle| handle.kept()).unwrap_or_default(),
+                Tender::Open | Tender::Planned(_) | Tender::LeftOut => Arc::default(),
+            };
             let able = tree.store.experts(Some(region)).into_iter().filter(|expert| {
-                !expert.retired && crate::domain::skill::first_unmet(&expert.skills, &spec.skills).is_none()
+                !expert.retired
+                    && !kept.contains(&expert.id)
+                    && crate::domain::skill::first_unmet(&expert.skills, &spec.skills).is_none()
             });
             whom.extend(able.map(|expert| expert.id.clone()));
         }

@@ -63,6 +63,8 @@ pub(super) struct Handle {
     pub(super) queued: AtomicU64,
     /// When the oldest ticket in the queue was opened that no plan has somebody for; `i64::MAX`: none waits.
     pub(super) oldest_ms: AtomicI64,
+    /// Experts whom the plan has work for that they were not told of.
+    kept: Mutex<Arc<BTreeSet<ExpertId>>>,
     /// Auction rounds ever: a restarted dispatcher must not take bids for its predecessor's.
     rounds: AtomicU64,
 }
@@ -94,8 +96,17 @@ impl Handle {
             parked: Mutex::new(None),
             queued: AtomicU64::new(0),
             oldest_ms: AtomicI64::new(i64::MAX),
+            kept: Mutex::default(),
             rounds: AtomicU64::new(0),
         }
+    }
+
+    fn kept(&self) -> Arc<BTreeSet<ExpertId>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn keep(&self, kept: BTreeSet<ExpertId>) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(kept);
     }
 
     pub(super) fn parked(&self) -> Option<String> {

@@ -167,6 +167,9 @@ impl Dispatcher {
         };
         let Planned { outlook: Outlook { plan, due, later, first, next }, memory } = *planned;
         self.planning.memory = memory;
+        self.look_elsewhere(&later);
+        let kept = plan.iter().filter(|(_, visits)| !visits.is_empty()).map(|(expert, _)| expert.clone());
+        self.handle.keep(kept.collect());
         self.planning.plan = plan;
         self.planning.due = due;
         self.planning.later = later;
