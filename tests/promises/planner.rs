@@ -64,6 +64,19 @@ fn who_could_come_and_is_kept_is_on_record_with_figures() {
 }
 
 #[test]
+fn whoever_refused_is_asked_once_more_when_nobody_else_is_left() {
+    play_by(Policy::Full, Time::Virtual, async |tree: &Tree| {
+        tree.square("west", 0.0, |_| {}).await;
+        tree.expert("w", at(5.0, 5.0), "tv", ALWAYS).await;
+        let number = tree.open(tv(5.0, 6.0)).await;
+        assert_eq!(tree.offered(number).await, "w");
+        tree.act(number, "w", Action::Decline { reason: "no parts in the van".into() }).await.unwrap();
+        assert_eq!(tree.offered(number).await, "w");
+        assert_eq!(tree.ticket(number).next_offer, 3, "a second offer, and nothing left out for good");
+    });
+}
+
+#[test]
 fn an_idle_neighbour_takes_what_the_plan_at_home_has_for_much_later() {
     play_by(Policy::Full, Time::Virtual, async |tree: &Tree| {
         tree.square("west", 0.0, |_| {}).await;

@@ -33,7 +33,7 @@ const MAX_HANDOVERS: u16 = 3;
 
 impl Dispatcher {
     pub(super) fn failed(&mut self, me: &Address<Msg>, round: &mut Round, contest: &Contest, now: Timestamp) {
-        let number = contest.asked.spec.ticket;
+        let (number, plans) = (contest.asked.spec.ticket, self.plans());
         if round.scope == Scope::Home && self.make_room(me, &contest.asked.spec) {
             if let Some(world) = &mut self.world {
                 world.queue.set_ready(number, false);
@@ -51,12 +51,15 @@ impl Dispatcher {
                 round.at,
             );
             entry.failed = Some(Box::new(Failed { decision, rules: contest.rules() }));
-            let refused = entry.failed.as_ref().is_some_and(|f| f.rules.contains_key(&Rule::Refused));
+            // Whom a plan keeps for others may come yet.
+            let nobody = contest.verdicts.values().all(|heard| heard.verdict.is_err());
+            let refused = nobody && entry.failed.as_ref().is_some_and(|f| f.rules.contains_key(&Rule::Refused));
             if refused && !entry.second_round && !self.rounds_used_up(number) {
                 // Nobody else is left: those who refused are asked once more.
                 if let Some(entry) = self.world.as_mut().and_then(|w| w.queue.entry(number)) {
                     entry.second_round = true;
                 }
+                self.planning.stale = true;
                 return;
             }
             let Some(entry) = self.world.as_mut().and_then(|w| w.queue.entry(number)) else { return };
@@ -69,7 +72,8 @@ impl Dispatcher {
         }
         let Some(entry) = self.world.as_mut().and_then(|w| w.queue.entry(number)) else { return };
         entry.scope = Scope::Home;
-        entry.second_round = false;
+        // A plan that does not know that they may be asked again would leave the visit out for good.
+        entry.second_round &= plans;
         let Some(mut failed) = entry.failed.take() else { return };
         let escalated = entry.escalated;
         let mut helpers = Vec::new();

@@ -133,6 +133,7 @@ impl Queue {
             spec.skills = needs.clone();
         }
         let waits_until = ticket.waiting.as_ref().map(|waiting| waiting.next_try_at);
+        let asked_again = before.as_ref().is_some_and(|before| before.second_round && before.spec == spec);
         let fresh = Entry {
             spec,
             version: ticket.version,
@@ -142,7 +143,7 @@ impl Queue {
             escalated: ticket.escalation.is_some(),
             rounds: rounds(ticket),
             scope: Scope::Home,
-            second_round: false,
+            second_round: asked_again,
             failed: None,
             neighbours_asked: before.as_ref().and_then(|entry| entry.neighbours_asked),
             stale: 0,
@@ -150,14 +151,9 @@ impl Queue {
         self.changes += u64::from(before.as_ref().is_none_or(|before| before.spec != fresh.spec));
         // News that do not concern the search (a message was delivered) leave it where it was.
         let entry = match before {
-            Some(before) if before.spec == fresh.spec && before.waits_until == fresh.waits_until => Entry {
-                ready: before.ready,
-                scope: before.scope,
-                second_round: before.second_round,
-                failed: before.failed,
-                stale: before.stale,
-                ..fresh
-            },
+            Some(before) if before.spec == fresh.spec && before.waits_until == fresh.waits_until => {
+                Entry { ready: before.ready, scope: before.scope, failed: before.failed, stale: before.stale, ..fresh }
+            }
             Some(_) | None => fresh,
         };
         let key = key(&entry.spec);
