@@ -18,7 +18,7 @@ use super::{
     shell::Crash,
     supervise::supervisor,
     ticket, tickets,
-    tree::{FRUITLESS, Group, NOTICES, POSTING, Slot, Tree},
+    tree::{FRUITLESS, Group, NOTICES, PLANNERS, POSTING, Slot, Tree},
     {Clock, device::Devices},
 };
 use crate::{
@@ -122,6 +122,7 @@ impl Service {
             outbox: Slot::default(),
             behind: AtomicUsize::new(0),
             queued: Arc::default(),
+            planners: Arc::new(Semaphore::new(PLANNERS)),
             fruitless: Mutex::new(Pace::new(FRUITLESS.0, FRUITLESS.1)),
             notices: Mutex::new(Pace::new(NOTICES.0, NOTICES.1)),
             outbox_supervisor: OnceLock::new(),

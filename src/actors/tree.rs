@@ -64,6 +64,8 @@ pub(super) struct Tree {
     pub(super) queued: Arc<AtomicUsize>,
     /// Auction rounds that lead nowhere, all regions together.
     pub(super) fruitless: Mutex<Pace>,
+    /// Planners at work, all regions together.
+    pub(super) planners: Arc<Semaphore>,
     /// Messages to customers: what a gateway takes, and a flood must not crowd out intake.
     pub(super) notices: Mutex<Pace>,
     pub(super) outbox_supervisor: OnceLock<ActorCell>,
@@ -75,6 +77,8 @@ pub(super) struct Tree {
     pub(super) faults: Faults,
 }
 
+/// Regions that plan at the same time; two, so that one that hangs holds up no other.
+pub(super) const PLANNERS: usize = 2;
 /// Rounds that lead nowhere: at once, and a second.
 pub(super) const FRUITLESS: (i64, i64) = (100, 40);
 /// Messages to customers: at once, and a second.

@@ -301,7 +301,7 @@ impl Dispatcher {
             Msg::Resume => self.resume = None,
             Msg::Optimise => self.wake_all(),
             Msg::Planned { nth, planned } => self.planned(me, nth, planned),
-            Msg::Due => self.planning.stale = true,
+            Msg::Due => self.planning.rested(),
             Msg::Overtaken { number, from } => self.overtaken(me, number, &from),
         }
     }

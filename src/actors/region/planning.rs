@@ -16,7 +16,7 @@ use crate::{
     },
     routing::{
         self, Terms,
-        live::{Due, Memory, Next, Outlook, Plan, Snapshot, outlook},
+        live::{Due, MOST_VISITS, Memory, Next, Outlook, Plan, Snapshot, in_time, outlook},
     },
 };
 use std::{
@@ -29,6 +29,10 @@ use std::{
 const ROUNDS: u64 = 64;
 /// A planner that takes longer is waited for no more; most take a hundredth of this.
 const PATIENCE_MS: i64 = 2_000;
+/// After a plan a region makes none for so many times as long as that one took, waiting for its turn included, and at
+/// most so long: in a flood of tickets planners must not crowd out intake.
+const RESTS: i64 = 3;
+const REST_MS: i64 = 1_000;
 /// An end of work that moves less than this is no reason for another plan.
 const MOVED_S: i64 = 60;
 
@@ -52,6 +56,11 @@ pub(super) struct Planning {
     due: Vec<Due>,
     later: BTreeMap<TicketNumber, Timestamp>,
     first: BTreeMap<ExpertId, Next>,
+    /// When the last planner began, and when the next one may.
+    began_at: Timestamp,
+    rested_at: Timestamp,
+    /// Another plan is wanted by then.
+    rest: Option<tokio::task::AbortHandle>,
     /// When somebody who is free is to leave.
     pub(super) alarm: Option<tokio::task::AbortHandle>,
 }
@@ -70,7 +79,15 @@ impl Planning {
 
     /// No planner is at work or needed.
     pub(super) fn settled(&self) -> bool {
-        !self.busy
+        !self.busy && self.rest.is_none()
+    }
+
+    /// The next plan may be made.
+    pub(super) fn rested(&mut self) {
+        self.stale = true;
+        if let Some(rest) = self.rest.take() {
+            rest.abort();
+        }
     }
 
     /// Why an expert does not get a visit that they could take: what the plan has them do, and what it would cost to
@@ -118,12 +135,19 @@ impl Dispatcher {
         if !changed || !alone || !(world.queue.has_ready() || world.somebody_free(now)) {
             return;
         }
+        if now < self.planning.rested_at {
+            if self.planning.rest.is_none() {
+                self.planning.rest = Some(me.send_at(self.planning.rested_at, Msg::Due));
+            }
+            return;
+        }
+        self.planning.began_at = now;
         self.planning.stale = false;
         self.planning.changes = world.queue.changes();
         self.planning.busy = true;
         self.planning.plans += 1;
         let nth = self.planning.plans;
-        let (snapshot, before) = (world.snapshot(), self.planning.plan.clone());
+        let (snapshot, before) = (world.snapshot(now), self.planning.plan.clone());
         let (mut memory, desk) = (std::mem::take(&mut self.planning.memory), self.planning.desk.clone());
         let (region, policy, tree) = (world.region.clone(), self.tree.options.policy, self.tree.clone());
         let seed = self.tree.options.seed ^ nth;
@@ -146,7 +170,14 @@ impl Dispatcher {
         }
         let given_up = me.send_at(now.plus_ms(PATIENCE_MS), Msg::Planned { nth, planned: None });
         self.planning.patience = Some(given_up);
-        self.tree.core.spawn_blocking(plan);
+        let (core, desks) = (self.tree.core.clone(), self.tree.planners.clone());
+        self.tree.core.spawn(async move {
+            let Ok(turn) = desks.acquire_owned().await else { return };
+            core.spawn_blocking(move || {
+                plan();
+                drop(turn);
+            });
+        });
     }
 
     /// An answer that is waited for no more, because another planner began or this one was given up, is none.
@@ -155,6 +186,9 @@ impl Dispatcher {
             return;
         }
         self.planning.busy = false;
+        let now = self.tree.clock.now();
+        let rest_ms = (RESTS * now.since_ms(self.planning.began_at)).clamp(0, REST_MS);
+        self.planning.rested_at = now.plus_ms(rest_ms);
         if let Some(patience) = self.planning.patience.take() {
             patience.abort();
         }
@@ -183,7 +217,12 @@ impl Dispatcher {
 
 impl Planning {
     pub(super) fn abort(&mut self) {
-        self.alarm.take().into_iter().chain(self.patience.take()).for_each(|waiting| waiting.abort());
+        self.alarm
+            .take()
+            .into_iter()
+            .chain(self.patience.take())
+            .chain(self.rest.take())
+            .for_each(|waiting| waiting.abort());
     }
 }
 
@@ -194,8 +233,10 @@ impl World {
         self.queue.len() > 0 && self.experts.values().any(|(expert, route)| route.stops.is_empty() && at_work(expert))
     }
 
-    fn snapshot(&self) -> Snapshot {
-        let asked = self.queue.entries().map(|entry| {
+    /// What a plan looks at: more than it takes in would only be copied.
+    fn snapshot(&self, now: Timestamp) -> Snapshot {
+        let open = self.queue.foremost(MOST_VISITS, |entry| in_time(&entry.spec, now));
+        let asked = open.into_iter().map(|entry| {
             let mut spec = entry.spec.clone();
             if entry.second_round {
                 spec.refused_by.clear();

@@ -92,9 +92,15 @@ impl Queue {
         self.changes
     }
 
-    /// All visits that could be dispatched.
-    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.values().map(Box::as_ref)
+    /// The most urgent visits that `suit`, at most `limit`, in order. Looks at so many per set of needed skills, not at
+    /// the whole queue.
+    pub(super) fn foremost(&self, limit: usize, suits: impl Fn(&Entry) -> bool) -> Vec<&Entry> {
+        let entry = |key: &Key| self.peek(key.2).filter(|entry| suits(entry)).map(|entry| (*key, entry));
+        let first = self.by_needs.values().flat_map(|keys| keys.iter().filter_map(entry).take(limit));
+        let mut found: Vec<(Key, &Entry)> = first.collect();
+        found.sort_unstable_by_key(|(key, _)| *key);
+        found.truncate(limit);
+        found.into_iter().map(|(_, entry)| entry).collect()
     }
 
     pub(super) fn has_ready(&self) -> bool {

@@ -6,7 +6,7 @@ use super::{
     price,
 };
 use crate::{
-    domain::{expert::Expert, settings::RegionSettings, ticket::WindowKind},
+    domain::{expert::Expert, settings::RegionSettings, ticket::WindowKind, time::Timestamp},
     routing::{
         Terms, VisitSpec,
         problem::{Draft, Firmness, LATEST, Matrix, Problem, Technician, Visit, Weights, Window},
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Visits in one plan: the most urgent ones, so that a backlog of weeks does not hold up the day.
-const MOST_VISITS: usize = 400;
+pub const MOST_VISITS: usize = 400;
 
 /// How much more a wait counts here than in one insertion, whose cost has the waits behind it in it already.
 const WAIT: f64 = 3.0;
@@ -32,7 +32,7 @@ pub(super) struct Drafted {
 pub(super) fn draft(snapshot: &Snapshot, before: &Plan, memory: &mut Memory, terms: &Terms<'_>) -> Option<Drafted> {
     memory.begin(&terms.settings.travel);
     let mut order: Vec<usize> =
-        (0..snapshot.open.len()).filter(|index| in_time(&snapshot.open[*index], terms)).collect();
+        (0..snapshot.open.len()).filter(|index| in_time(&snapshot.open[*index], terms.now)).collect();
     order.sort_by_key(|index| {
         let visit = &snapshot.open[*index];
         (std::cmp::Reverse(visit.urgency), visit.due, visit.ticket)
@@ -94,8 +94,9 @@ fn matrix(
 }
 
 /// A promise that has lapsed is for an auction to explain.
-fn in_time(visit: &VisitSpec, terms: &Terms<'_>) -> bool {
-    visit.window.is_none_or(|window| window.kind == WindowKind::Wish || window.to > terms.now)
+#[must_use]
+pub fn in_time(visit: &VisitSpec, now: Timestamp) -> bool {
+    visit.window.is_none_or(|window| window.kind == WindowKind::Wish || window.to > now)
 }
 
 fn technician(hand: &Hand, expert: &Expert, terms: &Terms<'_>, numbers: &mut Numbers) -> Technician {

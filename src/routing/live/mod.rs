@@ -11,6 +11,7 @@ mod memory;
 mod numbers;
 mod price;
 
+pub use draft::{MOST_VISITS, in_time};
 pub use memory::Memory;
 pub use numbers::Numbers;
 pub use price::{priority, unserved_s};
