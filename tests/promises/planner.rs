@@ -77,6 +77,17 @@ fn whoever_refused_is_asked_once_more_when_nobody_else_is_left() {
 }
 
 #[test]
+fn what_waits_for_a_shift_is_planned_when_it_begins_though_nothing_else_happens() {
+    play_by(Policy::Full, Time::Virtual, async |tree: &Tree| {
+        tree.square("west", 0.0, |_| {}).await;
+        tree.expert("w", at(5.0, 5.0), "tv", "tue-sun 09:00-17:00").await;
+        let number = tree.open(tv(5.0, 6.0)).await;
+        tree.pass(22 * 3_600).await;
+        assert_eq!(tree.offered(number).await, "w");
+    });
+}
+
+#[test]
 fn an_idle_neighbour_takes_what_the_plan_at_home_has_for_much_later() {
     play_by(Policy::Full, Time::Virtual, async |tree: &Tree| {
         tree.square("west", 0.0, |_| {}).await;

@@ -275,7 +275,11 @@ impl Dispatcher {
             Msg::Ticket(ticket) if ticket.region == self.id => world.queue.take(&ticket, now),
             Msg::Ticket(ticket) => world.queue.remove(ticket.number),
             Msg::Gone(number) => world.queue.remove(number),
-            Msg::Try(number) => world.queue.set_ready(number, true),
+            Msg::Try(number) => {
+                world.queue.set_ready(number, true);
+                // A shift may have begun since the last plan, and nothing else says so.
+                self.planning.stale = true;
+            }
             Msg::Region(region) => {
                 world.region = region;
                 self.planning.stale = true;
