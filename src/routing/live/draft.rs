@@ -89,7 +89,9 @@ fn matrix(
     }
     // All at the speed of this hour: a plan is made anew long before the next one matters.
     let lasts_s = terms.drives.departing(terms.now);
-    durations.iter_mut().for_each(|cell| *cell = lasts_s(*cell));
+    for cell in &mut durations {
+        *cell = lasts_s(*cell);
+    }
     Matrix { size: size as u32, distances: vec![0; size * size], durations }
 }
 
