@@ -174,7 +174,7 @@ fn planned(service: &Service, asked: &Asked) -> Result<Option<(ExpertId, Timesta
     let outlook = outlook(&snapshot, &Plan::new(), &mut Memory::default(), &terms, seed, ROUNDS);
     let number = asked.ticket.number;
     let whose = outlook.plan.iter().find(|(_, tickets)| tickets.contains(&number)).map(|(expert, _)| expert.clone());
-    // What is due is left for now: its own bid says when that begins.
+    // What is due at once has no later beginning: its own bid says when.
     let begins = |expert: &ExpertId| {
         let planned = outlook.later.get(&number).copied();
         planned.or_else(|| {

@@ -93,7 +93,7 @@ fn why_kept(bid: &Bid, kept: &Kept, zone: &str) -> String {
     let could = format!("could be there at {}", clock(bid.start));
     let instead = match (&kept.ticket, kept.begins) {
         (Some(ticket), Some(begins)) => format!("is planned for {ticket} at {}", clock(begins)),
-        _ => "the plan has somebody else for it, or leaves it out for now".to_owned(),
+        _ => "the plan has somebody else for it, or serves others first".to_owned(),
     };
     let minutes = |seconds: i64| (seconds.abs() + 30) / 60;
     let cost = match kept.dearer_s {
