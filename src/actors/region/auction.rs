@@ -41,8 +41,6 @@ const SETTLE_DEADLINE_MS: i64 = 2_500;
 const RESUME_MS: i64 = 250;
 /// Neighbours tried when nobody at home can.
 const NEIGHBOURS: usize = 6;
-/// A neighbour helps with what the plan at home has for later when they begin at least this much sooner.
-const SOONER_S: i64 = 1_800;
 /// Awards in a row that may come too late before the ticket is left for its next try.
 const STALE_LIMIT: u8 = 20;
 
@@ -88,8 +86,8 @@ impl Dispatcher {
                     later.push((number, begins));
                     continue;
                 }
-                (None, Scope::Home, None) if kept => Tender::LeftOut,
-                (None, Scope::Neighbours, Some(begins)) => Tender::Sooner(begins.plus_s(-SOONER_S)),
+                // Whom neighbours have for it, their plans say.
+                (None, ..) if kept => Tender::LeftOut,
                 (None, ..) => Tender::Open,
             };
             let asked = Arc::new(Asked { spec: entry.spec.clone(), second_round: entry.second_round });
@@ -117,9 +115,7 @@ impl Dispatcher {
             self.escalate_refused(me, number);
         }
         for (number, begins) in later {
-            if !self.ask_elsewhere(number, begins) {
-                self.wait_for_plan(me, number, begins);
-            }
+            self.wait_for_plan(me, number, begins);
         }
         self.escalate_unplaced(me);
         if bidding {
@@ -348,12 +344,7 @@ impl World {
 
 fn hand_over(contest: &Contest, expert: &ExpertId) -> Option<Command> {
     let to = contest.verdicts.get(expert)?.profile.as_ref()?.region.clone();
-    let why = match contest.tender {
-        Tender::Sooner(_) => format!("at home it would have to wait; {expert} of {to} can come sooner"),
-        Tender::Open | Tender::Planned(_) | Tender::LeftOut => {
-            format!("nobody at home could come; {expert} of {to} can")
-        }
-    };
+    let why = format!("nobody at home could come; {expert} of {to} can");
     Some(Command::HandOver { to, why })
 }
 
@@ -370,13 +361,8 @@ fn ask_neighbours(tree: &Tree, world: &World, round: &mut Round) -> BTreeSet<Exp
     for contest in &mut round.contests {
         let spec = &contest.asked.spec;
         for region in &*near {
-            let kept = match contest.tender {
-                Tender::Sooner(_) => tree.region(region).map(|handle| handle.kept()).unwrap_or_default(),
-                Tender::Open | Tender::Planned(_) | Tender::LeftOut => Arc::default(),
-            };
             let able = tree.store.experts(Some(region)).into_iter().filter(|expert| {
                 !expert.retired
-                    && !kept.contains(&expert.id)
                     && crate::domain::skill::first_unmet(&expert.skills, &spec.skills).is_none()
             });
             whom.extend(able.map(|expert| expert.id.clone()));

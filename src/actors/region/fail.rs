@@ -2,9 +2,9 @@
 
 use super::{
     Address, Contest, Dispatcher, Msg, Round, Scope, WINDOW_LEAD_S, World,
-    auction::neighbours,
     escalation,
-    queue::{Entry, Failed},
+    market::MAX_HANDOVERS,
+    queue::Failed,
 };
 use crate::{
     domain::{
@@ -24,12 +24,8 @@ const FULL_RETRY_S: i64 = 4 * 3_600;
 const NOBODY_RETRY_S: i64 = 24 * 3_600;
 /// What the plan has somebody for is looked at again after this at the earliest.
 const PLAN_RETRY_S: i64 = 900;
-/// What begins later than this at home may begin sooner elsewhere.
-const MUCH_LATER_S: i64 = 3_600;
 /// Neighbours are asked about one ticket at most this often.
 const NEIGHBOURS_AGAIN_S: i64 = 1_800;
-/// A ticket changes regions at most this often by itself.
-const MAX_HANDOVERS: u16 = 3;
 
 impl Dispatcher {
     pub(super) fn failed(&mut self, me: &Address<Msg>, round: &mut Round, contest: &Contest, now: Timestamp) {
@@ -182,36 +178,6 @@ impl Dispatcher {
         self.round = Some(round);
     }
 
-    /// What the plan at home has for much later is put to the neighbours first. False: it is not, or was lately.
-    pub(super) fn ask_elsewhere(&mut self, number: TicketNumber, begins: Timestamp) -> bool {
-        let now = self.tree.clock.now();
-        let neighbours = self.world.as_ref().is_some_and(|world| !neighbours(&self.tree, world).is_empty());
-        let Some(entry) = self.world.as_mut().and_then(|world| world.queue.entry(number)) else { return false };
-        if !neighbours || !may_be_sooner_elsewhere(entry, begins, now) {
-            return false;
-        }
-        entry.neighbours_asked = Some(now);
-        entry.scope = Scope::Neighbours;
-        true
-    }
-
-    /// A new plan has these for later: some may have become worth asking the neighbours.
-    pub(super) fn look_elsewhere(&mut self, later: &BTreeMap<TicketNumber, Timestamp>) {
-        let now = self.tree.clock.now();
-        let Some(world) = &mut self.world else { return };
-        if neighbours(&self.tree, world).is_empty() {
-            return;
-        }
-        for (number, begins) in later {
-            let sleeps = world.queue.peek(*number).is_some_and(|entry| {
-                !entry.ready && entry.scope == Scope::Home && may_be_sooner_elsewhere(entry, *begins, now)
-            });
-            if sleeps {
-                world.queue.set_ready(*number, true);
-            }
-        }
-    }
-
     /// The plan has somebody for it, later. Said once; looked at again when it should begin.
     pub(super) fn wait_for_plan(&mut self, me: &Address<Msg>, number: TicketNumber, begins: Timestamp) {
         let Some(mut round) = self.round.take() else { return };
@@ -233,11 +199,6 @@ impl Dispatcher {
         }
         self.round = Some(round);
     }
-}
-
-fn may_be_sooner_elsewhere(entry: &Entry, begins: Timestamp, now: Timestamp) -> bool {
-    let lately = entry.neighbours_asked.is_some_and(|at| now.since_s(at) < NEIGHBOURS_AGAIN_S);
-    begins.since_s(now) >= MUCH_LATER_S && !lately && entry.handovers < MAX_HANDOVERS
 }
 
 impl World {

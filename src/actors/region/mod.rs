@@ -6,6 +6,7 @@ mod auction;
 mod fail;
 mod lateness;
 mod load;
+mod market;
 mod planning;
 mod queue;
 mod repair;
@@ -63,8 +64,8 @@ pub(super) struct Handle {
     pub(super) queued: AtomicU64,
     /// When the oldest ticket in the queue was opened that no plan has somebody for; `i64::MAX`: none waits.
     pub(super) oldest_ms: AtomicI64,
-    /// Experts whom the plan has work for that they were not told of.
-    kept: Mutex<Arc<BTreeSet<ExpertId>>>,
+    /// What it offers to its neighbours.
+    board: market::Board,
     /// Auction rounds ever: a restarted dispatcher must not take bids for its predecessor's.
     rounds: AtomicU64,
 }
@@ -96,17 +97,9 @@ impl Handle {
             parked: Mutex::new(None),
             queued: AtomicU64::new(0),
             oldest_ms: AtomicI64::new(i64::MAX),
-            kept: Mutex::default(),
+            board: market::Board::default(),
             rounds: AtomicU64::new(0),
         }
-    }
-
-    fn kept(&self) -> Arc<BTreeSet<ExpertId>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn keep(&self, kept: BTreeSet<ExpertId>) {
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(kept);
     }
 
     pub(super) fn parked(&self) -> Option<String> {
@@ -151,6 +144,13 @@ pub(super) enum Msg {
     Planned {
         nth: u64,
         planned: Option<Box<Planned>>,
+    },
+    /// Neighbours offer visits that they did not offer before.
+    Offers,
+    /// A neighbour's plan has this visit of ours.
+    Wanted {
+        number: TicketNumber,
+        by: RegionId,
     },
     /// It is time that somebody who is free leaves for what the plan has for them.
     Due,
@@ -306,6 +306,8 @@ impl Dispatcher {
             Msg::Optimise => self.wake_all(),
             Msg::Planned { nth, planned } => self.planned(me, nth, planned),
             Msg::Due => self.planning.rested(),
+            Msg::Offers => self.planning.stale = true,
+            Msg::Wanted { number, by } => self.give_away(number, &by),
             Msg::Overtaken { number, from } => self.overtaken(me, number, &from),
         }
     }

@@ -6,7 +6,7 @@
 //! takes nothing with it: the plan before stays for the next one, and until there is one rounds are open to all
 //! who bid, as under the policy `insertion`.
 
-use super::{Address, Dispatcher, Msg, World};
+use super::{Address, Dispatcher, Msg, Tree, World};
 use crate::{
     domain::{
         decision::{Kept, Policy},
@@ -106,6 +106,10 @@ impl Planning {
         !self.due.is_empty()
     }
 
+    pub(super) fn is_due(&self, number: TicketNumber) -> bool {
+        self.due.iter().any(|due| due.ticket == number)
+    }
+
     pub(super) fn take_due(&mut self, limit: usize) -> BTreeMap<TicketNumber, Due> {
         let first = self.due.len().saturating_sub(limit);
         self.due.drain(first..).map(|due| (due.ticket, due)).collect()
@@ -132,7 +136,8 @@ impl Dispatcher {
         let changed = self.planning.stale || self.planning.changes != world.queue.changes();
         let now = self.tree.clock.now();
         let alone = Arc::strong_count(&self.planning.desk) == 1;
-        if !changed || !alone || !(world.queue.has_ready() || world.somebody_free(now)) {
+        let work = || world.queue.len() > 0 || world.sees_offers(&self.tree);
+        if !changed || !alone || !(world.queue.has_ready() || world.somebody_free(now) && work()) {
             return;
         }
         if now < self.planning.rested_at {
@@ -147,7 +152,7 @@ impl Dispatcher {
         self.planning.busy = true;
         self.planning.plans += 1;
         let nth = self.planning.plans;
-        let (snapshot, before) = (world.snapshot(now), self.planning.plan.clone());
+        let (snapshot, before) = (world.snapshot(&self.tree, now), self.planning.plan.clone());
         let (mut memory, desk) = (std::mem::take(&mut self.planning.memory), self.planning.desk.clone());
         let (region, policy, tree) = (world.region.clone(), self.tree.options.policy, self.tree.clone());
         let seed = self.tree.options.seed ^ nth;
@@ -199,11 +204,10 @@ impl Dispatcher {
             self.wake_for_the_free();
             return;
         };
-        let Planned { outlook: Outlook { plan, due, later, first, next }, memory } = *planned;
+        let Planned { outlook: Outlook { plan, due, later, first, next, wanted, worth }, memory } = *planned;
         self.planning.memory = memory;
-        self.look_elsewhere(&later);
-        let kept = plan.iter().filter(|(_, visits)| !visits.is_empty()).map(|(expert, _)| expert.clone());
-        self.handle.keep(kept.collect());
+        self.put_on_offer(&worth);
+        self.ask_for(&wanted);
         self.planning.plan = plan;
         self.planning.due = due;
         self.planning.later = later;
@@ -230,11 +234,11 @@ impl World {
     /// Who holds nothing and is at work.
     fn somebody_free(&self, now: Timestamp) -> bool {
         let at_work = |expert| routing::stretch(expert, now, 0).is_ok();
-        self.queue.len() > 0 && self.experts.values().any(|(expert, route)| route.stops.is_empty() && at_work(expert))
+        self.experts.values().any(|(expert, route)| route.stops.is_empty() && at_work(expert))
     }
 
     /// What a plan looks at: more than it takes in would only be copied.
-    fn snapshot(&self, now: Timestamp) -> Snapshot {
+    fn snapshot(&self, tree: &Tree, now: Timestamp) -> Snapshot {
         let open = self.queue.foremost(MOST_VISITS, |entry| in_time(&entry.spec, now));
         let asked = open.into_iter().map(|entry| {
             let mut spec = entry.spec.clone();
@@ -243,7 +247,11 @@ impl World {
             }
             spec
         });
-        Snapshot { experts: self.experts.values().cloned().collect(), open: asked.collect() }
+        Snapshot {
+            experts: self.experts.values().cloned().collect(),
+            open: asked.collect(),
+            abroad: self.offers(tree, now),
+        }
     }
 }
 

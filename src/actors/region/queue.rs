@@ -37,6 +37,8 @@ pub(super) struct Entry {
     /// The home region's failure, kept while neighbours are asked.
     pub(super) failed: Option<Box<Failed>>,
     pub(super) neighbours_asked: Option<Timestamp>,
+    /// Neighbours were told that it is to be had.
+    pub(super) offered: bool,
     /// Awards in a row that came too late.
     pub(super) stale: u8,
 }
@@ -152,6 +154,7 @@ impl Queue {
             second_round: asked_again,
             failed: None,
             neighbours_asked: before.as_ref().and_then(|entry| entry.neighbours_asked),
+            offered: before.as_ref().is_some_and(|before| before.offered),
             stale: 0,
         };
         self.changes += u64::from(before.as_ref().is_none_or(|before| before.spec != fresh.spec));

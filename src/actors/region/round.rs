@@ -42,8 +42,6 @@ pub(super) enum Tender {
     Planned(Due),
     /// Nobody: the plan serves others. Held to say why.
     LeftOut,
-    /// A neighbour who has nothing to do and begins before this: the plan at home has it later.
-    Sooner(Timestamp),
 }
 
 pub(super) struct Contest {
@@ -106,13 +104,6 @@ impl Contest {
             Tender::Open => return,
             Tender::Planned(due) => Some(due),
             Tender::LeftOut => None,
-            Tender::Sooner(limit) => {
-                let idle = |heard: &Heard| heard.route.as_ref().is_some_and(|route| route.stops.is_empty());
-                let busy =
-                    |heard: &&mut Heard| heard.verdict.as_ref().is_ok_and(|bid| bid.start >= *limit || !idle(heard));
-                self.verdicts.values_mut().filter(busy).for_each(|heard| heard.kept = Some(Kept::default()));
-                return;
-            }
         };
         for (expert, heard) in &mut self.verdicts {
             if heard.verdict.is_ok() && due.is_none_or(|due| due.expert != *expert) {
@@ -152,7 +143,7 @@ impl Contest {
     fn plan(&self) -> Option<Planned> {
         match &self.tender {
             Tender::Planned(due) => Some(Planned { expert: due.expert.clone(), route_version: due.route_version }),
-            Tender::Open | Tender::LeftOut | Tender::Sooner(_) => None,
+            Tender::Open | Tender::LeftOut => None,
         }
     }
 

@@ -19,12 +19,18 @@ pub const MOST_VISITS: usize = 400;
 /// How much more a wait counts here than in one insertion, whose cost has the waits behind it in it already.
 const WAIT: f64 = 3.0;
 
+/// A visit changes regions only if that saves so much, in thousandths of a second of driving: both plans are worth
+/// more than they know, because neither knows what comes next.
+const CHANGE: i64 = 600_000;
+/// More than any wait of a day comes to.
+const DEAREST: i64 = 1 << 39;
+
 /// The problem, and what its indices stand for in the snapshot.
 pub(super) struct Drafted {
     pub(super) problem: Problem,
     /// Index in `snapshot.experts` of each technician.
     pub(super) experts: Vec<usize>,
-    /// Index in `snapshot.open` of each visit.
+    /// Index of each visit in the snapshot: those of the region, then those from abroad.
     pub(super) visits: Vec<usize>,
 }
 
@@ -38,7 +44,9 @@ pub(super) fn draft(snapshot: &Snapshot, before: &Plan, memory: &mut Memory, ter
         (std::cmp::Reverse(visit.urgency), visit.due, visit.ticket)
     });
     order.truncate(MOST_VISITS);
-    let open: Vec<&VisitSpec> = order.iter().map(|index| &snapshot.open[*index]).collect();
+    let own = order.len();
+    order.extend(snapshot.open.len()..snapshot.open.len() + snapshot.abroad.len());
+    let open: Vec<&VisitSpec> = order.iter().map(|index| snapshot.visit(*index)).collect();
     let crew = if open.is_empty() { Vec::new() } else { crew(snapshot, &open, before, memory, terms) };
     if crew.is_empty() {
         return None;
@@ -47,7 +55,13 @@ pub(super) fn draft(snapshot: &Snapshot, before: &Plan, memory: &mut Memory, ter
     let asked: Vec<&Expert> = crew.iter().map(|hand| &*snapshot.experts[hand.index].0).collect();
     let technicians: Vec<Technician> =
         crew.iter().zip(&asked).map(|(hand, expert)| technician(hand, expert, terms, &mut numbers)).collect();
-    let visits: Vec<Visit> = open.iter().map(|spec| visit(spec, &asked, terms, &mut numbers)).collect();
+    let at_home = open[..own].iter().map(|visit| unserved(visit, terms.now));
+    let penalties = at_home.chain(snapshot.abroad.iter().map(|offered| (offered.worth - CHANGE).clamp(0, DEAREST)));
+    let visits: Vec<Visit> = open
+        .iter()
+        .zip(penalties)
+        .map(|(spec, penalty)| visit(spec, penalty, &asked, terms, &mut numbers))
+        .collect();
     let profiles = vec![matrix(&numbers, &technicians, &visits, memory, terms)];
     let draft = Draft { technicians, visits, profiles, weights: weights(terms.settings) };
     let experts = crew.iter().map(|hand| hand.index).collect();
@@ -118,7 +132,12 @@ fn technician(hand: &Hand, expert: &Expert, terms: &Terms<'_>, numbers: &mut Num
     }
 }
 
-fn visit(spec: &VisitSpec, experts: &[&Expert], terms: &Terms<'_>, numbers: &mut Numbers) -> Visit {
+/// What leaving out a visit of the region costs, in thousandths of a second of driving.
+pub(super) fn unserved(spec: &VisitSpec, now: Timestamp) -> i64 {
+    price::unserved_s(spec.urgency, i64::from(spec.service_s), now.since_s(spec.opened_at)) * 1_000
+}
+
+fn visit(spec: &VisitSpec, unserved: i64, experts: &[&Expert], terms: &Terms<'_>, numbers: &mut Numbers) -> Visit {
     let barred = experts.iter().enumerate().filter(|(_, expert)| barred(expert, spec, terms));
     let window = spec.window.map(|window| Window {
         from: ceil_s(window.from.since_ms(terms.now)).clamp(0, window.to.since_s(terms.now).clamp(0, LATEST)),
@@ -143,9 +162,7 @@ fn visit(spec: &VisitSpec, experts: &[&Expert], terms: &Terms<'_>, numbers: &mut
         excluded: barred.map(|(who, _)| who as u32).collect(),
         told: None,
         load: Vec::new(),
-        unserved: Some(
-            price::unserved_s(spec.urgency, i64::from(spec.service_s), terms.now.since_s(spec.opened_at)) * 1_000,
-        ),
+        unserved: Some(unserved),
     }
 }
 

@@ -10,6 +10,7 @@ mod instead;
 mod memory;
 mod numbers;
 mod price;
+mod worth;
 
 pub use draft::{MOST_VISITS, in_time};
 pub use memory::Memory;
@@ -18,6 +19,7 @@ pub use price::{priority, unserved_s};
 
 use super::{
     Terms, VisitSpec,
+    problem::PlannedStop,
     solve::{Solution, improve},
 };
 use crate::domain::{
@@ -41,6 +43,16 @@ pub struct Snapshot {
     pub experts: Vec<(Arc<Expert>, Arc<Route>)>,
     /// `refused_by` empty where those who refused are to be asked once more.
     pub open: Vec<VisitSpec>,
+    /// Visits of other regions that could be taken over.
+    pub abroad: Vec<Offered>,
+}
+
+/// A visit that its region would rather give away than serve itself, if that costs less in all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offered {
+    pub spec: VisitSpec,
+    /// Thousandths of a second of driving that its region would save.
+    pub worth: i64,
 }
 
 /// It is time that this expert leaves for this visit.
@@ -74,6 +86,18 @@ pub struct Outlook {
     pub first: BTreeMap<ExpertId, Next>,
     /// When the next one becomes due of somebody who is free.
     pub next: Option<Timestamp>,
+    /// Visits of other regions that cost less here. They are due to nobody before they are this region's.
+    pub wanted: Vec<TicketNumber>,
+    /// What the plan would save without each of the region's visits that is not due, in thousandths of a second of driving.
+    pub worth: BTreeMap<TicketNumber, i64>,
+}
+
+impl Snapshot {
+    /// Those of the region first, then those from abroad.
+    fn visit(&self, index: usize) -> &VisitSpec {
+        let abroad = || &self.abroad[index - self.open.len()].spec;
+        self.open.get(index).unwrap_or_else(abroad)
+    }
 }
 
 /// Plans the rest of the day, starting from the plan before. `rounds`: ruins and recreations; 0: only puts in what
@@ -88,9 +112,13 @@ pub fn outlook(
     rounds: u64,
 ) -> Outlook {
     let Some((drafted, solution)) = solved(snapshot, before, memory, terms, seed, rounds) else {
-        return Outlook::default();
+        return Outlook { worth: nobody_works(snapshot, terms), ..Outlook::default() };
     };
     let mut outlook = Outlook::default();
+    let is_abroad = |visit: u32| drafted.visits[visit as usize] >= snapshot.open.len();
+    let ticket = |visit: u32| snapshot.visit(drafted.visits[visit as usize]).ticket;
+    let worth = worth::of(&drafted.problem, &solution.plan).filter(|(visit, _)| !is_abroad(*visit));
+    outlook.worth = worth.map(|(visit, worth)| (ticket(visit), worth)).collect();
     let idle = |index: &usize| {
         let (expert, held) = &snapshot.experts[*index];
         (expert.id.clone(), Next { route_version: held.version, visit: None })
@@ -101,24 +129,22 @@ pub fn outlook(
         let technician = &drafted.problem.technicians()[route.technician as usize];
         let (expert, held) = &snapshot.experts[drafted.experts[route.technician as usize]];
         let matrix = drafted.problem.matrix(technician);
-        let tickets = route.stops.iter().map(|stop| snapshot.open[drafted.visits[stop.visit as usize]].ticket);
-        outlook.plan.insert(expert.id.clone(), tickets.clone().collect());
-        let begins = route.stops.iter().map(|stop| terms.now.plus_s(stop.begin));
-        outlook.later.extend(tickets.clone().zip(begins));
-        let (Some(first), Some(from), Some(ticket)) = (route.stops.first(), technician.start, tickets.clone().next())
-        else {
-            continue;
-        };
-        let begins = terms.now.plus_s(first.begin);
+        outlook.plan.insert(expert.id.clone(), route.stops.iter().map(|stop| ticket(stop.visit)).collect());
+        let (abroad, home): (Vec<&PlannedStop>, Vec<&PlannedStop>) = route.stops.iter().partition(|stop| is_abroad(stop.visit));
+        outlook.wanted.extend(abroad.iter().map(|stop| ticket(stop.visit)));
+        outlook.later.extend(home.iter().map(|stop| (ticket(stop.visit), terms.now.plus_s(stop.begin))));
+        let (Some(first), Some(from)) = (route.stops.first(), technician.start) else { continue };
+        let (ticket, begins) = (ticket(first.visit), terms.now.plus_s(first.begin));
         let next = Next { route_version: held.version, visit: Some((ticket, begins)) };
         outlook.first.insert(expert.id.clone(), next);
         let drive_s = matrix.duration(from, drafted.problem.visits()[first.visit as usize].place);
         let leaves = terms.now.plus_s(first.begin - drive_s);
-        if !held.stops.is_empty() {
+        if !held.stops.is_empty() || is_abroad(first.visit) {
             continue;
         }
         if leaves <= terms.now {
             outlook.later.remove(&ticket);
+            outlook.worth.remove(&ticket);
             let by_expert = drafted.experts.iter().map(|index| snapshot.experts[*index].0.id.clone());
             let dearer_s = by_expert.zip(instead.dearer_s(route)).collect();
             outlook.due.push(Due { ticket, expert: expert.id.clone(), route_version: held.version, dearer_s });
@@ -127,6 +153,12 @@ pub fn outlook(
         }
     }
     outlook
+}
+
+/// Nobody is there to serve anything: each visit is worth what leaving it out costs.
+fn nobody_works(snapshot: &Snapshot, terms: &Terms<'_>) -> BTreeMap<TicketNumber, i64> {
+    let open = snapshot.open.iter().filter(|visit| in_time(visit, terms.now));
+    open.map(|visit| (visit.ticket, draft::unserved(visit, terms.now))).collect()
 }
 
 /// The rest of the day as a problem, and the plan for it.
@@ -140,7 +172,7 @@ fn solved(
 ) -> Option<(draft::Drafted, Solution)> {
     let drafted = draft::draft(snapshot, before, memory, terms)?;
     let index: BTreeMap<TicketNumber, u32> =
-        drafted.visits.iter().zip(0..).map(|(open, visit)| (snapshot.open[*open].ticket, visit)).collect();
+        drafted.visits.iter().zip(0..).map(|(index, visit)| (snapshot.visit(*index).ticket, visit)).collect();
     let kept = |(index_of, technician): (&usize, u32)| {
         let planned = before.get(&snapshot.experts[*index_of].0.id)?;
         Some((technician, planned.iter().filter_map(|ticket| index.get(ticket).copied()).collect()))

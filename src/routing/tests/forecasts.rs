@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 fn snapshot(crew: &[(Expert, Route)], open: Vec<VisitSpec>) -> Snapshot {
     let pair = |(expert, route): &(Expert, Route)| (Arc::new(expert.clone()), Arc::new(route.clone()));
-    Snapshot { experts: crew.iter().map(pair).collect(), open }
+    Snapshot { experts: crew.iter().map(pair).collect(), open, ..Snapshot::default() }
 }
 
 fn alone(who: &Expert) -> [(Expert, Route); 1] {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 fn snapshot(experts: &[(&Expert, Route)], open: &[VisitSpec]) -> Snapshot {
     let pair = |(expert, route): &(&Expert, Route)| (Arc::new((*expert).clone()), Arc::new(route.clone()));
-    Snapshot { experts: experts.iter().map(pair).collect(), open: open.to_vec() }
+    Snapshot { experts: experts.iter().map(pair).collect(), open: open.to_vec(), ..Snapshot::default() }
 }
 
 fn planned(snapshot: &Snapshot, clock: &str) -> Outlook {

@@ -1,0 +1,127 @@
+//! Visits change regions where that costs less in all: each region offers what waits in its plan at the price that it
+//! would save, neighbours plan with the dearest of these as if they were their own at that price, and ask for what their plan has.
+//!
+//! Must hold: a visit is its region's until the ticket says otherwise; whoever asks too late gets nothing and plans
+//! again. What is due at home is not given away. Boards are bounded and read without asking anybody.
+
+use super::{Dispatcher, Msg, World, auction::neighbours, send};
+use crate::{
+    actors::reply::Reply,
+    domain::{
+        ids::{RegionId, TicketNumber},
+        skill::first_unmet,
+        ticket::Command,
+        time::Timestamp,
+    },
+    routing::live::{Offered, in_time},
+};
+use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Visits that a region offers: the dearest.
+const OFFERS: usize = 32;
+/// Visits of others that one plan looks at: the dearest.
+const LOOKS: usize = 32;
+/// A ticket changes regions at most this often by itself.
+pub(super) const MAX_HANDOVERS: u16 = 3;
+
+/// What a region offers to its neighbours.
+#[derive(Default)]
+pub(in crate::actors) struct Board(Mutex<Arc<[Offered]>>);
+
+impl Board {
+    fn read(&self) -> Arc<[Offered]> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn write(&self, offers: Arc<[Offered]>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = offers;
+    }
+
+    /// Takes a visit off; false: it is not on offer any more.
+    fn take(&self, number: TicketNumber) -> bool {
+        let mut offers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = offers.iter().filter(|offered| offered.spec.ticket != number).cloned().collect();
+        let before = std::mem::replace(&mut *offers, others);
+        before.len() > offers.len()
+    }
+}
+
+impl Dispatcher {
+    /// Offers what the new plan has for later, or for nobody, and calls the neighbours when there is anything new.
+    pub(super) fn put_on_offer(&mut self, worth: &BTreeMap<TicketNumber, i64>) {
+        let Some(world) = &mut self.world else { return };
+        let near = neighbours(&self.tree, world);
+        if near.is_empty() {
+            return;
+        }
+        let mut dearest: Vec<(TicketNumber, i64)> = worth.iter().map(|(number, worth)| (*number, *worth)).collect();
+        dearest.sort_by_key(|(number, worth)| (Reverse(*worth), *number));
+        let offered = |(number, worth): (TicketNumber, i64)| {
+            let entry = world.queue.peek(number).filter(|entry| entry.handovers < MAX_HANDOVERS)?;
+            Some(Offered { spec: entry.spec.clone(), worth })
+        };
+        let offers: Arc<[Offered]> = dearest.into_iter().filter_map(offered).take(OFFERS).collect();
+        self.handle.board.write(offers.clone());
+        // Each is called out once: regions whose plans change each other's would not come to rest.
+        let mut news = false;
+        for offered in offers.iter() {
+            let entry = world.queue.entry(offered.spec.ticket);
+            news |= entry.is_some_and(|entry| !std::mem::replace(&mut entry.offered, true));
+        }
+        if !news {
+            return;
+        }
+        for region in near.iter().filter_map(|id| self.tree.region(id)) {
+            region.dispatcher.send(Msg::Offers);
+        }
+    }
+
+    /// The plan has visits of others: asks for them.
+    pub(super) fn ask_for(&self, wanted: &[TicketNumber]) {
+        let Some(world) = &self.world else { return };
+        for region in neighbours(&self.tree, world).iter().filter_map(|id| self.tree.region(id)) {
+            for offered in region.board.read().iter().filter(|offered| wanted.contains(&offered.spec.ticket)) {
+                region.dispatcher.send(Msg::Wanted { number: offered.spec.ticket, by: self.id.clone() });
+            }
+        }
+    }
+
+    /// Gives away what is still on offer; to whoever comes too late there is nothing left to give.
+    pub(super) fn give_away(&mut self, number: TicketNumber, by: &RegionId) {
+        let waits = self.world.as_ref().is_some_and(|world| world.queue.peek(number).is_some());
+        if !self.handle.board.take(number) || !waits || self.planning.is_due(number) {
+            if let Some(late) = self.tree.region(by) {
+                late.dispatcher.send(Msg::Due);
+            }
+            return;
+        }
+        let why = format!("the plan of {by} has somebody for it; at home it would wait longer or cost more driving");
+        send(&self.tree, number, Command::HandOver { to: by.clone(), why }, Reply::nobody());
+    }
+}
+
+impl World {
+    /// Neighbours offer something.
+    pub(super) fn sees_offers(&self, tree: &super::Tree) -> bool {
+        let regions = neighbours(tree, self);
+        regions.iter().filter_map(|id| tree.region(id)).any(|region| !region.board.read().is_empty())
+    }
+
+    /// What the neighbours offer that somebody here has the skills for.
+    pub(super) fn offers(&self, tree: &super::Tree, now: Timestamp) -> Vec<Offered> {
+        let boards: Vec<Arc<[Offered]>> =
+            neighbours(tree, self).iter().filter_map(|id| tree.region(id)).map(|region| region.board.read()).collect();
+        let mut dearest: Vec<&Offered> = boards.iter().flat_map(|board| board.iter()).collect();
+        dearest.sort_by_key(|offered| (Reverse(offered.worth), offered.spec.ticket));
+        let able = |offered: &&&Offered| {
+            let skills = &offered.spec.skills;
+            self.experts.values().any(|(expert, _)| !expert.retired && first_unmet(&expert.skills, skills).is_none())
+        };
+        let open = dearest.iter().filter(|offered| in_time(&offered.spec, now)).filter(able);
+        open.take(LOOKS).map(|offered| (*offered).clone()).collect()
+    }
+}
