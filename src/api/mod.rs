@@ -21,6 +21,7 @@ pub mod people;
 pub mod problem;
 pub mod region;
 pub mod region_settings;
+pub mod route;
 pub mod schema;
 pub mod show;
 pub mod ticket;
