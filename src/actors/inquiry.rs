@@ -26,6 +26,7 @@ use crate::{
     },
 };
 use std::{collections::BTreeMap, sync::Arc};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Neighbours that are asked, as many as an auction asks.
 const NEIGHBOURS: usize = 6;
@@ -63,6 +64,12 @@ pub struct Chosen {
 }
 
 impl Service {
+    /// A turn among the questions that plan; None: others are being planned.
+    #[must_use]
+    pub fn inquiry_turn(&self) -> Option<OwnedSemaphorePermit> {
+        self.tree().inquiries.clone().try_acquire_owned().ok()
+    }
+
     /// Why this expert would not come to a ticket, or at what cost. Blocks: it reads and may plan.
     pub fn why_not(&self, number: TicketNumber, expert: &ExpertId) -> Result<WhyNot, Failure> {
         why_not(self, number, expert)
@@ -80,7 +87,7 @@ impl Service {
 
     /// What a region will miss today, and what would help. Blocks: it makes up to some dozen plans.
     pub fn forecast(&self, region: &RegionId) -> Result<(Arc<Region>, Timestamp, Forecast), Failure> {
-        ahead(self, region)
+        ahead(self.tree(), region)
     }
 }
 
@@ -98,7 +105,7 @@ impl Asked {
             }
         }
         let spec = VisitSpec::of(&ticket).ok_or_else(|| refuse(Refusal::NoPlace))?;
-        let region = region(service, &ticket.region)?;
+        let region = region(service.tree(), &ticket.region)?;
         let (at, policy) = (service.clock().now(), service.tree().options.policy);
         Ok(Self { ticket, region, at, policy, spec })
     }
@@ -160,8 +167,8 @@ fn pair(tree: &Tree, number: TicketNumber, expert: &ExpertId) -> Option<(Arc<Exp
     Some((profile, route))
 }
 
-fn region(service: &Service, id: &RegionId) -> Result<Arc<Region>, Failure> {
-    service.store().region(id).ok_or_else(|| Failure::NotFound(format!("region {id}")))
+fn region(tree: &Tree, id: &RegionId) -> Result<Arc<Region>, Failure> {
+    tree.store.region(id).ok_or_else(|| Failure::NotFound(format!("region {id}")))
 }
 
 /// Whom a plan made now has for the visit.
@@ -244,12 +251,12 @@ fn held(tree: &Tree, crew: &[(Arc<Expert>, Arc<Route>)], urgency: u8) -> BTreeMa
     movable.filter_map(|stop| Some((stop.ticket, spec(stop.ticket)?))).collect()
 }
 
-fn ahead(service: &Service, id: &RegionId) -> Result<(Arc<Region>, Timestamp, Forecast), Failure> {
-    let region = region(service, id)?;
-    let (now, policy) = (service.clock().now(), service.tree().options.policy);
-    let snapshot = snapshot(service.tree(), &region)?;
-    let terms =
-        Terms { now, settings: &region.settings, policy, second_round: false, drives: service.tree().drives(&region) };
-    let forecast = forecast(&snapshot, &terms, service.tree().options.seed);
+/// As [`Service::forecast`].
+pub(super) fn ahead(tree: &Tree, id: &RegionId) -> Result<(Arc<Region>, Timestamp, Forecast), Failure> {
+    let region = region(tree, id)?;
+    let (now, policy) = (tree.clock.now(), tree.options.policy);
+    let snapshot = snapshot(tree, &region)?;
+    let terms = Terms { now, settings: &region.settings, policy, second_round: false, drives: tree.drives(&region) };
+    let forecast = forecast(&snapshot, &terms, tree.options.seed);
     Ok((region, now, forecast))
 }

@@ -49,6 +49,8 @@ pub struct ServiceOptions {
     /// False: regions only accept and answer. Nobody is looked for and no deadline fires, until a tree that
     /// dispatches runs over the same store.
     pub dispatch: bool,
+    /// How often a region where tickets wait looks ahead by itself, by the tree's clock; 0, and on virtual time: never.
+    pub forecast_every_s: u32,
     /// Where a ZIP code lies.
     pub zip: ZipLookup,
     /// Sends messages to customers and experts.

@@ -23,6 +23,7 @@ pub mod region;
 pub mod region_settings;
 pub mod route;
 pub mod schema;
+pub mod shortage;
 pub mod show;
 pub mod ticket;
 pub mod timeline;

@@ -99,7 +99,6 @@ struct Shared {
     uploads: Semaphore,
     lookups: Arc<Semaphore>,
     figures: Arc<Semaphore>,
-    inquiries: Arc<Semaphore>,
     running: idempotency::Running,
     meters: Arc<Metrics>,
     spans: Spans,

@@ -140,7 +140,6 @@ impl Entrance {
             uploads: Semaphore::new(limits::UPLOADS),
             lookups: Arc::new(Semaphore::new(limits::LOOKUPS)),
             figures: Arc::new(Semaphore::new(limits::FIGURES)),
-            inquiries: Arc::new(Semaphore::new(limits::INQUIRIES)),
             running: Running::default(),
             meters,
             spans,

@@ -3,7 +3,7 @@
 use super::Service;
 use crate::{
     actors::{region, regions},
-    domain::ids::RegionId,
+    domain::{ids::RegionId, region::Region},
 };
 use std::{
     collections::BTreeMap,
@@ -51,6 +51,8 @@ impl Service {
         let meters = &tree.meters;
         meters.queued.set(queued as f64);
         meters.oldest_unassigned_seconds.replace(self.oldest_unassigned());
+        let short = |region: &Arc<Region>| Some((region.id.to_string(), region.shortage.as_ref()?.missed.into()));
+        meters.shortage_visits.replace(tree.store.regions().iter().filter_map(short).collect());
         meters.ticket_actors.count(tree.tickets.len());
         meters.expert_actors.count(tree.experts.len());
         meters.permits_free.count(tree.permits.available_permits());

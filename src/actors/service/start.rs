@@ -20,6 +20,7 @@ use crate::{
         tree::{FRUITLESS, Group, NOTICES, PLANNERS, POSTING, Slot, Tree},
     },
     domain::fact::State,
+    settings::limits,
     storage::Store,
 };
 use std::{
@@ -55,6 +56,7 @@ impl Service {
             behind: AtomicUsize::new(0),
             queued: Arc::default(),
             planners: Arc::new(Semaphore::new(PLANNERS)),
+            inquiries: Arc::new(Semaphore::new(limits::INQUIRIES)),
             fruitless: Mutex::new(Pace::new(FRUITLESS.0, FRUITLESS.1)),
             notices: Mutex::new(Pace::new(NOTICES.0, NOTICES.1)),
             outbox_supervisor: OnceLock::new(),

@@ -20,6 +20,7 @@ use crate::domain::{
     route::{Anchor, RouteCause, RouteEvent, Stop, StopState},
     settings::{RegionSettings, SlaTarget, TravelSettings, Weights},
     shift::Shift,
+    shortage::{Help, Shortage},
     skill::{Level, Skill, SkillLevel},
     ticket::{Flags, Opened, Priority, Sla, SlaClock, Source, TicketEvent, Window, WindowKind},
     time::Timestamp,
@@ -196,6 +197,7 @@ impl Values {
             zips: vec!["021".into()],
             settings: settings(),
             parked: self.some(self.text()),
+            shortage: None,
         }
     }
 
@@ -205,6 +207,22 @@ impl Values {
         let calendar =
             Calendar { name: self.text(), hours: vec![shift], holidays: vec![20_260_101], zone: "UTC".into() };
         Catalogue { version: 1, rules: vec![rule], calendars: vec![calendar], skills: Vec::new() }
+    }
+
+    /// What a region says by itself of its day.
+    pub(super) fn shortage_events(&self) -> Vec<Fact> {
+        let help =
+            Help { experts: self.number, skills: vec![Self::skill()], from: self.at(), until: self.at().plus_s(60) };
+        let shortage = Shortage {
+            since: self.at(),
+            first: self.at().plus_s(1),
+            missed: self.number,
+            promised: self.number / 2,
+            tickets: vec![TicketNumber::new(RegionCode(1), self.number)],
+            saved: 3,
+            help: vec![help],
+        };
+        [RegionEvent::ShortageForeseen(Box::new(shortage)), RegionEvent::ShortageOver].map(Fact::Region).into()
     }
 
     /// Every kind of event, each once.
@@ -232,7 +250,13 @@ impl Values {
             Fact::Catalogue(CatalogueEvent::Written(Box::new(self.catalogue()))),
         ];
         let later = self.message_events().into_iter().map(Fact::Ticket);
-        self.ticket_events().into_iter().map(Fact::Ticket).chain(others).chain(later).collect()
+        self.ticket_events()
+            .into_iter()
+            .map(Fact::Ticket)
+            .chain(others)
+            .chain(later)
+            .chain(self.shortage_events())
+            .collect()
     }
 }
 

@@ -17,6 +17,8 @@ pub(in crate::storage::tests) fn kind(fact: &Fact) -> usize {
         Fact::Region(RegionEvent::Written(_)) => return 39,
         Fact::Region(RegionEvent::Parked(_)) => return 40,
         Fact::Region(RegionEvent::Unparked) => return 41,
+        Fact::Region(RegionEvent::ShortageForeseen(_)) => return 47,
+        Fact::Region(RegionEvent::ShortageOver) => return 48,
         Fact::Catalogue(CatalogueEvent::Written(_)) => return 42,
     };
     match event {
