@@ -10,6 +10,8 @@ mod instead;
 mod memory;
 mod numbers;
 mod price;
+#[cfg(test)]
+mod tests;
 
 pub use draft::{MOST_VISITS, in_time};
 pub use memory::Memory;
