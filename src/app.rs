@@ -59,6 +59,7 @@ impl App {
             data: core.data.clone(),
             identity: identity.map(Arc::new),
             settings: settings.server.clone(),
+            private: settings.dispatch.paused,
         };
         let (stop, stopped) = watch::channel(false);
         let serving = edge.spawn(serve(door, options, stopped));

@@ -26,5 +26,7 @@ mod planner;
 mod roads;
 #[path = "promises/sabotage.rs"]
 mod sabotage;
+#[path = "promises/shortage.rs"]
+mod shortage;
 #[path = "promises/storm.rs"]
 mod storm;

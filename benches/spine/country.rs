@@ -140,6 +140,7 @@ impl Team {
             zips: Vec::new(),
             settings: settings(),
             parked: None,
+            shortage: None,
         };
         let written = Fact::Region(RegionEvent::Written(Box::new(region)));
         let change = Change::new(id.clone(), Thing::Region(id.clone()), None, vec![written]).unwrap();

@@ -41,6 +41,7 @@ pub(crate) async fn start_over(store: Store, policy: Policy) -> Service {
         seed: 1,
         policy,
         dispatch: true,
+        forecast_every_s: 0,
         zip: Arc::new(|_| None),
         desk: Arc::new(callout::notify::Desk::silent()),
         roads: None,

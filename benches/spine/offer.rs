@@ -44,22 +44,7 @@ pub(crate) fn measure(options: &Options) {
 fn by_insertion(options: &Options) {
     let held = EXPERTS * usize::from(VISITS_AHEAD) / 2;
     let (taken, detail) = play(options, Policy::Insertion, VISITS_AHEAD, held, options.tickets_or(TICKETS));
-    Row {
-        figure: "ticket accepted → offer committed, 500 experts, median ms",
-        value: taken.offer.median(),
-        against: Some(("bare commit of the offer's bytes", taken.one_bare.median())),
-        to_reach: "≤ 5",
-        detail,
-    }
-    .print();
-    Row {
-        figure: "the same, p99 ms",
-        value: taken.offer.quantile(0.99),
-        against: Some(("bare commit, p99", taken.one_bare.quantile(0.99))),
-        to_reach: "≤ 25",
-        detail: json!({}),
-    }
-    .print();
+    taken.print("ticket accepted → offer committed, 500 experts, median ms", detail);
     Row {
         figure: "ticket entered → offer committed, median ms",
         value: taken.whole.median(),
@@ -72,22 +57,7 @@ fn by_insertion(options: &Options) {
 
 fn by_the_router(options: &Options) {
     let (taken, detail) = play(options, Policy::Full, 1, EXPERTS / 2, options.tickets_or(FREE_TAKEN).min(FREE_TAKEN));
-    Row {
-        figure: "ticket accepted → offer committed, policy router, 250 of 500 experts free, median ms",
-        value: taken.offer.median(),
-        against: Some(("bare commit of the offer's bytes", taken.one_bare.median())),
-        to_reach: "≤ 5",
-        detail,
-    }
-    .print();
-    Row {
-        figure: "the same, p99 ms",
-        value: taken.offer.quantile(0.99),
-        against: Some(("bare commit, p99", taken.one_bare.quantile(0.99))),
-        to_reach: "≤ 25",
-        detail: json!({}),
-    }
-    .print();
+    taken.print("ticket accepted → offer committed, policy router, 250 of 500 experts free, median ms", detail);
 }
 
 /// Enters so many tickets in a region whose experts hold `held` visits, `ahead` at most each.
@@ -158,6 +128,26 @@ impl Taken {
         tokio::time::sleep(PAUSE).await;
         self.one_bare.add(bare.commit(&[offer_bytes]));
         self.two_bare.add(bare.commit(&[open_bytes, offer_bytes]));
+    }
+
+    /// From acceptance to offer: the median, and the tail.
+    fn print(&self, figure: &'static str, detail: Value) {
+        Row {
+            figure,
+            value: self.offer.median(),
+            against: Some(("bare commit of the offer's bytes", self.one_bare.median())),
+            to_reach: "≤ 5",
+            detail,
+        }
+        .print();
+        Row {
+            figure: "the same, p99 ms",
+            value: self.offer.quantile(0.99),
+            against: Some(("bare commit, p99", self.one_bare.quantile(0.99))),
+            to_reach: "≤ 25",
+            detail: json!({}),
+        }
+        .print();
     }
 
     /// The bytes of both commits.

@@ -25,12 +25,16 @@ use crate::{
         remedy::{Answer, Scene, remedies},
     },
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Neighbours that are asked, as many as an auction asks.
 const NEIGHBOURS: usize = 6;
 /// Ruins and recreations of a plan that is made to answer a question.
 const ROUNDS: u64 = 256;
+
+/// Open visits that a forecast looks at: a plan holds a fifth of them, and a backlog of weeks must not take minutes.
+const JUDGED: usize = 2_000;
 
 /// What is asked about, as of `at`.
 pub struct Asked {
@@ -63,6 +67,12 @@ pub struct Chosen {
 }
 
 impl Service {
+    /// A turn among the questions that plan; None: others are being planned.
+    #[must_use]
+    pub fn inquiry_turn(&self) -> Option<OwnedSemaphorePermit> {
+        self.tree().inquiries.clone().try_acquire_owned().ok()
+    }
+
     /// Why this expert would not come to a ticket, or at what cost. Blocks: it reads and may plan.
     pub fn why_not(&self, number: TicketNumber, expert: &ExpertId) -> Result<WhyNot, Failure> {
         why_not(self, number, expert)
@@ -80,7 +90,7 @@ impl Service {
 
     /// What a region will miss today, and what would help. Blocks: it makes up to some dozen plans.
     pub fn forecast(&self, region: &RegionId) -> Result<(Arc<Region>, Timestamp, Forecast), Failure> {
-        ahead(self, region)
+        ahead(self.tree(), region)
     }
 }
 
@@ -98,7 +108,7 @@ impl Asked {
             }
         }
         let spec = VisitSpec::of(&ticket).ok_or_else(|| refuse(Refusal::NoPlace))?;
-        let region = region(service, &ticket.region)?;
+        let region = region(service.tree(), &ticket.region)?;
         let (at, policy) = (service.clock().now(), service.tree().options.policy);
         Ok(Self { ticket, region, at, policy, spec })
     }
@@ -160,8 +170,8 @@ fn pair(tree: &Tree, number: TicketNumber, expert: &ExpertId) -> Option<(Arc<Exp
     Some((profile, route))
 }
 
-fn region(service: &Service, id: &RegionId) -> Result<Arc<Region>, Failure> {
-    service.store().region(id).ok_or_else(|| Failure::NotFound(format!("region {id}")))
+fn region(tree: &Tree, id: &RegionId) -> Result<Arc<Region>, Failure> {
+    tree.store.region(id).ok_or_else(|| Failure::NotFound(format!("region {id}")))
 }
 
 /// Whom a plan made now has for the visit.
@@ -244,12 +254,55 @@ fn held(tree: &Tree, crew: &[(Arc<Expert>, Arc<Route>)], urgency: u8) -> BTreeMa
     movable.filter_map(|stop| Some((stop.ticket, spec(stop.ticket)?))).collect()
 }
 
-fn ahead(service: &Service, id: &RegionId) -> Result<(Arc<Region>, Timestamp, Forecast), Failure> {
-    let region = region(service, id)?;
-    let (now, policy) = (service.clock().now(), service.tree().options.policy);
-    let snapshot = snapshot(service.tree(), &region)?;
-    let terms =
-        Terms { now, settings: &region.settings, policy, second_round: false, drives: service.tree().drives(&region) };
-    let forecast = forecast(&snapshot, &terms, service.tree().options.seed);
+/// As [`Service::forecast`].
+pub(super) fn ahead(tree: &Tree, id: &RegionId) -> Result<(Arc<Region>, Timestamp, Forecast), Failure> {
+    let region = region(tree, id)?;
+    let (now, policy) = (tree.clock.now(), tree.options.policy);
+    let mut snapshot = snapshot(tree, &region)?;
+    let left_out = keep_pressing(&mut snapshot.open);
+    let terms = Terms { now, settings: &region.settings, policy, second_round: false, drives: tree.drives(&region) };
+    let mut forecast = forecast(&snapshot, &terms, tree.options.seed);
+    (forecast.open, forecast.beyond) =
+        (forecast.open.saturating_add(left_out), forecast.beyond.saturating_add(left_out));
     Ok((region, now, forecast))
+}
+
+/// The most urgent and the soonest due, as a plan takes them; how many others there are.
+fn keep_pressing(open: &mut Vec<VisitSpec>) -> u32 {
+    let others = open.len().saturating_sub(JUDGED);
+    if others > 0 {
+        open.sort_by_key(|visit| (Reverse(visit.urgency), visit.due, visit.ticket));
+        open.truncate(JUDGED);
+    }
+    u32::try_from(others).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{ids::PersonId, number::RegionCode};
+
+    fn visit(serial: u32) -> VisitSpec {
+        VisitSpec {
+            ticket: TicketNumber::new(RegionCode(1), serial),
+            visit: 1,
+            person: PersonId(serial),
+            place: Place { lat_e6: 42_000_000, lon_e6: -71_000_000 },
+            service_s: 1_800,
+            window: None,
+            due: Timestamp(i64::from(serial)),
+            urgency: u8::from(serial >= 2_500),
+            skills: [].into(),
+            refused_by: Vec::new(),
+            opened_at: Timestamp::ZERO,
+        }
+    }
+
+    #[test]
+    fn of_a_backlog_a_forecast_looks_at_the_most_pressing_and_counts_the_others() {
+        let mut open: Vec<VisitSpec> = (0..3_000).rev().map(visit).collect();
+        assert_eq!((keep_pressing(&mut open), open.len()), (1_000, JUDGED));
+        assert!(open.iter().all(|visit| visit.urgency > 0 || visit.due < Timestamp(1_500)));
+        assert_eq!((keep_pressing(&mut open), open.len()), (0, JUDGED));
+    }
 }

@@ -42,6 +42,7 @@ mod roster;
 mod sentinel;
 mod service;
 mod shell;
+mod shortage;
 mod supervise;
 mod ticket;
 mod tickets;

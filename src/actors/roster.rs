@@ -29,7 +29,7 @@ use std::sync::Arc;
 const ATTEMPTS: usize = 8;
 
 /// Commits one event of one thing; `Ok(None)` when somebody else was faster.
-async fn write(
+pub(super) async fn write(
     tree: &Tree,
     region: RegionId,
     thing: Thing,
@@ -229,9 +229,10 @@ async fn put_region(
                 tree.options.roads.as_deref(),
             ),
             parked: None,
+            shortage: None,
         };
         if let Some(known) = &before
-            && (Region { version: 0, parked: None, ..(**known).clone() }) == region
+            && (Region { version: 0, parked: None, shortage: None, ..(**known).clone() }) == region
         {
             return Ok((known.clone(), false));
         }

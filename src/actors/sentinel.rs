@@ -5,7 +5,7 @@ use super::{
     episodes::Episodes,
     outbox,
     pulse::{Pulse, Role, Suspicion, monotonic_ms},
-    regions,
+    regions, shortage,
     supervise::{EXPERTS, End, Verdict, supervisor},
     tickets,
     tree::Tree,
@@ -36,6 +36,7 @@ const SILENT_MS: i64 = 10_000;
 /// Looks around until the tree stops, on a thread of its own: however many of the runtime's are blocked.
 pub(super) fn watch(tree: &Weak<Tree>) {
     let mut episodes = Episodes::new();
+    let mut shortages = shortage::Watch::new();
     loop {
         pause(LOOK_MS);
         let Some(tree) = tree.upgrade() else { return };
@@ -52,6 +53,7 @@ pub(super) fn watch(tree: &Weak<Tree>) {
         let longest = living.iter().filter_map(|pulse| pulse.busy_ms()).max();
         tree.stalled(longest.unwrap_or(0));
         episodes.look(&tree);
+        shortages.look(&tree);
     }
 }
 

@@ -1,32 +1,21 @@
 //! The handle that doors use: open a ticket, send a command, edit the roster, read. Cheap to clone.
 
+mod ask;
+mod readiness;
+mod start;
+
+pub(super) use ask::ask;
+pub use readiness::{Readiness, Unready};
+
 use super::{
-    assign,
-    caller::Caller,
-    failure::Failure,
-    faults::Faults,
-    feed, herald,
-    intake::{self, Atlas},
-    locate, outbox,
-    owed::Owed,
-    pace::Pace,
-    positions::{self, Positions},
-    pulse::{Pulses, monotonic_us},
-    region, regions,
-    reply::{Answer, Reply},
-    roster, sentinel,
-    shell::Crash,
-    supervise::supervisor,
-    ticket, tickets,
-    tree::{FRUITLESS, Group, NOTICES, PLANNERS, POSTING, Slot, Tree},
-    {Clock, device::Devices},
+    Clock, assign, caller::Caller, failure::Failure, intake, locate, pulse::monotonic_us, region, regions, roster,
+    tree::Tree,
 };
 use crate::{
     domain::{
         catalogue::Catalogue,
         drafts::{ExpertDraft, RegionDraft},
         expert::{Absence, AbsenceKind, Expert},
-        fact::State,
         ids::{ExpertId, RegionId, TicketNumber},
         intake::NewTicket,
         person::Address,
@@ -41,14 +30,10 @@ use crate::{
     telemetry::Span,
 };
 use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, Mutex, OnceLock, RwLock,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Where a ZIP code lies.
 pub type ZipLookup = Arc<dyn Fn(&str) -> Option<Place> + Send + Sync>;
@@ -64,6 +49,8 @@ pub struct ServiceOptions {
     /// False: regions only accept and answer. Nobody is looked for and no deadline fires, until a tree that
     /// dispatches runs over the same store.
     pub dispatch: bool,
+    /// How often a region where tickets wait looks ahead by itself, by the tree's clock; 0, and on virtual time: never.
+    pub forecast_every_s: u32,
     /// Where a ZIP code lies.
     pub zip: ZipLookup,
     /// Sends messages to customers and experts.
@@ -80,118 +67,16 @@ pub struct Opened {
     pub replayed: bool,
 }
 
-/// `/readyz`.
-#[derive(Clone, Debug, Default)]
-pub struct Readiness {
-    pub ready: bool,
-    pub regions: usize,
-    pub unready: Vec<Unready>,
-}
-
-#[derive(Clone, Debug)]
-pub struct Unready {
-    pub region: RegionId,
-    pub why: String,
-}
-
 #[derive(Clone)]
 pub struct Service {
     tree: Arc<Tree>,
 }
 
 impl Service {
-    /// Starts the tree over an open store, on the current tokio runtime. Returns while regions are
-    /// still being recovered; `readiness` tells when they are done. Intake works at once.
-    pub async fn start(store: Store, options: ServiceOptions) -> Result<Self, Failure> {
-        let tree = Arc::new(Tree {
-            clock: options.clock.clone(),
-            core: tokio::runtime::Handle::current(),
-            options,
-            pulses: Pulses::default(),
-            devices: Devices::default(),
-            owed: Owed::default(),
-            feed: feed::Feed::default(),
-            positions: Positions::default(),
-            atlas: Atlas::default(),
-            meters: store.telemetry().metrics.clone(),
-            permits: Arc::new(Semaphore::new(PERMITS)),
-            tickets: Group::new(tickets::LIVE),
-            experts: Group::new(usize::MAX),
-            regions: RwLock::default(),
-            region_supervisor: OnceLock::new(),
-            outbox: Slot::default(),
-            behind: AtomicUsize::new(0),
-            queued: Arc::default(),
-            planners: Arc::new(Semaphore::new(PLANNERS)),
-            fruitless: Mutex::new(Pace::new(FRUITLESS.0, FRUITLESS.1)),
-            notices: Mutex::new(Pace::new(NOTICES.0, NOTICES.1)),
-            outbox_supervisor: OnceLock::new(),
-            stopping: AtomicBool::new(false),
-            posting: Arc::new(Semaphore::new(POSTING)),
-            erasing: tokio::sync::Mutex::default(),
-            faults: Faults::default(),
-            store,
-        });
-        let service = Self { tree };
-        service.raise().await.map_err(|crash| Failure::Fault(crash.to_string()))?;
-        roster::make_reserved_region(&service.tree).await?;
-        roster::tell_network(&service.tree).await?;
-        let regions = service.tree.store.regions();
-        for region in regions {
-            regions::start(&service.tree, &region.id);
-        }
-        Ok(service)
-    }
-
-    /// The supervisors, top down, and what outlives any region.
-    async fn raise(&self) -> Result<(), Crash> {
-        let tree = &self.tree;
-        let root = supervisor(|_, _| {}, None).await?;
-        tickets::supervise(tree, root.clone()).await?;
-        sentinel::supervise_experts(tree, root.clone()).await?;
-        regions::supervise(tree, root.clone()).await?;
-        outbox::supervise(tree, root).await?;
-        self.listen()?;
-        if tree.clock.is_virtual() {
-            return Ok(());
-        }
-        tree.positions.recover(tree.store.fixes());
-        let kept = Arc::downgrade(tree);
-        thread("positions", move || positions::keep(&kept))?;
-        let watched = Arc::downgrade(tree);
-        thread("sentinel", move || sentinel::watch(&watched))
-    }
-
-    /// Hears every commit. On virtual time at once, on the committing thread; else on a thread of its
-    /// own, so that the journal's writer never waits for an actor, and an actor that blocks a thread of
-    /// the runtime takes nobody's news with it.
-    fn listen(&self) -> Result<(), Crash> {
-        let told = Arc::downgrade(&self.tree);
-        if self.tree.clock.is_virtual() {
-            self.tree.store.on_commit(Box::new(move |states| {
-                if let Some(tree) = told.upgrade() {
-                    for state in states {
-                        herald::tell(&tree, state);
-                    }
-                }
-            }));
-            return Ok(());
-        }
-        let counted = told.clone();
-        let (sender, heard) = std::sync::mpsc::channel::<Vec<State>>();
-        self.tree.store.on_commit(Box::new(move |states| {
-            if let Some(tree) = counted.upgrade() {
-                tree.behind.fetch_add(states.len(), Ordering::Relaxed);
-            }
-            let _ = sender.send(states.to_vec());
-        }));
-        thread("herald", move || herald::carry(&told, &heard))
-    }
-
     /// What is to go wrong in this tree.
     #[cfg(feature = "faults")]
     #[must_use]
-    pub fn faults(&self) -> &Faults {
+    pub fn faults(&self) -> &super::faults::Faults {
         &self.tree.faults
     }
 
@@ -340,72 +225,6 @@ impl Service {
         self.tree.atlas.sheet(&self.tree.store).locate(place)
     }
 
-    #[must_use]
-    pub fn readiness(&self) -> Readiness {
-        let handles = self.tree.region_handles();
-        let why = |handle: &Arc<region::Handle>| {
-            regions::unready(handle).map(|why| Unready { region: handle.id.clone(), why })
-        };
-        let unready: Vec<Unready> = handles.iter().filter_map(why).collect();
-        Readiness { ready: unready.len() < handles.len(), regions: handles.len(), unready }
-    }
-
-    /// Prometheus text.
-    #[must_use]
-    pub fn metrics(&self) -> String {
-        let tree = &self.tree;
-        self.gauge();
-        tree.meters.text()
-    }
-
-    /// Fills in the gauges that follow from the tree's queues.
-    fn gauge(&self) {
-        let tree = &self.tree;
-        let handles = tree.region_handles();
-        let queued: u64 = handles.iter().map(|handle| handle.queued.load(Ordering::Relaxed)).sum();
-        let meters = &tree.meters;
-        meters.queued.set(queued as f64);
-        meters.oldest_unassigned_seconds.replace(self.oldest_unassigned());
-        meters.ticket_actors.count(tree.tickets.len());
-        meters.expert_actors.count(tree.experts.len());
-        meters.permits_free.count(tree.permits.available_permits());
-        meters.regions_unready.count(self.readiness().unready.len());
-        meters.mailboxes.count(tree.queued.load(Ordering::Relaxed));
-        meters.herald_behind.count(tree.behind.load(Ordering::Relaxed));
-        meters.devices.count(tree.devices.len());
-        tree.store.gauge();
-    }
-
-    /// Seconds since each region's oldest ticket that could be dispatched was opened; a region where none
-    /// waits is not named.
-    #[must_use]
-    pub fn oldest_unassigned(&self) -> BTreeMap<String, f64> {
-        let now = self.tree.clock.now();
-        let age = |handle: &Arc<region::Handle>| {
-            let oldest = handle.oldest_ms.load(Ordering::Relaxed);
-            (oldest != i64::MAX).then(|| (handle.id.to_string(), (now.0 - oldest).max(0) as f64 / 1e3))
-        };
-        self.tree.region_handles().iter().filter_map(age).collect()
-    }
-
-    /// Stops taking work, finishes what is admitted, flushes, closes.
-    pub async fn stop(&self) {
-        self.tree.stopping.store(true, Ordering::Release);
-        let patience = Duration::from_secs(10);
-        let all = u32::try_from(PERMITS).unwrap_or(u32::MAX);
-        let _ = tokio::time::timeout(patience, self.tree.permits.acquire_many(all)).await;
-        self.tree.permits.close();
-        // What a gateway has taken must be written down, or it goes again after the start.
-        let posting = u32::try_from(POSTING).unwrap_or(u32::MAX);
-        let _ = tokio::time::timeout(patience, self.tree.posting.acquire_many(posting)).await;
-        positions::write(&self.tree);
-        let store = self.tree.store.clone();
-        let closed = tokio::task::spawn_blocking(move || store.close()).await;
-        if let Ok(Err(fault)) = closed {
-            tracing::error!(%fault, "the store did not close cleanly");
-        }
-    }
-
     /// A span for what this caller asks, and the caller inside it; nothing while traces are not exported.
     fn span(&self, name: &'static str, what: &'static str, caller: &Caller) -> (Option<Span>, Option<Caller>) {
         let span = self.tree.spans().begin(name, caller.trace_id.as_deref(), caller.span);
@@ -438,48 +257,7 @@ fn finish(span: Option<Span>, answer: &Result<Opened, Failure>) {
     }
 }
 
-fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Crash> {
-    let started = std::thread::Builder::new().name(name.into()).spawn(work);
-    started.map(drop).map_err(|error| Crash(format!("thread {name}: {error}")))
-}
-
 /// Calls of doors under way at the same time; more are refused at once.
 const PERMITS: usize = 4_096;
 /// News and messages that actors have not handled yet; with more, doors are closed.
 const BEHIND: usize = 50_000;
-
-/// Sends a command to its ticket's actor until it was begun, within the caller's patience.
-pub(super) async fn ask(
-    tree: &Arc<Tree>,
-    number: TicketNumber,
-    command: Command,
-    caller: &Caller,
-) -> Result<Opened, Failure> {
-    let shared = Arc::new(caller.clone());
-    let known = tree.store.ticket(number).map_err(Failure::from)?;
-    known.ok_or_else(|| Failure::NotFound(format!("ticket {number}")))?;
-    for _ in 0..8 {
-        let (reply, answer) = Reply::channel();
-        let msg = ticket::Msg::Command { command: command.clone(), caller: shared.clone(), reply };
-        tickets::send(tree, number, msg).map_err(|crash| Failure::Fault(crash.to_string()))?;
-        let answer = if tree.clock.is_virtual() {
-            answer.await
-        } else {
-            match tokio::time::timeout(caller.patience, answer).await {
-                Ok(answer) => answer,
-                Err(_) => return Err(Failure::OutcomeUnknown),
-            }
-        };
-        match answer {
-            Ok(Answer::Done(done)) => return done,
-            Ok(Answer::Lost { begun: false }) => {}
-            // The actor died over it, and what it sent to the journal may still be stored. With a key
-            // it can be sent again: the key is taken once.
-            Ok(Answer::Lost { begun: true }) | Err(_) if caller.idempotency.is_none() => {
-                return Err(Failure::OutcomeUnknown);
-            }
-            Ok(Answer::Lost { begun: true }) | Err(_) => {}
-        }
-    }
-    Err(Failure::Overloaded { retry_after_s: 1 })
-}

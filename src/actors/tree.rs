@@ -68,6 +68,8 @@ pub(super) struct Tree {
     pub(super) planners: Arc<Semaphore>,
     /// Messages to customers: what a gateway takes, and a flood must not crowd out intake.
     pub(super) notices: Mutex<Pace>,
+    /// Questions that plan, a region's own looks ahead among them.
+    pub(super) inquiries: Arc<Semaphore>,
     pub(super) outbox_supervisor: OnceLock<ActorCell>,
     pub(super) stopping: AtomicBool,
     /// Messages on their way to gateways; a stop waits for them.

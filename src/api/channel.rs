@@ -2,10 +2,11 @@
 
 use super::{
     commands::{self, Act, Order},
-    expert::{RouteView, fix},
+    expert::fix,
     fields::read_object,
     json::Json,
     problem::Problem,
+    route::RouteView,
     show::Shown,
     ticket::{TicketView, Viewer},
 };

@@ -3,8 +3,9 @@
 //! bytes, read live or years later (but for what was erased since).
 
 use super::{
-    expert::{ExpertView, PresenceView, RouteView},
+    expert::{ExpertView, PresenceView},
     region::RegionView,
+    route::RouteView,
     schema,
     ticket::{TicketNow, TicketView, Viewer},
     timeline::{Stamp, WhoView, told_to_staff},

@@ -1,7 +1,7 @@
 //! What goes over live connections, for the API document: the feed's messages, and what an expert's app
 //! and the server say to each other. Their readers and writers are `feed.rs` and `channel.rs`.
 
-use super::{expert::RouteView, feed::Event, problem::ProblemSchema, schema, ticket::TicketView};
+use super::{feed::Event, problem::ProblemSchema, route::RouteView, schema, ticket::TicketView};
 use utoipa::ToSchema;
 
 /// A message of the live feed: first `live`, `resumed` or `cannot_resume`; then events and heartbeats.

@@ -7,6 +7,7 @@ use super::{
     problem::FieldProblem,
     region_settings::{SettingsEdit, SettingsSchema},
     schema,
+    shortage::ShortageView,
     show::{GeometryView, Shown},
     words,
 };
@@ -43,6 +44,10 @@ pub struct RegionView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String)]
     parked: Option<Cow<'a, str>>,
+    /// Promises that it said will be broken; absent while there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ShortageView)]
+    shortage: Option<ShortageView>,
     /// The `ETag`.
     #[schema(value_type = schema::Version)]
     version: u64,
@@ -59,6 +64,7 @@ impl<'a> RegionView<'a> {
             zips: &region.zips,
             settings: &region.settings,
             parked: region.parked.as_deref().map(Cow::Borrowed),
+            shortage: region.shortage.as_deref().map(ShortageView::from),
             version: region.version,
         }
     }

@@ -60,6 +60,8 @@ impl Fact {
             Self::Region(RegionEvent::Written(_)) => "region.written",
             Self::Region(RegionEvent::Parked(_)) => "region.parked",
             Self::Region(RegionEvent::Unparked) => "region.unparked",
+            Self::Region(RegionEvent::ShortageForeseen(_)) => "region.shortage_foreseen",
+            Self::Region(RegionEvent::ShortageOver) => "region.shortage_over",
             Self::Catalogue(CatalogueEvent::Written(_)) => "catalogue.written",
         }
     }

@@ -24,6 +24,7 @@ pub mod region;
 pub mod route;
 pub mod settings;
 pub mod shift;
+pub mod shortage;
 pub mod skill;
 pub mod text;
 pub mod ticket;

@@ -5,9 +5,10 @@ use super::{Context, Reply, Shared, answer::json_bytes, blocking, experts::prese
 use crate::{
     api::{
         TicketView,
-        expert::{ExpertView, PresenceView, RouteView},
+        expert::{ExpertView, PresenceView},
         feed::Position,
         region::RegionView,
+        route::RouteView,
         schema,
         show::Shown,
     },

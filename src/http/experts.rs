@@ -12,9 +12,8 @@ use crate::{
     actors::{Failure, NO_REGION},
     api::{
         FieldProblem, Problem, answers,
-        expert::{
-            self, AbsenceView, ExpertEdit, ExpertView, NewAbsence, NewExpert, PositionBody, PresenceView, RouteView,
-        },
+        expert::{self, AbsenceView, ExpertEdit, ExpertView, NewAbsence, NewExpert, PositionBody, PresenceView},
+        route::RouteView,
         schema,
         show::Shown,
     },

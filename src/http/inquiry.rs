@@ -32,7 +32,7 @@ use views::{forecast_view, what_by, why_not, zone_of};
 
 /// A turn among the questions that plan.
 fn turn(shared: &Shared) -> Result<OwnedSemaphorePermit, Refused> {
-    shared.inquiries.clone().try_acquire_owned().map_err(|_| {
+    shared.service.inquiry_turn().ok_or_else(|| {
         let busy = Problem::new(503, "overloaded", "other questions are being planned");
         Problem { retry_after_s: Some(2), ..busy }.into()
     })

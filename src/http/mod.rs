@@ -80,6 +80,8 @@ pub struct DoorOptions {
     /// What the door shows who connects by TLS; None: plain HTTP.
     pub identity: Option<Arc<Identity>>,
     pub settings: ServerSettings,
+    /// Opened by a command for itself, for as long as it runs: how many could connect concerns nobody.
+    pub private: bool,
 }
 
 /// What every call shares.
@@ -99,7 +101,6 @@ struct Shared {
     uploads: Semaphore,
     lookups: Arc<Semaphore>,
     figures: Arc<Semaphore>,
-    inquiries: Arc<Semaphore>,
     running: idempotency::Running,
     meters: Arc<Metrics>,
     spans: Spans,

@@ -63,7 +63,7 @@ impl Door {
 pub async fn serve(door: Door, options: DoorOptions, mut stop: watch::Receiver<bool>) {
     let files = raise_open_files();
     let (places, sessions) = (limits::connections(files), limits::sessions(files));
-    if (places, sessions) != (limits::CONNECTIONS, limits::SESSIONS) {
+    if !options.private && (places, sessions) != (limits::CONNECTIONS, limits::SESSIONS) {
         tracing::warn!(places, sessions, "fewer connections than could be: too few files may be open");
     }
     let entrance = Entrance::new(options, places, Live::new(sessions, stop.clone()));
@@ -123,7 +123,18 @@ struct Entrance {
 
 impl Entrance {
     fn new(options: DoorOptions, places: usize, live: Live) -> Self {
-        let DoorOptions { service, tokens, accounts, zips, objectives, access_log, data, identity, settings } = options;
+        let DoorOptions {
+            service,
+            tokens,
+            accounts,
+            zips,
+            objectives,
+            access_log,
+            data,
+            identity,
+            settings,
+            private: _,
+        } = options;
         let Telemetry { metrics: meters, spans, .. } = service.store().telemetry().clone();
         let shared = Arc::new(Shared {
             service,
@@ -140,7 +151,6 @@ impl Entrance {
             uploads: Semaphore::new(limits::UPLOADS),
             lookups: Arc::new(Semaphore::new(limits::LOOKUPS)),
             figures: Arc::new(Semaphore::new(limits::FIGURES)),
-            inquiries: Arc::new(Semaphore::new(limits::INQUIRIES)),
             running: Running::default(),
             meters,
             spans,

@@ -60,7 +60,6 @@ impl Bench {
             uploads: Semaphore::new(limits::UPLOADS),
             lookups: Arc::new(Semaphore::new(limits::LOOKUPS)),
             figures: Arc::new(Semaphore::new(limits::FIGURES)),
-            inquiries: Arc::new(Semaphore::new(limits::INQUIRIES)),
             imports: Arc::new(Semaphore::new(limits::IMPORTS)),
             running: Running::default(),
             meters: core.service.store().telemetry().metrics.clone(),

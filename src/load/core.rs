@@ -87,6 +87,7 @@ impl Core {
             seed: random_seed(),
             policy: policy(settings.dispatch.policy),
             dispatch: !settings.dispatch.paused,
+            forecast_every_s: settings.dispatch.forecast_every_s,
             zip: Arc::new(move |zip| find.find(zip)),
             desk: Arc::new(desk),
             roads: roads(&data),

@@ -132,7 +132,9 @@ fn period(history: &History, incidents: &[Incident], name: &'static str, from_s:
 fn worst(incidents: &[Incident], from_s: i64, now_s: i64) -> (f64, Option<Worst>) {
     let mut open: Vec<&Incident> = Vec::new();
     let mut found: Vec<(f64, &Incident)> = Vec::new();
-    for incident in incidents.iter().filter(|incident| incident.at_ms <= now_s * 1_000) {
+    // Too few people is told as an incident, but it is not Callout that fails.
+    let ours = incidents.iter().filter(|incident| incident.kind != Kind::Shortage);
+    for incident in ours.filter(|incident| incident.at_ms <= now_s * 1_000) {
         match incident.phase {
             Phase::Begin => open.push(incident),
             Phase::End => {

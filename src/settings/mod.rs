@@ -48,6 +48,8 @@ pub struct StorageSettings {
 #[serde(deny_unknown_fields)]
 pub struct DispatchSettings {
     pub policy: PolicyName,
+    /// How often a region where tickets wait looks ahead by itself; 0: never.
+    pub forecast_every_s: u32,
     /// Nobody is sent anywhere and no deadline fires: set by commands on a stopped server's data.
     #[serde(skip)]
     pub paused: bool,

@@ -53,6 +53,8 @@ pub enum Kind {
     Overload,
     /// An acknowledged ticket that the journal does not hold.
     TicketMissing,
+    /// A region foresees that promises will be broken.
+    Shortage,
 }
 
 impl Kind {
@@ -73,6 +75,7 @@ impl Kind {
             Self::ClockJump => "clock_jump",
             Self::Overload => "overload",
             Self::TicketMissing => "ticket_missing",
+            Self::Shortage => "shortage",
         }
     }
 }

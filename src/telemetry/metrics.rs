@@ -110,6 +110,9 @@ metrics! {
     restarts: Counter = Counter::default(), "callout_actor_restarts_total", "Actors restarted by a supervisor";
     quarantined: Counter = Counter::default(), "callout_tickets_quarantined_total", "Tickets put into quarantine";
     parked: Counter = Counter::default(), "callout_regions_parked_total", "Times a region was parked";
+    forecasts: Counter = Counter::default(), "callout_forecasts_total", "Forecasts of their day that regions made by themselves";
+    shortages: Counter = Counter::default(), "callout_shortages_total", "Times a region foresaw by itself that promises will be broken";
+    shortage_visits: Gauges = Gauges::new("region"), "callout_shortage_visits", "Visits that a region said will begin too late, while that stands, by region";
     regions_unready: Gauge = Gauge::default(), "callout_regions_unready", "Regions that do not dispatch";
     frozen: Counter = Counter::default(), "callout_actors_frozen_total", "Actors replaced because they did not finish";
     blocked: Counter = Counter::default(), "callout_actors_blocked_total", "Actors replaced while they blocked a thread";

@@ -124,6 +124,7 @@ pub fn options(clock: Clock, desk: Desk) -> ServiceOptions {
         seed: 7,
         policy: Policy::Insertion,
         dispatch: true,
+        forecast_every_s: 0,
         zip: Arc::new(|_| None),
         desk: Arc::new(desk),
         roads: None,
@@ -222,6 +223,13 @@ impl Tree {
     pub async fn over_roads(data: &Path, roads: Option<Arc<Legs>>) -> Self {
         let store = Store::open(store_options(data, Durability::Disposable)).unwrap();
         Self::with_roads(store, Clock::virtual_from(Self::monday()), Desk::silent(), roads).await
+    }
+
+    /// Regions look ahead by themselves each second, as their routing gives them time to.
+    pub async fn watching(store: Store, clock: Clock) -> Self {
+        let usual = options(clock.clone(), Desk::silent());
+        let options = ServiceOptions { policy: Policy::Full, forecast_every_s: 1, ..usual };
+        Self { service: Service::start(store, options).await.unwrap(), clock, data: None }
     }
 
     pub async fn with_roads(store: Store, clock: Clock, desk: Desk, roads: Option<Arc<Legs>>) -> Self {

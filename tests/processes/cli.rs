@@ -95,3 +95,14 @@ fn nobody_at_the_address_is_exit_3() {
     let output = callout(&["ticket", "list", "--server", &format!("http://{nobody}"), "--token", "x"]);
     assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn a_command_on_data_says_nothing_of_limits_that_concern_a_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = settled(folder.path());
+    let mut few = std::process::Command::new("sh");
+    few.args(["-c", "ulimit -n 512 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_callout")]);
+    let output = few.args(["ticket", "list", "--data", &data]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.is_empty(), "{said}");
+}

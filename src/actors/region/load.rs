@@ -23,6 +23,7 @@ impl Loaded {
             experts: BTreeMap::new(),
             queue: self.queue,
             candidates: None,
+            offering: BTreeSet::new(),
             moments: BTreeSet::new(),
             moment_of: BTreeMap::new(),
         };

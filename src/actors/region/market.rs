@@ -17,7 +17,7 @@ use crate::{
 };
 use std::{
     cmp::Reverse,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -76,14 +76,14 @@ impl Dispatcher {
             return;
         }
         for region in near.iter().filter_map(|id| self.tree.region(id)) {
-            region.dispatcher.send(Msg::Offers);
+            region.dispatcher.send(Msg::Offers { from: self.id.clone() });
         }
     }
 
     /// The plan has visits of others: asks for them.
     pub(super) fn ask_for(&self, wanted: &[TicketNumber]) {
         let Some(world) = &self.world else { return };
-        for region in neighbours(&self.tree, world).iter().filter_map(|id| self.tree.region(id)) {
+        for region in world.sellers(&self.tree) {
             for offered in region.board.read().iter().filter(|offered| wanted.contains(&offered.spec.ticket)) {
                 region.dispatcher.send(Msg::Wanted { number: offered.spec.ticket, by: self.id.clone() });
             }
@@ -105,16 +105,21 @@ impl Dispatcher {
 }
 
 impl World {
-    /// Neighbours offer something.
+    /// Whose boards are looked at: the neighbours', and of those whose neighbour this region is.
+    fn sellers(&self, tree: &super::Tree) -> Vec<Arc<super::Handle>> {
+        let near = neighbours(tree, self);
+        let all: BTreeSet<&RegionId> = near.iter().chain(&self.offering).collect();
+        all.into_iter().filter_map(|id| tree.region(id)).collect()
+    }
+
+    /// Somebody offers something.
     pub(super) fn sees_offers(&self, tree: &super::Tree) -> bool {
-        let regions = neighbours(tree, self);
-        regions.iter().filter_map(|id| tree.region(id)).any(|region| !region.board.read().is_empty())
+        self.sellers(tree).iter().any(|region| !region.board.read().is_empty())
     }
 
     /// What the neighbours offer that somebody here has the skills for.
     pub(super) fn offers(&self, tree: &super::Tree, now: Timestamp) -> Vec<Offered> {
-        let boards: Vec<Arc<[Offered]>> =
-            neighbours(tree, self).iter().filter_map(|id| tree.region(id)).map(|region| region.board.read()).collect();
+        let boards: Vec<Arc<[Offered]>> = self.sellers(tree).iter().map(|region| region.board.read()).collect();
         let mut dearest: Vec<&Offered> = boards.iter().flat_map(|board| board.iter()).collect();
         dearest.sort_by_key(|offered| (Reverse(offered.worth), offered.spec.ticket));
         let able = |offered: &&&Offered| {

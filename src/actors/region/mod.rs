@@ -145,8 +145,10 @@ pub(super) enum Msg {
         nth: u64,
         planned: Option<Box<Planned>>,
     },
-    /// Neighbours offer visits that they did not offer before.
-    Offers,
+    /// This region offers visits that it did not offer before.
+    Offers {
+        from: RegionId,
+    },
     /// A neighbour's plan has this visit of ours.
     Wanted {
         number: TicketNumber,
@@ -192,6 +194,8 @@ struct World {
     queue: Queue,
     /// Made anew when the roster changed.
     candidates: Option<Candidates>,
+    /// Regions that offered visits to this one.
+    offering: BTreeSet<RegionId>,
     /// When each route is overtaken by the clock.
     moments: BTreeSet<(Timestamp, ExpertId)>,
     moment_of: BTreeMap<ExpertId, Timestamp>,
@@ -306,7 +310,10 @@ impl Dispatcher {
             Msg::Optimise => self.wake_all(),
             Msg::Planned { nth, planned } => self.planned(me, nth, planned),
             Msg::Due => self.planning.rested(),
-            Msg::Offers => self.planning.stale = true,
+            Msg::Offers { from } => {
+                world.offering.insert(from);
+                self.planning.stale = true;
+            }
             Msg::Wanted { number, by } => self.give_away(number, &by),
             Msg::Overtaken { number, from } => self.overtaken(me, number, &from),
         }

@@ -182,6 +182,7 @@ fn some_region() -> Region {
         zips: Vec::new(),
         settings: RegionSettings::default(),
         parked: None,
+        shortage: None,
     }
 }
 

@@ -11,6 +11,8 @@ mod memory;
 mod numbers;
 mod price;
 mod worth;
+#[cfg(test)]
+mod tests;
 
 pub use draft::{MOST_VISITS, in_time};
 pub use memory::Memory;

@@ -24,26 +24,26 @@ use crate::domain::{
     ticket::{Window, WindowKind},
 };
 
-fn at(clock: &str) -> Timestamp {
+pub(super) fn at(clock: &str) -> Timestamp {
     Timestamp::parse(&format!("2024-07-01T{clock}:00Z")).unwrap()
 }
 
 /// Metres east and north, a hair less, so that round metres are round seconds after rounding up.
-fn place(east_m: i32, north_m: i32) -> Place {
+pub(super) fn place(east_m: i32, north_m: i32) -> Place {
     const DEGREES_PER_METRE: f64 = 0.9995 / 111_195.0;
     let shrink = 42.355_f64.to_radians().cos();
     let lat = 42.355 + f64::from(north_m) * DEGREES_PER_METRE;
     Place::new(lat, -71.06 + f64::from(east_m) * DEGREES_PER_METRE / shrink).unwrap()
 }
 
-fn settings() -> RegionSettings {
+pub(super) fn settings() -> RegionSettings {
     RegionSettings {
         travel: TravelSettings { detour: 1.0, speed_kmh: 36.0, ..TravelSettings::default() },
         ..RegionSettings::default()
     }
 }
 
-fn terms<'a>(clock: &str, settings: &'a RegionSettings) -> Terms<'a> {
+pub(super) fn terms<'a>(clock: &str, settings: &'a RegionSettings) -> Terms<'a> {
     Terms { now: at(clock), settings, policy: Policy::Insertion, second_round: false, drives: drives(settings) }
 }
 
@@ -56,7 +56,7 @@ fn ground(settings: &RegionSettings) -> Ground<'_> {
 }
 
 /// Works Monday to Friday, 08:00 to 16:00.
-fn expert(id: &str, skills: &str, home: Place) -> Expert {
+pub(super) fn expert(id: &str, skills: &str, home: Place) -> Expert {
     let skill = |text: &str| SkillLevel::parse(text).unwrap();
     Expert {
         id: ExpertId::parse(id).unwrap(),
@@ -78,7 +78,7 @@ fn sick(from: &str, to: &str) -> Absence {
 }
 
 /// Half an hour of service, due at the end of the next day, needs `tv`.
-fn visit(serial: u32, place: Place) -> VisitSpec {
+pub(super) fn visit(serial: u32, place: Place) -> VisitSpec {
     VisitSpec {
         ticket: TicketNumber::new(RegionCode(1), serial),
         visit: 1,
@@ -94,11 +94,11 @@ fn visit(serial: u32, place: Place) -> VisitSpec {
     }
 }
 
-fn promise(from: &str, to: &str) -> Window {
+pub(super) fn promise(from: &str, to: &str) -> Window {
     Window { from: at(from), to: at(to), kind: WindowKind::Promise }
 }
 
-fn nothing_planned(expert: &Expert) -> Route {
+pub(super) fn nothing_planned(expert: &Expert) -> Route {
     Route::empty(expert.id.clone(), expert.region.clone())
 }
 

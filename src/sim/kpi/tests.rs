@@ -63,6 +63,7 @@ fn journal(events: Vec<TicketEvent>, due_s: i64) -> Vec<Recorded> {
         zips: Vec::new(),
         settings: settings.clone(),
         parked: None,
+        shortage: None,
     };
     let number = TicketNumber::new(RegionCode(1), 1);
     let request = Open {

@@ -122,6 +122,7 @@ async fn play(
         seed: plan.seed,
         policy: plan.policy,
         dispatch: true,
+        forecast_every_s: 0,
         zip: Arc::new(|_| None),
         desk,
         roads: plan.roads.clone(),

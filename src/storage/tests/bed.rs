@@ -190,6 +190,7 @@ impl Bed {
             zips: Vec::new(),
             settings: RegionSettings::default(),
             parked: None,
+            shortage: None,
         };
         let event = RegionEvent::Written(Box::new(written));
         self.ok(vec![self.change(name, Thing::Region(region(name)), Fact::Region(event))])

@@ -106,10 +106,16 @@ fn planned_batch() -> Batch {
     batch_of(vec![change(region("north"), Thing::Ticket(NUMBER), 0, events)])
 }
 
+/// Since a region says by itself that promises will be broken.
+fn shortage_batch() -> Batch {
+    let events = Values::fixed().shortage_events();
+    batch_of(vec![change(region("north"), Thing::Region(region("north")), 0, events)])
+}
+
 #[test]
 fn the_samples_hold_every_kind_of_event_once() {
     let kinds: Vec<usize> = Values::fixed().facts().iter().map(kind).collect();
-    assert_eq!(kinds, (0..47).collect::<Vec<usize>>());
+    assert_eq!(kinds, (0..49).collect::<Vec<usize>>());
     let names: BTreeSet<&str> = Values::fixed().facts().iter().map(Fact::kind).collect();
     assert_eq!(names.len(), kinds.len(), "each has a feed kind of its own");
 }
@@ -123,6 +129,7 @@ fn records_of_format_1_read_as_on_the_day_they_were_written() {
         ("record_v1_messages", messages_batch()),
         ("record_v1_sealed_ends", sealed_ends_batch()),
         ("record_v1_planned", planned_batch()),
+        ("record_v1_shortage", shortage_batch()),
     ];
     for (name, batch) in files {
         reads_as_written(&format!("{GOLDEN}/{name}.hex"), &batch);

@@ -32,26 +32,13 @@ struct Plan {
 impl Case<'_> {
     /// The router's award. Judged on inputs that may have changed since: another visit, a refusal or
     /// a new promise makes it stale, and the auction is held again.
-    pub(super) fn offer(
-        &self,
-        decision: Box<Decision>,
-        expert: ExpertId,
-        mut route: Route,
-    ) -> Result<Decided, Refusal> {
+    pub(super) fn offer(&self, decision: Box<Decision>, expert: ExpertId, route: Route) -> Result<Decided, Refusal> {
         self.automatic()?;
         let refused_since = !decision.second_round && self.ticket.visit.refused_by.contains(&expert);
         if decision.visit != self.ticket.visit.no || refused_since {
             return Err(Refusal::StaleAward);
         }
-        let no = self.ticket.next_offer;
-        let plan = self.mark_stop(&expert, &mut route, |stop| {
-            (stop.offer, stop.state, stop.pinned, stop.forced) = (no, StopState::Offered, false, false);
-        })?;
-        if self.breaks_promise(plan) {
-            return Err(Refusal::StaleAward);
-        }
-        let offered = self.offered(&expert, plan, None);
-        Ok(Decided::from(Some(decision)).event(offered).route(expert, RouteEffect::Put(Box::new(route))))
+        self.award(decision, expert, route)
     }
 
     /// The router found nobody now. Said once: a repeat that changes nothing writes nothing.
@@ -131,7 +118,7 @@ impl Case<'_> {
         from: &ExpertId,
         expert: ExpertId,
         reason: &str,
-        mut route: Route,
+        route: Route,
     ) -> Result<Decided, Refusal> {
         self.require(matches!(self.ticket.phase, Phase::Assigning | Phase::Assigned))?;
         let visit = &self.ticket.visit;
@@ -139,6 +126,12 @@ impl Case<'_> {
         if !same || visit.pinned || self.ticket.quarantined.is_some() || visit.refused_by.contains(&expert) {
             return Err(Refusal::StaleAward);
         }
+        Ok(self.award(decision, expert, route)?.and(self.withdraw(reason, false)))
+    }
+
+    /// What the router chose, with its decision: the offer, and the route it goes into. Without a reason of a
+    /// person, because it has to follow from its decision (P4).
+    fn award(&self, decision: Box<Decision>, expert: ExpertId, mut route: Route) -> Result<Decided, Refusal> {
         let no = self.ticket.next_offer;
         let plan = self.mark_stop(&expert, &mut route, |stop| {
             (stop.offer, stop.state, stop.pinned, stop.forced) = (no, StopState::Offered, false, false);
@@ -146,10 +139,8 @@ impl Case<'_> {
         if self.breaks_promise(plan) {
             return Err(Refusal::StaleAward);
         }
-        // Without a reason of a person: it has to follow from its decision (P4).
         let offered = self.offered(&expert, plan, None);
-        let new = Decided::from(Some(decision)).event(offered).route(expert, RouteEffect::Put(Box::new(route)));
-        Ok(new.and(self.withdraw(reason, false)))
+        Ok(Decided::from(Some(decision)).event(offered).route(expert, RouteEffect::Put(Box::new(route))))
     }
 
     fn breaks_promise(&self, plan: Plan) -> bool {
