@@ -94,7 +94,7 @@ fn in_ten_milliseconds_the_plan_of_a_surge_day_is_neither_broken_nor_worse() {
         let mut dice = StdRng::seed_from_u64(seed);
         let crew = crew(&mut dice);
         let pair = |who: &Expert| (Arc::new(who.clone()), Arc::new(nothing_planned(who)));
-        let mut snapshot = Snapshot { experts: crew.iter().map(pair).collect(), open: Vec::new() };
+        let mut snapshot = Snapshot { experts: crew.iter().map(pair).collect(), ..Snapshot::default() };
         snapshot.open = (0..VISITS).map(|serial| wanted(&mut dice, serial)).collect();
         let (mut plan, mut memory, mut serial) = (Plan::new(), Memory::default(), VISITS);
         for look in 0..4 {
