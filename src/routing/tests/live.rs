@@ -159,3 +159,42 @@ fn what_is_remembered_changes_no_plan() {
         assert_eq!(outlook(&snapshot, &Plan::new(), &mut memory, &terms, 5, 64), fresh, "step {step}");
     }
 }
+
+#[test]
+fn a_visit_is_worth_what_the_plan_would_save_without_it() {
+    let settings = settings();
+    let who = expert("ann", "tv", place(0, 0));
+    let (near, next) = (visit(1, place(6_000, 0)), visit(2, place(12_000, 0)));
+    let nobody = VisitSpec { skills: hifi(), ..visit(3, place(0, 0)) };
+    let open = [near, next.clone(), nobody.clone()];
+    let outlook = planned(&snapshot(&[(&who, nothing_planned(&who))], &open), "09:00");
+    // Twenty minutes of driving, and a wait of fifty.
+    let saved = 1_200.0 * settings.weights.travel + 3_000.0 * 3.0 * settings.weights.response;
+    let left_out = live::unserved_s(nobody.urgency, 1_800, at("09:00").since_s(nobody.opened_at)) * 1_000;
+    let worth = [(next.ticket, (saved * 1_000.0).round() as i64), (nobody.ticket, left_out)];
+    assert_eq!(outlook.worth, worth.into(), "what is due is not to be had");
+    let alone = planned(&snapshot(&[], &[nobody]), "09:00");
+    assert_eq!(alone.worth, worth[1..].iter().copied().collect());
+}
+
+#[test]
+fn a_visit_of_another_region_is_wanted_where_it_costs_less_and_due_to_nobody() {
+    let settings = settings();
+    let who = expert("ann", "tv", place(0, 0));
+    let spec = visit(1, place(6_000, 0));
+    // There and home again, a wait of ten minutes, and ten minutes for the change.
+    let costs = 1_200.0 * settings.weights.travel + 600.0 * 3.0 * settings.weights.response + 600.0;
+    let offered = |more: i64| {
+        let abroad = vec![live::Offered { spec: spec.clone(), worth: (costs * 1_000.0) as i64 + more }];
+        planned(&Snapshot { abroad, ..snapshot(&[(&who, nothing_planned(&who))], &[]) }, "09:00")
+    };
+    assert_eq!((offered(-60_000).wanted, offered(-60_000).plan), (vec![], Plan::new()));
+    let outlook = offered(60_000);
+    assert_eq!(outlook.wanted, [spec.ticket]);
+    assert_eq!(outlook.plan[&who.id], [spec.ticket], "so that the next plan begins with it");
+    assert_eq!((outlook.due, outlook.later, outlook.worth), Default::default(), "it is not this region's yet");
+}
+
+fn hifi() -> Arc<[SkillLevel]> {
+    vec![SkillLevel::parse("hifi").unwrap()].into()
+}
