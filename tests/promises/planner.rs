@@ -87,26 +87,49 @@ fn what_waits_for_a_shift_is_planned_when_it_begins_though_nothing_else_happens(
     });
 }
 
+/// One visit is with the expert at home, three more wait behind it.
+async fn three_wait_at_home(tree: &Tree) -> Vec<TicketNumber> {
+    let first = tree.open(tv(8.5, 5.0)).await;
+    assert_eq!(tree.offered(first).await, "w", "home first");
+    let mut held = Vec::new();
+    for north in [5.1, 5.2, 5.3] {
+        held.push(tree.open(tv(8.5, north)).await);
+    }
+    held
+}
+
 #[test]
-fn an_idle_neighbour_takes_what_the_plan_at_home_has_for_much_later() {
+fn a_neighbour_takes_what_would_wait_at_home_and_no_more() {
     play_by(Policy::Full, Time::Virtual, async |tree: &Tree| {
         tree.square("west", 0.0, |_| {}).await;
         tree.square("east", 10.0, |_| {}).await;
         tree.expert("w", at(9.0, 5.0), "tv", ALWAYS).await;
         tree.expert("e", at(11.0, 5.0), "tv", ALWAYS).await;
+        let held = three_wait_at_home(tree).await;
+        let away = || held.iter().filter(|number| tree.ticket(**number).region == region("east")).count();
+        tree.until("a neighbour helps", || held.iter().any(|number| tree.ticket(*number).visit.offer.is_some())).await;
+        let helped = held.iter().find(|number| tree.ticket(**number).visit.offer.is_some()).copied().unwrap();
+        assert_eq!((tree.offered(helped).await.as_str(), tree.ticket(helped).region.clone()), ("e", region("east")));
+        tree.pass(60).await;
+        assert!((1..3).contains(&away()), "whoever is at home goes on with the rest: {}", away());
+        assert!(held.iter().all(|number| tree.ticket(*number).handovers < 2), "and none goes to and fro");
+    });
+}
+
+#[test]
+fn nobody_takes_over_what_is_as_well_served_at_home() {
+    play_by(Policy::Full, Time::Virtual, async |tree: &Tree| {
+        tree.square("west", 0.0, |_| {}).await;
+        tree.square("east", 10.0, |_| {}).await;
+        tree.expert("w", at(9.0, 5.0), "tv", ALWAYS).await;
+        // An hour and a half away.
+        tree.expert("e", at(19.0, 5.0), "tv", ALWAYS).await;
         let first = tree.open(tv(8.5, 5.0)).await;
-        assert_eq!(tree.offered(first).await, "w", "home first");
-        let mut held = Vec::new();
-        for north in [5.1, 5.2, 5.3] {
-            held.push(tree.open(tv(8.5, north)).await);
-        }
-        let helped = || held.iter().filter(|number| tree.ticket(**number).region == region("east")).count();
-        tree.until("a neighbour helps", || helped() > 0).await;
-        assert_eq!(helped(), 1, "whoever has one visit to go to is not idle");
-        let (at_home, away): (Vec<TicketNumber>, Vec<TicketNumber>) =
-            held.iter().copied().partition(|number| tree.ticket(*number).region == region("west"));
-        assert_eq!(tree.offered(away[0]).await, "e");
-        assert_eq!(at_home.len(), 2, "{at_home:?}");
+        assert_eq!(tree.offered(first).await, "w");
+        let next = tree.open(tv(8.5, 5.1)).await;
+        tree.pass(60).await;
+        let ticket = tree.ticket(next);
+        assert_eq!((ticket.region.as_str(), ticket.handovers, ticket.visit.offer.is_none()), ("west", 0, true));
     });
 }
 

@@ -362,8 +362,7 @@ fn ask_neighbours(tree: &Tree, world: &World, round: &mut Round) -> BTreeSet<Exp
         let spec = &contest.asked.spec;
         for region in &*near {
             let able = tree.store.experts(Some(region)).into_iter().filter(|expert| {
-                !expert.retired
-                    && crate::domain::skill::first_unmet(&expert.skills, &spec.skills).is_none()
+                !expert.retired && crate::domain::skill::first_unmet(&expert.skills, &spec.skills).is_none()
             });
             whom.extend(able.map(|expert| expert.id.clone()));
         }

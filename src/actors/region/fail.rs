@@ -1,9 +1,7 @@
 //! Nobody can come now: ask the neighbours, wait with a reason, or hand it to a person.
 
 use super::{
-    Address, Contest, Dispatcher, Msg, Round, Scope, WINDOW_LEAD_S, World,
-    escalation,
-    market::MAX_HANDOVERS,
+    Address, Contest, Dispatcher, Msg, Round, Scope, WINDOW_LEAD_S, World, escalation, market::MAX_HANDOVERS,
     queue::Failed,
 };
 use crate::{

@@ -1,6 +1,8 @@
 //! Visits change regions where that costs less in all: each region offers what waits in its plan at the price that it
 //! would save, neighbours plan with the dearest of these as if they were their own at that price, and ask for what their plan has.
 //!
+//! Of each planned route one visit is given away per plan: without it the others are worth something else.
+//!
 //! Must hold: a visit is its region's until the ticket says otherwise; whoever asks too late gets nothing and plans
 //! again. What is due at home is not given away. Boards are bounded and read without asking anybody.
 
@@ -17,7 +19,7 @@ use crate::{
 };
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -41,30 +43,31 @@ impl Board {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = offers;
     }
 
-    /// Takes a visit off; false: it is not on offer any more.
+    /// Takes a visit off, and what else is in the route that it leaves: that is worth something else from now on.
+    /// False: it is not on offer any more.
     fn take(&self, number: TicketNumber) -> bool {
         let mut offers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let others = offers.iter().filter(|offered| offered.spec.ticket != number).cloned().collect();
-        let before = std::mem::replace(&mut *offers, others);
-        before.len() > offers.len()
+        let Some(taken) = offers.iter().find(|offered| offered.spec.ticket == number).cloned() else { return false };
+        let holder = |offered: &&Offered| taken.holder.is_some() && offered.holder == taken.holder;
+        let others = offers.iter().filter(|offered| offered.spec.ticket != number && !holder(offered));
+        *offers = others.cloned().collect();
+        true
     }
 }
 
 impl Dispatcher {
     /// Offers what the new plan has for later, or for nobody, and calls the neighbours when there is anything new.
-    pub(super) fn put_on_offer(&mut self, worth: &BTreeMap<TicketNumber, i64>) {
+    pub(super) fn put_on_offer(&mut self, mut spare: Vec<Offered>) {
         let Some(world) = &mut self.world else { return };
         let near = neighbours(&self.tree, world);
         if near.is_empty() {
             return;
         }
-        let mut dearest: Vec<(TicketNumber, i64)> = worth.iter().map(|(number, worth)| (*number, *worth)).collect();
-        dearest.sort_by_key(|(number, worth)| (Reverse(*worth), *number));
-        let offered = |(number, worth): (TicketNumber, i64)| {
-            let entry = world.queue.peek(number).filter(|entry| entry.handovers < MAX_HANDOVERS)?;
-            Some(Offered { spec: entry.spec.clone(), worth })
-        };
-        let offers: Arc<[Offered]> = dearest.into_iter().filter_map(offered).take(OFFERS).collect();
+        let movable = |number| world.queue.peek(number).is_some_and(|entry| entry.handovers < MAX_HANDOVERS);
+        spare.retain(|offered| movable(offered.spec.ticket));
+        spare.sort_by_key(|offered| (Reverse(offered.worth), offered.spec.ticket));
+        spare.truncate(OFFERS);
+        let offers: Arc<[Offered]> = spare.into();
         self.handle.board.write(offers.clone());
         // Each is called out once: regions whose plans change each other's would not come to rest.
         let mut news = false;
@@ -77,6 +80,14 @@ impl Dispatcher {
         }
         for region in near.iter().filter_map(|id| self.tree.region(id)) {
             region.dispatcher.send(Msg::Offers { from: self.id.clone() });
+        }
+    }
+
+    /// A ticket is another region's by now.
+    pub(super) fn gone(&mut self, number: TicketNumber) {
+        if let Some(world) = &mut self.world {
+            self.planning.traded |= world.queue.peek(number).is_some();
+            world.queue.remove(number);
         }
     }
 

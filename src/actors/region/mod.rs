@@ -277,8 +277,8 @@ impl Dispatcher {
         match msg {
             Msg::Loaded(_) | Msg::Next => {}
             Msg::Ticket(ticket) if ticket.region == self.id => world.queue.take(&ticket, now),
-            Msg::Ticket(ticket) => world.queue.remove(ticket.number),
-            Msg::Gone(number) => world.queue.remove(number),
+            Msg::Ticket(ticket) => self.gone(ticket.number),
+            Msg::Gone(number) => self.gone(number),
             Msg::Try(number) => {
                 world.queue.set_ready(number, true);
                 // A shift may have begun since the last plan, and nothing else says so.

@@ -40,6 +40,8 @@ const MOVED_S: i64 = 60;
 pub(super) struct Planning {
     /// Something changed since the last snapshot.
     pub(super) stale: bool,
+    /// A visit went to another region, and what else is on offer is worth something else.
+    pub(super) traded: bool,
     /// A planner is waited for.
     busy: bool,
     /// The last planner made no plan.
@@ -137,7 +139,8 @@ impl Dispatcher {
         let now = self.tree.clock.now();
         let alone = Arc::strong_count(&self.planning.desk) == 1;
         let work = || world.queue.len() > 0 || world.sees_offers(&self.tree);
-        if !changed || !alone || !(world.queue.has_ready() || world.somebody_free(now) && work()) {
+        let wanted = self.planning.traded || world.queue.has_ready() || world.somebody_free(now) && work();
+        if !changed || !alone || !wanted {
             return;
         }
         if now < self.planning.rested_at {
@@ -147,7 +150,7 @@ impl Dispatcher {
             return;
         }
         self.planning.began_at = now;
-        self.planning.stale = false;
+        (self.planning.stale, self.planning.traded) = (false, false);
         self.planning.changes = world.queue.changes();
         self.planning.busy = true;
         self.planning.plans += 1;
@@ -204,9 +207,9 @@ impl Dispatcher {
             self.wake_for_the_free();
             return;
         };
-        let Planned { outlook: Outlook { plan, due, later, first, next, wanted, worth }, memory } = *planned;
+        let Planned { outlook: Outlook { plan, due, later, first, next, wanted, spare }, memory } = *planned;
         self.planning.memory = memory;
-        self.put_on_offer(&worth);
+        self.put_on_offer(spare);
         self.ask_for(&wanted);
         self.planning.plan = plan;
         self.planning.due = due;

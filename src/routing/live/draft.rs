@@ -57,11 +57,8 @@ pub(super) fn draft(snapshot: &Snapshot, before: &Plan, memory: &mut Memory, ter
         crew.iter().zip(&asked).map(|(hand, expert)| technician(hand, expert, terms, &mut numbers)).collect();
     let at_home = open[..own].iter().map(|visit| unserved(visit, terms.now));
     let penalties = at_home.chain(snapshot.abroad.iter().map(|offered| (offered.worth - CHANGE).clamp(0, DEAREST)));
-    let visits: Vec<Visit> = open
-        .iter()
-        .zip(penalties)
-        .map(|(spec, penalty)| visit(spec, penalty, &asked, terms, &mut numbers))
-        .collect();
+    let visits: Vec<Visit> =
+        open.iter().zip(penalties).map(|(spec, penalty)| visit(spec, penalty, &asked, terms, &mut numbers)).collect();
     let profiles = vec![matrix(&numbers, &technicians, &visits, memory, terms)];
     let draft = Draft { technicians, visits, profiles, weights: weights(terms.settings) };
     let experts = crew.iter().map(|hand| hand.index).collect();

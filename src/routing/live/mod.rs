@@ -10,9 +10,9 @@ mod instead;
 mod memory;
 mod numbers;
 mod price;
-mod worth;
 #[cfg(test)]
 mod tests;
+mod worth;
 
 pub use draft::{MOST_VISITS, in_time};
 pub use memory::Memory;
@@ -55,6 +55,8 @@ pub struct Offered {
     pub spec: VisitSpec,
     /// Thousandths of a second of driving that its region would save.
     pub worth: i64,
+    /// Whose route it is in: when one visit of a route goes, the others are worth something else. None: it is left out.
+    pub holder: Option<ExpertId>,
 }
 
 /// It is time that this expert leaves for this visit.
@@ -78,7 +80,7 @@ pub struct Next {
 }
 
 /// What a plan comes to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outlook {
     pub plan: Plan,
     pub due: Vec<Due>,
@@ -90,8 +92,8 @@ pub struct Outlook {
     pub next: Option<Timestamp>,
     /// Visits of other regions that cost less here. They are due to nobody before they are this region's.
     pub wanted: Vec<TicketNumber>,
-    /// What the plan would save without each of the region's visits that is not due, in thousandths of a second of driving.
-    pub worth: BTreeMap<TicketNumber, i64>,
+    /// The region's visits that are not due, each for what the plan would save without it alone.
+    pub spare: Vec<Offered>,
 }
 
 impl Snapshot {
@@ -114,13 +116,11 @@ pub fn outlook(
     rounds: u64,
 ) -> Outlook {
     let Some((drafted, solution)) = solved(snapshot, before, memory, terms, seed, rounds) else {
-        return Outlook { worth: nobody_works(snapshot, terms), ..Outlook::default() };
+        return Outlook { spare: nobody_works(snapshot, terms), ..Outlook::default() };
     };
     let mut outlook = Outlook::default();
     let is_abroad = |visit: u32| drafted.visits[visit as usize] >= snapshot.open.len();
     let ticket = |visit: u32| snapshot.visit(drafted.visits[visit as usize]).ticket;
-    let worth = worth::of(&drafted.problem, &solution.plan).filter(|(visit, _)| !is_abroad(*visit));
-    outlook.worth = worth.map(|(visit, worth)| (ticket(visit), worth)).collect();
     let idle = |index: &usize| {
         let (expert, held) = &snapshot.experts[*index];
         (expert.id.clone(), Next { route_version: held.version, visit: None })
@@ -132,7 +132,8 @@ pub fn outlook(
         let (expert, held) = &snapshot.experts[drafted.experts[route.technician as usize]];
         let matrix = drafted.problem.matrix(technician);
         outlook.plan.insert(expert.id.clone(), route.stops.iter().map(|stop| ticket(stop.visit)).collect());
-        let (abroad, home): (Vec<&PlannedStop>, Vec<&PlannedStop>) = route.stops.iter().partition(|stop| is_abroad(stop.visit));
+        let (abroad, home): (Vec<&PlannedStop>, Vec<&PlannedStop>) =
+            route.stops.iter().partition(|stop| is_abroad(stop.visit));
         outlook.wanted.extend(abroad.iter().map(|stop| ticket(stop.visit)));
         outlook.later.extend(home.iter().map(|stop| (ticket(stop.visit), terms.now.plus_s(stop.begin))));
         let (Some(first), Some(from)) = (route.stops.first(), technician.start) else { continue };
@@ -146,7 +147,6 @@ pub fn outlook(
         }
         if leaves <= terms.now {
             outlook.later.remove(&ticket);
-            outlook.worth.remove(&ticket);
             let by_expert = drafted.experts.iter().map(|index| snapshot.experts[*index].0.id.clone());
             let dearer_s = by_expert.zip(instead.dearer_s(route)).collect();
             outlook.due.push(Due { ticket, expert: expert.id.clone(), route_version: held.version, dearer_s });
@@ -154,13 +154,22 @@ pub fn outlook(
             outlook.next = Some(outlook.next.map_or(leaves, |next: Timestamp| next.min(leaves)));
         }
     }
+    let due: BTreeSet<TicketNumber> = outlook.due.iter().map(|due| due.ticket).collect();
+    let spare = worth::of(&drafted.problem, &solution.plan)
+        .filter(|worth| !is_abroad(worth.visit) && !due.contains(&ticket(worth.visit)));
+    let offered = |worth: worth::Worth| Offered {
+        spec: snapshot.visit(drafted.visits[worth.visit as usize]).clone(),
+        worth: worth.saved,
+        holder: worth.technician.map(|who| snapshot.experts[drafted.experts[who as usize]].0.id.clone()),
+    };
+    outlook.spare = spare.map(offered).collect();
     outlook
 }
 
 /// Nobody is there to serve anything: each visit is worth what leaving it out costs.
-fn nobody_works(snapshot: &Snapshot, terms: &Terms<'_>) -> BTreeMap<TicketNumber, i64> {
+fn nobody_works(snapshot: &Snapshot, terms: &Terms<'_>) -> Vec<Offered> {
     let open = snapshot.open.iter().filter(|visit| in_time(visit, terms.now));
-    open.map(|visit| (visit.ticket, draft::unserved(visit, terms.now))).collect()
+    open.map(|spec| Offered { spec: spec.clone(), worth: draft::unserved(spec, terms.now), holder: None }).collect()
 }
 
 /// The rest of the day as a problem, and the plan for it.

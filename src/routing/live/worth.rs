@@ -6,18 +6,29 @@
 
 use crate::routing::problem::{Firmness, Plan, PlannedRoute, Problem, Visit};
 
-/// Visits by index, with what the plan would cost less without them. Of those that are left out: their penalty.
-pub(super) fn of<'p>(problem: &'p Problem, plan: &'p Plan) -> impl Iterator<Item = (u32, i64)> + 'p {
+/// A visit by index, what the plan would cost less without it, and the technician who has it. Of those that are left
+/// out it is their penalty.
+pub(super) struct Worth {
+    pub(super) visit: u32,
+    pub(super) saved: i64,
+    pub(super) technician: Option<u32>,
+}
+
+pub(super) fn of<'p>(problem: &'p Problem, plan: &'p Plan) -> impl Iterator<Item = Worth> + 'p {
     let absent = plan.unserved.iter().map(|unserved| {
-        let penalty = problem.visits()[unserved.visit as usize].unserved;
-        (unserved.visit, penalty.unwrap_or(0))
+        let saved = problem.visits()[unserved.visit as usize].unserved.unwrap_or(0);
+        Worth { visit: unserved.visit, saved, technician: None }
     });
     plan.routes.iter().flat_map(|route| saved(problem, route)).chain(absent)
 }
 
-fn saved<'p>(problem: &'p Problem, route: &'p PlannedRoute) -> impl Iterator<Item = (u32, i64)> + 'p {
+fn saved<'p>(problem: &'p Problem, route: &'p PlannedRoute) -> impl Iterator<Item = Worth> + 'p {
     let whole = cost(problem, route, None);
-    route.stops.iter().map(move |stop| (stop.visit, whole - cost(problem, route, Some(stop.visit))))
+    route.stops.iter().map(move |stop| Worth {
+        visit: stop.visit,
+        saved: whole - cost(problem, route, Some(stop.visit)),
+        technician: Some(route.technician),
+    })
 }
 
 /// Of the route's visits but one, in the same order.

@@ -171,10 +171,12 @@ fn a_visit_is_worth_what_the_plan_would_save_without_it() {
     // Twenty minutes of driving, and a wait of fifty.
     let saved = 1_200.0 * settings.weights.travel + 3_000.0 * 3.0 * settings.weights.response;
     let left_out = live::unserved_s(nobody.urgency, 1_800, at("09:00").since_s(nobody.opened_at)) * 1_000;
-    let worth = [(next.ticket, (saved * 1_000.0).round() as i64), (nobody.ticket, left_out)];
-    assert_eq!(outlook.worth, worth.into(), "what is due is not to be had");
-    let alone = planned(&snapshot(&[], &[nobody]), "09:00");
-    assert_eq!(alone.worth, worth[1..].iter().copied().collect());
+    let spare = [
+        live::Offered { spec: next, worth: (saved * 1_000.0).round() as i64, holder: Some(who.id.clone()) },
+        live::Offered { spec: nobody.clone(), worth: left_out, holder: None },
+    ];
+    assert_eq!(outlook.spare, spare, "what is due is not to be had");
+    assert_eq!(planned(&snapshot(&[], &[nobody]), "09:00").spare, spare[1..]);
 }
 
 #[test]
@@ -185,14 +187,14 @@ fn a_visit_of_another_region_is_wanted_where_it_costs_less_and_due_to_nobody() {
     // There and home again, a wait of ten minutes, and ten minutes for the change.
     let costs = 1_200.0 * settings.weights.travel + 600.0 * 3.0 * settings.weights.response + 600.0;
     let offered = |more: i64| {
-        let abroad = vec![live::Offered { spec: spec.clone(), worth: (costs * 1_000.0) as i64 + more }];
+        let abroad = vec![live::Offered { spec: spec.clone(), worth: (costs * 1_000.0) as i64 + more, holder: None }];
         planned(&Snapshot { abroad, ..snapshot(&[(&who, nothing_planned(&who))], &[]) }, "09:00")
     };
     assert_eq!((offered(-60_000).wanted, offered(-60_000).plan), (vec![], Plan::new()));
     let outlook = offered(60_000);
     assert_eq!(outlook.wanted, [spec.ticket]);
     assert_eq!(outlook.plan[&who.id], [spec.ticket], "so that the next plan begins with it");
-    assert_eq!((outlook.due, outlook.later, outlook.worth), Default::default(), "it is not this region's yet");
+    assert_eq!((outlook.due, outlook.later, outlook.spare), Default::default(), "it is not this region's yet");
 }
 
 fn hifi() -> Arc<[SkillLevel]> {
