@@ -4,7 +4,7 @@
 //! Of each planned route one visit is given away per plan: without it the others are worth something else.
 //!
 //! Must hold: a visit is its region's until the ticket says otherwise; whoever asks too late gets nothing and plans
-//! again. What is due at home is not given away. Boards are bounded and read without asking anybody.
+//! again, as does whoever asked a dispatcher that crashed. What is due at home is not given away. Boards are bounded and read without asking anybody.
 
 use super::{Dispatcher, Msg, World, auction::neighbours, send};
 use crate::{
@@ -26,7 +26,7 @@ use std::{
 /// Visits that a region offers: the dearest.
 const OFFERS: usize = 32;
 /// Visits of others that one plan looks at: the dearest.
-const LOOKS: usize = 32;
+const LOOKS: usize = 16;
 /// A ticket changes regions at most this often by itself.
 pub(super) const MAX_HANDOVERS: u16 = 3;
 
@@ -43,6 +43,12 @@ impl Board {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = offers;
     }
 
+    /// False: it was empty.
+    fn clear(&self) -> bool {
+        let before = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        !before.is_empty()
+    }
+
     /// Takes a visit off, and what else is in the route that it leaves: that is worth something else from now on.
     /// False: it is not on offer any more.
     fn take(&self, number: TicketNumber) -> bool {
@@ -56,6 +62,17 @@ impl Board {
 }
 
 impl Dispatcher {
+    /// What this dispatcher's predecessor offered and was asked for is no more: neighbours who wait for an answer plan again.
+    pub(super) fn open_market(&self) {
+        let Some(world) = &self.world else { return };
+        if !self.handle.board.clear() {
+            return;
+        }
+        for region in neighbours(&self.tree, world).iter().filter_map(|id| self.tree.region(id)) {
+            region.dispatcher.send(Msg::Due);
+        }
+    }
+
     /// Offers what the new plan has for later, or for nobody, and calls the neighbours when there is anything new.
     pub(super) fn put_on_offer(&mut self, mut spare: Vec<Offered>) {
         let Some(world) = &mut self.world else { return };

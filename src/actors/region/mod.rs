@@ -268,6 +268,7 @@ impl Dispatcher {
             self.act(me, early).await;
         }
         self.set_alarm(me);
+        self.open_market();
         self.handle.dispatching.store(true, Ordering::Release);
     }
 

@@ -14,9 +14,9 @@ const PER_WORK: i64 = 2;
 /// served, whom it reaches soon.
 const WAITED_PER: i64 = 5;
 const WAITED_S: i64 = 4 * 3_600;
-/// Added per ten seconds that the customer waited longer than [`OVERNIGHT_S`]: who was left out yesterday comes before who
+/// Added per five seconds that the customer waited longer than [`OVERNIGHT_S`]: who was left out yesterday comes before who
 /// called today, however long it takes, or in a backlog of days the same ones would be left out each day.
-const OVERNIGHT_PER: i64 = 10;
+const OVERNIGHT_PER: i64 = 5;
 const OVERNIGHT_S: i64 = 12 * 3_600;
 /// No wait is longer than this, so that prices stay small beside those of visits that must be served.
 const LONGEST_S: i64 = 30 * 86_400;
