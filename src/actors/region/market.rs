@@ -158,3 +158,42 @@ impl World {
         open.take(LOOKS).map(|offered| (*offered).clone()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        ids::{ExpertId, PersonId, RegionCode},
+        place::Place,
+    };
+    use crate::routing::VisitSpec;
+
+    fn offered(serial: u32, holder: Option<&str>) -> Offered {
+        let spec = VisitSpec {
+            ticket: TicketNumber::new(RegionCode(1), serial),
+            visit: 1,
+            person: PersonId(1),
+            place: Place::new(42.0, -71.0).unwrap(),
+            service_s: 1_800,
+            window: None,
+            due: Timestamp::ZERO,
+            urgency: 1,
+            skills: Vec::new().into(),
+            refused_by: Vec::new(),
+            opened_at: Timestamp::ZERO,
+        };
+        Offered { spec, worth: 1, holder: holder.map(|id| ExpertId::parse(id).unwrap()) }
+    }
+
+    #[test]
+    fn of_a_route_one_visit_is_given_away_and_of_what_is_left_out_all() {
+        let board = Board::default();
+        let offers = [(1, Some("ann")), (2, Some("ann")), (3, Some("bob")), (4, None), (5, None)];
+        board.write(offers.iter().map(|(serial, holder)| offered(*serial, *holder)).collect());
+        let takes = |serial| board.take(TicketNumber::new(RegionCode(1), serial));
+        assert!(takes(1) && !takes(1), "once");
+        assert!(!takes(2), "it was behind the first");
+        assert!(takes(3) && takes(4) && takes(5));
+        assert!(!board.clear(), "nothing is left");
+    }
+}
