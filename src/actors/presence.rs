@@ -12,11 +12,14 @@ use crate::{
     domain::{
         fix::{Fix, Unlikely},
         ids::{ExpertId, TicketNumber, Version},
+        place::Place,
+        region::Region,
         ticket::{Step, Ticket},
         time::Timestamp,
     },
     routing,
 };
+use std::sync::Arc;
 use tokio::sync::watch;
 
 impl Service {
@@ -76,9 +79,23 @@ impl Service {
     /// When whoever is on the way gets there, by where their phone is. None: nobody is, or nobody knows where.
     #[must_use]
     pub fn arrival(&self, ticket: &Ticket) -> Option<Timestamp> {
+        let (fix, place, region) = self.under_way(ticket)?;
+        routing::arrival(&fix, place, ticket.window, self.tree().drives(&region), self.tree().clock.now())
+    }
+
+    /// The way that whoever is on the way has before them, and when they pass each of its places if they drove on
+    /// since their phone last said where they are. None: nobody is on the way, or nobody knows where. It searches the
+    /// roads: not for an async thread.
+    #[must_use]
+    pub fn course(&self, ticket: &Ticket) -> Option<Vec<(Place, Timestamp)>> {
+        let (fix, place, region) = self.under_way(ticket)?;
+        routing::course(&fix, place, self.tree().drives(&region), self.tree().clock.now())
+    }
+
+    /// Where the phone of whoever is on the way is, where they go, and the region that reckons.
+    fn under_way(&self, ticket: &Ticket) -> Option<(Fix, Place, Arc<Region>)> {
         let expert = ticket.visit.expert.as_ref().filter(|_| ticket.step == Some(Step::EnRoute))?;
         let (fix, place) = (self.position_of(expert)?, ticket.personal.known()?.place?);
-        let region = self.tree().store.region(&ticket.region)?;
-        routing::arrival(&fix, place, ticket.window, self.tree().drives(&region), self.tree().clock.now())
+        Some((fix, place, self.tree().store.region(&ticket.region)?))
     }
 }

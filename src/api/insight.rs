@@ -1,7 +1,7 @@
 //! What objectives, incidents and a followed visit look like in the API document. Their writers are
 //! elsewhere (`objectives/`, `telemetry/`, `http/track.rs`); a journey holds their answers against these.
 
-use super::schema;
+use super::{route::PassingView, schema};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
@@ -149,6 +149,11 @@ pub struct Tracked {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = TrackedPosition)]
     pub position: Option<TrackedPosition>,
+    /// With the position: the drive from there to the visit, over the roads where the region drives over roads, else
+    /// straight. At most 200 points.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<PassingView>)]
+    pub course: Option<Vec<PassingView>>,
 }
 
 /// Where the expert was.

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::domain::{
     ids::{ExpertId, RegionId, TicketNumber},
+    place::Place,
     route::{Route, StopState},
     time::Timestamp,
 };
@@ -27,6 +28,31 @@ pub struct RouteView<'a> {
     /// The `ETag`.
     #[schema(value_type = schema::Version)]
     version: u64,
+    /// While they are on their way and their phone says where: the drive before them, over the roads where the region
+    /// drives over roads, else straight. At most 200 points. Only where this route is asked for by itself; it changes
+    /// without a new version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<PassingView>)]
+    course: Option<Vec<PassingView>>,
+}
+
+/// A point of a drive, and when it is passed if they drove on since their last position; evenly between two points.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Passing)]
+pub struct PassingView {
+    #[schema(value_type = schema::Latitude)]
+    lat: f64,
+    #[schema(value_type = schema::Longitude)]
+    lon: f64,
+    #[schema(value_type = schema::Time)]
+    at: Shown<Timestamp>,
+}
+
+/// A drive's points in order.
+#[must_use]
+pub fn passing(course: Vec<(Place, Timestamp)>) -> Vec<PassingView> {
+    let point = |(place, at): (Place, Timestamp)| PassingView { lat: place.lat(), lon: place.lon(), at: Shown(at) };
+    course.into_iter().map(point).collect()
 }
 
 /// One visit of a route.
@@ -77,6 +103,14 @@ impl<'a> RouteView<'a> {
             stops: route.stops.iter().map(stop).collect(),
             served: route.served,
             version: route.version,
+            course: None,
         }
+    }
+
+    /// With the drive that is under way.
+    #[must_use]
+    pub fn on_course(mut self, course: Option<Vec<(Place, Timestamp)>>) -> Self {
+        self.course = course.map(passing);
+        self
     }
 }

@@ -3,6 +3,7 @@
 use super::{
     Context, Reply, Shared,
     answer::{Refused, forbidden, json, located, not_found, ok, replayed, versioned},
+    blocking,
     body::Input,
     idempotency::{earlier, keep, once, refused_for_good},
     query::{Paging, Part, Query, part},
@@ -22,9 +23,10 @@ use crate::{
         expert::{Absence, Expert},
         fix::Unlikely,
         ids::{ExpertId, RegionId, Thing},
+        route::StopState,
         skill::Skill,
     },
-    storage::Outcome,
+    storage::{Fault, Outcome},
 };
 use axum::{
     extract::{Path, State},
@@ -243,7 +245,20 @@ pub(super) async fn retire(State(shared): State<Context>, Path(id): Path<String>
 pub(super) async fn route(State(shared): State<Context>, session: Session, Path(id): Path<String>) -> Reply {
     let expert = known(&shared, &session, &id)?;
     let route = shared.service.store().route(&expert.id).ok_or_else(|| not_found(format_args!("expert {id}")))?;
-    Ok(versioned(ok(&RouteView::new(&route)), route.version))
+    let driving = route.stops.iter().find(|stop| stop.state == StopState::EnRoute).map(|stop| stop.ticket);
+    let course = match driving {
+        None => None,
+        // The roads are searched where that may take its time.
+        Some(number) => {
+            blocking(move || -> Result<_, Fault> {
+                let ticket = shared.service.store().ticket(number)?;
+                let driven = ticket.filter(|ticket| ticket.visit.expert.as_ref() == Some(&expert.id));
+                Ok(driven.and_then(|ticket| shared.service.course(&ticket)))
+            })
+            .await??
+        }
+    };
+    Ok(versioned(ok(&RouteView::new(&route).on_course(course)), route.version))
 }
 
 /// When an expert is away

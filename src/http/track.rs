@@ -8,8 +8,8 @@ use super::{
     blocking,
 };
 use crate::{
-    api::{Problem, insight},
-    domain::{fix::Fix, language::Language, ticket::Ticket},
+    api::{Problem, insight, route::passing},
+    domain::{fix::Fix, language::Language, place::Place, ticket::Ticket, time::Timestamp},
     notify::Following,
 };
 use axum::{
@@ -54,15 +54,29 @@ pub(super) async fn show(State(shared): State<Context>, Path(token): Path<String
         service.desk().follow(&ticket, &region, expert.as_deref(), service.arrival(&ticket), now).ok_or_else(gone)?;
     let position = ticket.visit.expert.as_ref().filter(|_| following.en_route);
     let position = position.and_then(|id| service.position_of(id)).filter(|fix| now.since_s(fix.at) <= FRESH_S);
-    let mut response =
-        if wants_page(&headers) { page(&ticket, &following, position) } else { answer(&ticket, &following, position) };
+    let mut response = if wants_page(&headers) {
+        page(&ticket, &following, position)
+    } else {
+        // No more than the position says itself: the way from there to the customer's own place.
+        let (shared, driven) = (shared.clone(), ticket.clone());
+        let course = match position {
+            None => None,
+            Some(_) => blocking(move || shared.service.course(&driven)).await?,
+        };
+        answer(&ticket, &following, position, course)
+    };
     // It changes by the minute, and is nobody else's.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     Ok(response)
 }
 
-fn answer(ticket: &Ticket, following: &Following, position: Option<Fix>) -> Response {
+fn answer(
+    ticket: &Ticket,
+    following: &Following,
+    position: Option<Fix>,
+    course: Option<Vec<(Place, Timestamp)>>,
+) -> Response {
     let mut body = json!({
         "number": ticket.number.to_string(), "phase": ticket.phase.name(), "says": following.says,
     });
@@ -77,6 +91,9 @@ fn answer(ticket: &Ticket, following: &Following, position: Option<Fix>) -> Resp
     }
     if let Some(Fix { place, at, .. }) = position {
         body["position"] = json!({ "lat": place.lat(), "lon": place.lon(), "at": at.to_string() });
+    }
+    if let Some(course) = course {
+        body["course"] = json!(passing(course));
     }
     ok(&body)
 }

@@ -5,7 +5,10 @@
 //! settings and network give the same drives (P8). A place that no street is near and a pair without a way are
 //! no dead end: an extract that lacks a street must not take an expert out. The great circle stands in.
 
-use super::{Leg, roads::Legs};
+use super::{
+    Leg,
+    roads::{Drive, Legs, Weight},
+};
 use crate::domain::{
     decision::TravelSource,
     hours::{Hours, local_hour},
@@ -43,6 +46,23 @@ impl<'a> Drives<'a> {
     #[must_use]
     pub fn drive_s(self, from: Place, to: Place, depart: Timestamp) -> i64 {
         self.lasts_s(self.leg(from, to).duration_s, depart)
+    }
+
+    /// The course of a drive that begins then: the road's, else a straight line. It lasts what [`Self::drive_s`] says.
+    /// A search of its own (a fraction of a millisecond in a city): for maps, not for auctions.
+    #[must_use]
+    pub fn drive(self, from: Place, to: Place, depart: Timestamp) -> Drive {
+        const MS_PER_S: i64 = 1_000;
+        let leg = self.leg(from, to);
+        let lasts_ms = u32::try_from(self.lasts_s(leg.duration_s, depart) * MS_PER_S).unwrap_or(u32::MAX);
+        let road = self.roads.filter(|_| from != to).and_then(|roads| roads.drive(from, to));
+        let mut line = road.map_or_else(|| vec![(from, 0), (to, lasts_ms)], |road| road.line);
+        let usual_ms = u64::from(line.last().map_or(0, |(_, passed)| *passed).max(1));
+        for (_, passed) in &mut line {
+            *passed = (u64::from(*passed) * u64::from(lasts_ms) / usual_ms) as u32;
+        }
+        let distance_dm = u32::try_from(leg.distance_m * 10).unwrap_or(u32::MAX);
+        Drive { weight: Weight::new(lasts_ms, distance_dm), line }
     }
 
     /// Seconds of a drive that takes `usual_s` at usual speed and begins then; all of it at the speed of that hour.

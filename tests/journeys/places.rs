@@ -57,6 +57,18 @@ fn while_the_expert_is_on_the_way_they_are_expected_by_where_they_are() {
     let told = house.ask("GET", &format!("/v1/track/{tracked}"), &[], b"").is(200);
     let apart = Timestamp::parse(told.text("/eta")).unwrap().since_s(from);
     assert!((0..60).contains(&apart), "the customer sees the same: {apart} s");
+    // Where the position may be seen there is the way from it to the visit: by great circle a straight line.
+    let route = house.get(&clerk, "/v1/experts/west-1/route").is(200);
+    for course in [&route.body["course"], &told.body["course"]] {
+        assert_eq!(course.as_array().unwrap().len(), 2, "{course}");
+        assert_eq!((&course[0]["lat"], &course[0]["lon"]), (&far["lat"], &far["lon"]));
+        assert_eq!((&course[1]["lat"], &course[1]["lon"]), (&json!(WEST[0]), &json!(WEST[1])));
+        assert!(Timestamp::parse(course[1]["at"].as_str().unwrap()).unwrap() <= from, "driving on is no later");
+    }
+    house.get(&house.token_of(Role::Expert, "east-1", Vec::new()), "/v1/experts/west-1/route").is(404);
     let board = house.get(&clerk, "/v1/regions/west/board").is(200);
     assert_ne!(board.text("/tickets/0/visit/eta"), planned.text("/visit/planned_start"));
+    house.post(&expert, &format!("/v1/tickets/{number}/arrive"), &json!({})).is(200);
+    assert!(house.get(&clerk, "/v1/experts/west-1/route").is(200).body.get("course").is_none(), "only on the way");
+    assert!(house.ask("GET", &format!("/v1/track/{tracked}"), &[], b"").is(200).body.get("course").is_none());
 }

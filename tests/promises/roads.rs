@@ -87,6 +87,12 @@ fn whoever_is_nearest_by_road_is_asked_and_the_record_says_so() {
                 let by_road = roads.leg(halfway.place, near_the_river()).unwrap().duration_s;
                 assert_eq!(by_road, 150, "2.5 km at a minute for a kilometre");
                 assert_eq!(tree.service.arrival(&tree.ticket(number)), Some(now.plus_s(by_road)));
+                // And so is the way there on a map: along the bank, and always on it.
+                let course = tree.service.course(&tree.ticket(number)).unwrap();
+                let (begins, ends) = (course[0], *course.last().unwrap());
+                assert_eq!((begins.1, ends.1), (now, now.plus_s(by_road)));
+                assert!(course.iter().all(|(place, _)| place.lon_e6 == at(2.8, 0.0).lon_e6), "on the street");
+                assert!(begins.0.distance_m(halfway.place) < 2.0 && ends.0.distance_m(at(2.8, 0.5)) < 2.0);
             }
             tree.service.stop().await;
         });

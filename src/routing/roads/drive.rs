@@ -8,7 +8,7 @@ use super::{
 use crate::domain::place::Place;
 
 /// A drive from spot to spot.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Drive {
     pub weight: Weight,
     /// The course, and the milliseconds since the start at which each of its places is passed.

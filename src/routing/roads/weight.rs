@@ -2,7 +2,7 @@
 
 /// Milliseconds in the upper half, decimetres in the lower: sums and comparisons of pairs are those of
 /// one integer, so that of two drives of the same time the shorter one counts, on every machine alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Weight(u64);
 
 impl Weight {
