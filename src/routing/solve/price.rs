@@ -47,6 +47,25 @@ impl Prices {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::routing::solve::{first, tests::Draw};
+
+    #[test]
+    fn other_prices_change_what_is_left_out_and_nothing_else() {
+        for seed in 0..100 {
+            let problem = Draw::new(seed).problem(40, 3);
+            let ground = Ground::new(&problem);
+            let mut tours = Tours::new(&ground);
+            first::fill(&ground, &mut tours);
+            let whole = tours.cost;
+            let penalties: i64 = tours.absent.iter().filter_map(|v| problem.visits()[*v as usize].unserved).sum();
+            tours.reprice(&ground, 0.5);
+            let rounded = tours.absent.len() as i64;
+            assert!((whole - tours.cost - penalties / 2).abs() <= rounded, "seed {seed}");
+            assert_eq!(tours.whole_cost(&ground), whole, "seed {seed}");
+            tours.reprice(&ground, 1.0);
+            assert_eq!(tours.cost, whole, "seed {seed}");
+        }
+    }
 
     #[test]
     fn any_cooling_ends_at_whole_penalties() {
