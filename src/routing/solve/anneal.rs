@@ -162,8 +162,9 @@ impl<'s, 'g> Search<'s, 'g> {
                 number = stage.number;
                 self.turn(stage);
             }
-            // Children are made of plans that are worth their whole price.
-            self.price(if stage.is_child { 1.0 } else { self.prices.share(rounds_per_visit, stage.cooled) });
+            // Plans that become parents are worth their whole price, and there is time enough to find them.
+            let is_whole = schedule.has_children();
+            self.price(if is_whole { 1.0 } else { self.prices.share(rounds_per_visit, stage.cooled) });
             let hot = self.mean_leg * if stage.is_child { CHILD_HOT } else { self.hot };
             let temperature = hot * (COLD * self.mean_leg / hot).powf(stage.cooled);
             for _ in 0..ROUNDS_PER_LOOK {
