@@ -10,6 +10,7 @@ use super::{
     first,
     ground::Ground,
     near::{Near, mean_leg},
+    price::Prices,
     recreate::{Candidate, Recreate},
     ruin::Ruin,
     schedule::{Schedule, Stage},
@@ -48,6 +49,9 @@ pub(super) struct Search<'s, 'g> {
     mean_leg: f64,
     /// Temperature to begin at, in mean legs.
     hot: f64,
+    prices: Prices,
+    /// Of the penalties, in force in `tours`; the best plan is judged by whole ones.
+    share: f64,
     tours: Tours,
     undo: Undo,
     best: Tours,
@@ -67,6 +71,7 @@ impl<'s, 'g> Search<'s, 'g> {
             search.insert(UNLIMITED);
         }
         search.begin();
+        search.prices = Prices::of(ground, &search.tours);
         search
     }
 
@@ -96,6 +101,8 @@ impl<'s, 'g> Search<'s, 'g> {
             ground,
             mean_leg: mean_leg(ground),
             hot: HOT,
+            prices: Prices::WHOLE,
+            share: 1.0,
             near: Near::new(ground),
             dice: Dice::new(seed),
             ruin: Ruin::default(),
@@ -113,8 +120,23 @@ impl<'s, 'g> Search<'s, 'g> {
     /// The plan so far is the first, unless a better one was known.
     fn begin(&mut self) {
         self.settle();
-        if self.tours.cost < self.best.cost {
+        self.keep_if_best();
+    }
+
+    fn keep_if_best(&mut self) {
+        if self.tours.cost < self.best.cost && self.tours.whole_cost(self.ground) < self.best.cost {
             self.best.clone_from(&self.tours);
+            if self.share < 1.0 {
+                self.best.reprice(self.ground, 1.0);
+            }
+        }
+    }
+
+    /// Leaving out costs this share of the penalties from now on.
+    fn price(&mut self, share: f64) {
+        if share != self.share {
+            self.share = share;
+            self.tours.reprice(self.ground, share);
         }
     }
 
@@ -124,7 +146,7 @@ impl<'s, 'g> Search<'s, 'g> {
 
     /// Rounds until the budget is spent; how many there were.
     pub(super) fn run(&mut self, spent: &mut dyn FnMut(u64, i64) -> f64) -> u64 {
-        let (mut rounds, mut schedule, mut number) = (0, Schedule::new(0.0), 0);
+        let (mut rounds, mut schedule, mut number, mut rounds_per_visit) = (0, Schedule::new(0.0), 0, 0.0);
         loop {
             let share = spent(rounds, self.best.cost).max(0.0);
             if share >= 1.0 {
@@ -132,13 +154,17 @@ impl<'s, 'g> Search<'s, 'g> {
             }
             if share < KNOWN_AT {
                 let expected = rounds as f64 / share.max(f64::MIN_POSITIVE);
-                schedule = Schedule::new(expected / f64::from(self.ground.visits));
+                rounds_per_visit = expected / f64::from(self.ground.visits);
+                schedule = Schedule::new(rounds_per_visit);
             }
             let stage = schedule.stage(share);
             if stage.number != number {
                 number = stage.number;
                 self.turn(stage);
             }
+            // Plans that become parents are worth their whole price, and there is time enough to find them.
+            let is_whole = schedule.has_children();
+            self.price(if is_whole { 1.0 } else { self.prices.share(rounds_per_visit, stage.cooled) });
             let hot = self.mean_leg * if stage.is_child { CHILD_HOT } else { self.hot };
             let temperature = hot * (COLD * self.mean_leg / hot).powf(stage.cooled);
             for _ in 0..ROUNDS_PER_LOOK {
@@ -150,6 +176,7 @@ impl<'s, 'g> Search<'s, 'g> {
 
     /// From one stage to the next: a cooling goes on from where the one before ended, a child begins anew.
     fn turn(&mut self, stage: Stage) {
+        self.price(1.0);
         self.elite.keep(self.ground, &self.tours);
         self.elite.keep(self.ground, &self.best);
         if !stage.is_child || !self.elite.is_pair() {
@@ -179,9 +206,7 @@ impl<'s, 'g> Search<'s, 'g> {
         self.add_left_out(seed);
         if self.insert(limit) {
             self.settle();
-            if self.tours.cost < self.best.cost {
-                self.best.clone_from(&self.tours);
-            }
+            self.keep_if_best();
         } else {
             self.undo.restore(self.ground, &mut self.tours);
         }

@@ -66,7 +66,7 @@ impl Table {
             table.measure(ground, tours, route);
         }
         for visit in table.absent.clone() {
-            table.choose(ground, visit);
+            table.choose(tours, visit);
         }
         table
     }
@@ -94,21 +94,21 @@ impl Table {
             }
         }
         for at in 0..self.absent.len() {
-            self.choose(ground, self.absent[at]);
+            self.choose(tours, self.absent[at]);
         }
     }
 
     fn measure(&mut self, ground: &Ground<'_>, tours: &Tours, route: u32) {
         for visit in &self.absent {
-            let mut seeker = Seeker::new(ground, tours, *visit, ground.unserved[*visit as usize]);
+            let mut seeker = Seeker::new(ground, tours, *visit, tours.prices[*visit as usize]);
             seeker.along_all(route);
             let place = if seeker.best.before == NONE { Place { cost: i64::MAX, before: NONE } } else { seeker.best };
             self.places[*visit as usize * self.routes + route as usize] = place;
         }
     }
 
-    fn choose(&mut self, ground: &Ground<'_>, visit: u32) {
-        let unserved = ground.unserved[visit as usize];
+    fn choose(&mut self, tours: &Tours, visit: u32) {
+        let unserved = tours.prices[visit as usize];
         let mut choice = Choice { route: NONE, cost: unserved, second: unserved };
         let row = visit as usize * self.routes;
         for (place, route) in self.places[row..row + self.routes].iter().zip(0..) {

@@ -12,6 +12,7 @@ mod ground;
 mod insertion;
 mod legs;
 mod near;
+mod price;
 mod reasons;
 mod recreate;
 mod report;

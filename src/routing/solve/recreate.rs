@@ -92,9 +92,9 @@ impl Recreate {
         self.sort(ground, dice, candidates);
         self.find_idle(ground, tours);
         // What the plan costs at least: as if all who wait came in for nothing.
-        let mut least = tours.cost - candidates.iter().map(|it| ground.unserved[it.visit as usize]).sum::<i64>();
+        let mut least = tours.cost - candidates.iter().map(|it| tours.prices[it.visit as usize]).sum::<i64>();
         for candidate in candidates.iter() {
-            let unserved = ground.unserved[candidate.visit as usize];
+            let unserved = tours.prices[candidate.visit as usize];
             let seeker = Seeker::new(ground, tours, candidate.visit, unserved.min(limit - least + 1));
             let place =
                 if candidate.left_out { self.where_changed(seeker, undo) } else { self.anywhere(seeker, near, favour) };

@@ -43,6 +43,11 @@ impl Schedule {
         }
     }
 
+    /// Whether children follow the coolings.
+    pub(super) fn has_children(&self) -> bool {
+        self.children > 0.0
+    }
+
     pub(super) fn stage(&self, share: f64) -> Stage {
         let is_child = share >= self.from;
         let (before, count, over) = if is_child {

@@ -48,6 +48,8 @@ pub(super) struct Tours {
     pub(super) loads: Vec<i64>,
     /// Visits that nobody does.
     pub(super) absent: Vec<u32>,
+    /// What leaving each visit out costs in `cost`: its penalty, or less while the search is hot.
+    pub(super) prices: Vec<i64>,
     pub(super) cost: i64,
 }
 
@@ -69,6 +71,7 @@ impl Tours {
             sums: vec![Sums::default(); ground.technicians() as usize],
             loads: vec![0; ground.technicians() as usize * ground.dimensions],
             absent: (0..ground.visits).collect(),
+            prices: ground.unserved.clone(),
             cost: ground.unserved.iter().sum(),
         };
         for route in 0..ground.technicians() {
@@ -116,13 +119,31 @@ impl Tours {
         ahead.leg = direct;
         sums.travel -= travel;
         sums.fit -= fit;
-        self.cost += ground.unserved[visit as usize] - travel - fit;
+        self.cost += self.prices[visit as usize] - travel - fit;
     }
 
     /// Says of a visit that is in no route any more that it is absent.
     pub(super) fn leave_out(&mut self, visit: u32) {
         let stop = &mut self.stops[visit as usize];
         (stop.route, stop.leave) = (NONE, NOT_TODAY);
+    }
+
+    /// Other prices for who is left out: `share` of the penalties of those who may be. Between two rounds only.
+    pub(super) fn reprice(&mut self, ground: &Ground<'_>, share: f64) {
+        for ((price, penalty), visit) in self.prices.iter_mut().zip(&ground.unserved).zip(ground.problem.visits()) {
+            *price = if visit.unserved.is_some() { (*penalty as f64 * share) as i64 } else { *penalty };
+        }
+        self.cost = self.cost_of_served() + self.absent.iter().map(|visit| self.prices[*visit as usize]).sum::<i64>();
+    }
+
+    pub(super) fn cost_of_served(&self) -> i64 {
+        self.sums.iter().map(|sums| sums.travel + sums.fit + sums.soft).sum()
+    }
+
+    /// What the plan costs with whole penalties, where `absent` is true.
+    pub(super) fn whole_cost(&self, ground: &Ground<'_>) -> i64 {
+        let cut = |visit: &u32| ground.unserved[*visit as usize] - self.prices[*visit as usize];
+        self.cost + self.absent.iter().map(cut).sum::<i64>()
     }
 
     /// Puts an absent visit behind `before`; the route has to be retimed then.
@@ -143,7 +164,7 @@ impl Tours {
         let sums = &mut self.sums[route as usize];
         sums.travel += travel;
         sums.fit += fit;
-        self.cost += travel + fit - ground.unserved[visit as usize];
+        self.cost += travel + fit - self.prices[visit as usize];
         self.count(ground, visit, route, 1);
     }
 

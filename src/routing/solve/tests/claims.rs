@@ -1,11 +1,5 @@
 use super::{brute::optimum, draw::Draw};
-use crate::routing::{
-    Solution,
-    checker::check_plan,
-    improve,
-    problem::{Plan, Problem},
-    solve,
-};
+use crate::routing::{Solution, checker::check_plan, improve, problem::Problem, solve};
 
 /// How many problems a claim is tried on: `CALLOUT_CASES` for a long run.
 fn cases(usual: u64) -> std::ops::Range<u64> {
@@ -16,6 +10,13 @@ fn cases(usual: u64) -> std::ops::Range<u64> {
 /// Solves with a budget of rounds.
 fn solved(problem: &Problem, seed: u64, rounds: u64) -> Solution {
     solve(problem, seed, &mut |done| done as f64 / rounds as f64)
+}
+
+/// Visits that must be served and are not, then cost in thousandths.
+fn worth(problem: &Problem, solution: &Solution) -> (u32, i64) {
+    let must = |visit: u32| problem.visits()[visit as usize].unserved.is_none();
+    let missing = solution.plan.unserved.iter().filter(|unserved| must(unserved.visit)).count() as u32;
+    (missing, solution.plan.costs.total())
 }
 
 #[test]
@@ -36,10 +37,7 @@ fn small_problems_are_solved_to_the_optimum_and_never_below() {
         // Long runs also try the largest that can be enumerated.
         let visits = if seed % 4 == 3 && seeds.end > 60 { 8 } else { 5 };
         let problem = Draw::new(seed).problem(visits, 3);
-        let plan = solved(&problem, seed, 1_024).plan;
-        let must = |visit: u32| problem.visits()[visit as usize].unserved.is_none();
-        let missing = plan.unserved.iter().filter(|unserved| must(unserved.visit)).count() as u32;
-        let (found, best) = ((missing, plan.costs.total()), optimum(&problem));
+        let (found, best) = (worth(&problem, &solved(&problem, seed, 1_024)), optimum(&problem));
         assert!(found >= best, "seed {seed}: {found:?} is better than the optimum {best:?}");
         reached += u32::from(found == best);
     }
@@ -55,12 +53,20 @@ fn children_of_good_plans_keep_every_rule_and_lose_nothing() {
         let long = solved(&problem, seed, 4_000 * problem.visits().len() as u64);
         let breaches = check_plan(&problem, &long.plan);
         assert!(breaches.is_empty(), "seed {seed}: {breaches:?}");
-        let short = solved(&problem, seed, 64).plan;
-        let rank = |plan: &Plan| {
-            let must = |visit: u32| problem.visits()[visit as usize].unserved.is_none();
-            (plan.unserved.iter().filter(|unserved| must(unserved.visit)).count(), plan.costs.total())
-        };
-        assert!(rank(&long.plan) <= rank(&short), "seed {seed}");
+        let short = solved(&problem, seed, 64);
+        assert!(worth(&problem, &long) <= worth(&problem, &short), "seed {seed}");
+    }
+}
+
+/// While leaving out is cheap the plan under work may be worse than the first one.
+#[test]
+fn a_search_never_ends_with_less_than_its_first_plan() {
+    for seed in cases(150) {
+        let problem = Draw::new(seed).problem(40, 4);
+        let first = worth(&problem, &solve(&problem, seed, &mut |_| 1.0));
+        for rounds in [64, 640] {
+            assert!(worth(&problem, &solved(&problem, seed, rounds)) <= first, "seed {seed}, {rounds} rounds");
+        }
     }
 }
 
@@ -104,11 +110,7 @@ fn a_known_plan_is_kept_or_bettered() {
         let first = solved(&problem, seed, 256);
         let again = improve(&problem, &known(&first), seed, &mut |_| 1.0);
         let better = improve(&problem, &known(&first), seed, &mut |done| done as f64 / 256.0);
-        let worth = |solution: &Solution| {
-            let must = |visit: u32| problem.visits()[visit as usize].unserved.is_none();
-            let missing = solution.plan.unserved.iter().filter(|unserved| must(unserved.visit)).count();
-            (missing, solution.plan.costs.total())
-        };
+        let worth = |solution: &Solution| worth(&problem, solution);
         assert!(worth(&again) <= worth(&first), "seed {seed}: kept");
         assert!(worth(&better) <= worth(&again), "seed {seed}: bettered");
         let breaches = check_plan(&problem, &better.plan);

@@ -8,17 +8,17 @@ use crate::routing::{
 
 const DAY: u32 = 600;
 
-pub(super) struct Draw {
+pub(in crate::routing::solve) struct Draw {
     dice: Dice,
 }
 
 impl Draw {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(in crate::routing::solve) fn new(seed: u64) -> Self {
         Self { dice: Dice::new(seed) }
     }
 
     /// At most so many visits and technicians.
-    pub(super) fn problem(&mut self, visits: u32, technicians: u32) -> Problem {
+    pub(in crate::routing::solve) fn problem(&mut self, visits: u32, technicians: u32) -> Problem {
         let (visits, technicians) = (self.dice.between(1, visits), self.dice.between(1, technicians));
         let places = visits + technicians;
         let profiles = self.dice.between(1, 2);

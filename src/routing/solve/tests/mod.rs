@@ -5,3 +5,5 @@ mod brute;
 mod claims;
 mod draw;
 mod flaws;
+
+pub(super) use draw::Draw;
