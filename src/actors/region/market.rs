@@ -163,7 +163,8 @@ impl World {
 mod tests {
     use super::*;
     use crate::domain::{
-        ids::{ExpertId, PersonId, RegionCode},
+        ids::{ExpertId, PersonId},
+        number::RegionCode,
         place::Place,
     };
     use crate::routing::VisitSpec;
