@@ -80,7 +80,8 @@ impl Dispatcher {
         if near.is_empty() {
             return;
         }
-        let movable = |number| world.queue.peek(number).is_some_and(|entry| entry.handovers < MAX_HANDOVERS);
+        let movable =
+            |number| world.queue.peek(number).is_some_and(|entry| entry.handovers < MAX_HANDOVERS && !entry.given_away);
         spare.retain(|offered| movable(offered.spec.ticket));
         spare.sort_by_key(|offered| (Reverse(offered.worth), offered.spec.ticket));
         spare.truncate(OFFERS);
@@ -120,13 +121,16 @@ impl Dispatcher {
 
     /// Gives away what is still on offer; to whoever comes too late there is nothing left to give.
     pub(super) fn give_away(&mut self, number: TicketNumber, by: &RegionId) {
-        let waits = self.world.as_ref().is_some_and(|world| world.queue.peek(number).is_some());
-        if !self.handle.board.take(number) || !waits || self.planning.is_due(number) {
+        let entry = self.world.as_mut().and_then(|world| world.queue.entry(number));
+        let on_offer = self.handle.board.take(number) && !self.planning.is_due(number);
+        let Some(entry) = entry.filter(|entry| on_offer && !entry.given_away) else {
             if let Some(late) = self.tree.region(by) {
                 late.dispatcher.send(Msg::Due);
             }
             return;
-        }
+        };
+        // Until the ticket says so the plan still has it: nobody else may be promised it.
+        entry.given_away = true;
         let why = format!("the plan of {by} has somebody for it; at home it would wait longer or cost more driving");
         send(&self.tree, number, Command::HandOver { to: by.clone(), why }, Reply::nobody());
     }
@@ -154,7 +158,11 @@ impl World {
             let skills = &offered.spec.skills;
             self.experts.values().any(|(expert, _)| !expert.retired && first_unmet(&expert.skills, skills).is_none())
         };
-        let open = dearest.iter().filter(|offered| in_time(&offered.spec, now)).filter(able);
+        // What arrived here may still be on the board that it came from.
+        let open = dearest
+            .iter()
+            .filter(|offered| self.queue.peek(offered.spec.ticket).is_none() && in_time(&offered.spec, now))
+            .filter(able);
         open.take(LOOKS).map(|offered| (*offered).clone()).collect()
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct Entry {
     pub(super) neighbours_asked: Option<Timestamp>,
     /// Neighbours were told that it is to be had.
     pub(super) offered: bool,
+    /// It was given away, and the ticket does not say so yet.
+    pub(super) given_away: bool,
     /// Awards in a row that came too late.
     pub(super) stale: u8,
 }
@@ -155,6 +157,7 @@ impl Queue {
             failed: None,
             neighbours_asked: before.as_ref().and_then(|entry| entry.neighbours_asked),
             offered: before.as_ref().is_some_and(|before| before.offered),
+            given_away: false,
             stale: 0,
         };
         self.changes += u64::from(before.as_ref().is_none_or(|before| before.spec != fresh.spec));
