@@ -14,7 +14,7 @@ use crate::{
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     runtime::Runtime,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
     task::JoinHandle,
 };
@@ -28,6 +28,12 @@ pub struct App {
     serving: JoinHandle<()>,
     stop: watch::Sender<bool>,
     keeper: Option<Keeper>,
+}
+
+/// What tells a server to stop.
+pub struct Signals {
+    term: Signal,
+    int: Signal,
 }
 
 impl App {
@@ -96,16 +102,21 @@ impl App {
         format!("{}://{}", self.scheme, self.address)
     }
 
-    /// Waits for SIGTERM or SIGINT.
-    pub fn wait(&self) -> std::io::Result<()> {
+    /// SIGTERM and SIGINT are heard from now on; before, they end the process at once. To be called before anybody is
+    /// told that the server is there.
+    pub fn signals(&self) -> std::io::Result<Signals> {
+        let _inside = self.edge.enter();
+        Ok(Signals { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for one of the signals.
+    pub fn wait(&self, mut signals: Signals) {
         self.edge.block_on(async {
-            let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
             tokio::select! {
-                _ = term.recv() => {}
-                _ = int.recv() => {}
+                _ = signals.term.recv() => {}
+                _ = signals.int.recv() => {}
             }
-            Ok(())
-        })
+        });
     }
 
     /// A token for this process's own use; not on the list, gone within the hour.

@@ -67,12 +67,13 @@ fn serve(settings: &Settings) -> Result<(), String> {
     let started = App::start(settings, Clock::machine);
     let mut app = started.map_err(|error| not_started(&error, settings.server.listen))?;
     app.keep_record(settings).map_err(|error| error.to_string())?;
+    let signals = app.signals().map_err(|error| error.to_string())?;
     println!("listening on {}", app.url());
     // Whoever started us waits for this line, perhaps through a pipe.
     let _ = std::io::stdout().flush();
     tracing::info!(address = %app.address, data = %settings.storage.data.display(), "ready");
     notify(&[NotifyState::Ready, NotifyState::Status(&format!("serving at {}", app.url()))]);
-    app.wait().map_err(|error| error.to_string())?;
+    app.wait(signals);
     tracing::info!("stopping");
     notify(&[NotifyState::Stopping]);
     app.stop();
