@@ -95,7 +95,7 @@ mod tests {
     fn it_follows_the_road_at_the_speed_of_the_hour_and_ends_when_the_drive_does() {
         let roads = corner();
         let usual = TravelSettings { network: Some(roads.id()), ..TravelSettings::default() };
-        let slow = TravelSettings { speed_by_hour: Some(Hours::new([50; 24]).unwrap()), ..usual.clone() };
+        let slow = TravelSettings { speed_by_hour: Some(Hours::new([50; 24]).unwrap()), ..usual };
         let to = place(9_000, 9_000);
         for (settings, lasts_s) in [(usual, 200), (slow, 400)] {
             let drives = Drives::new(&settings, "UTC", Some(&roads));

@@ -237,7 +237,7 @@ fn a_proposal_builds_on_its_own_moves() {
     let open: Vec<(VisitSpec, u64)> = [(1, 1), (2, 3), (3, 0), (4, 2)]
         .map(|(serial, urgency)| (VisitSpec { urgency, ..visit(serial, place(1_000, 0)) }, u64::from(serial) * 10))
         .into();
-    let snapshot = Snapshot { experts: vec![(Arc::new(who), Arc::new(route))], open, ..Snapshot::default() };
+    let snapshot = Snapshot { experts: vec![(Arc::new(who), Arc::new(route))], open };
     let proposal = propose(&snapshot, &terms);
     let moves: Vec<_> = proposal.moves.iter().map(|m| (m.ticket.serial, m.ticket_version, m.route_version)).collect();
     assert_eq!(moves, [(2, 20, 5), (4, 40, 6), (1, 10, 7)], "urgent first, each on the version before");
