@@ -8,7 +8,7 @@
 
 use super::{Dispatcher, Msg, World, auction::neighbours, send};
 use crate::{
-    actors::reply::Reply,
+    actors::reply::{Answer, Reply},
     domain::{
         ids::{RegionId, TicketNumber},
         skill::first_unmet,
@@ -20,7 +20,7 @@ use crate::{
 use std::{
     cmp::Reverse,
     collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
 };
 
 /// Visits that a region offers: the dearest.
@@ -123,16 +123,22 @@ impl Dispatcher {
     pub(super) fn give_away(&mut self, number: TicketNumber, by: &RegionId) {
         let entry = self.world.as_mut().and_then(|world| world.queue.entry(number));
         let on_offer = self.handle.board.take(number) && !self.planning.is_due(number);
+        let buyer = self.tree.region(by);
+        let plans_again = move || buyer.is_some_and(|buyer| buyer.dispatcher.send(Msg::Due));
         let Some(entry) = entry.filter(|entry| on_offer && !entry.given_away) else {
-            if let Some(late) = self.tree.region(by) {
-                late.dispatcher.send(Msg::Due);
-            }
+            plans_again();
             return;
         };
         // Until the ticket says so the plan still has it: nobody else may be promised it.
         entry.given_away = true;
         let why = format!("the plan of {by} has somebody for it; at home it would wait longer or cost more driving");
-        send(&self.tree, number, Command::HandOver { to: by.clone(), why }, Reply::nobody());
+        // Held or assigned by hand in between: whoever keeps somebody free for it must not wait.
+        let reply = Reply::then(move |answer| {
+            if !matches!(answer, Answer::Done(Ok(_))) {
+                plans_again();
+            }
+        });
+        send(&self.tree, number, Command::HandOver { to: by.clone(), why }, reply);
     }
 }
 
@@ -141,7 +147,9 @@ impl World {
     fn sellers(&self, tree: &super::Tree) -> Vec<Arc<super::Handle>> {
         let near = neighbours(tree, self);
         let all: BTreeSet<&RegionId> = near.iter().chain(&self.offering).collect();
-        all.into_iter().filter_map(|id| tree.region(id)).collect()
+        // Nobody would answer for a region that is down.
+        let up = |region: &Arc<super::Handle>| region.dispatching.load(Ordering::Acquire);
+        all.into_iter().filter_map(|id| tree.region(id)).filter(up).collect()
     }
 
     /// Somebody offers something.
