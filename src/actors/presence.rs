@@ -82,7 +82,7 @@ impl Service {
         let (fix, place, region) = self.under_way(ticket)?;
         let square = self.tree().square(&region);
         let drives = self.tree().drives(&region, square.as_deref());
-        routing::arrival(&fix, place, ticket.window, drives, self.tree().clock.now())
+        routing::eta(&fix, place, ticket.window, drives, self.tree().clock.now())
     }
 
     /// The way that whoever is on the way has before them, and when they pass each of its places if they drove on

@@ -29,7 +29,7 @@ mod trial;
 mod visit;
 mod working;
 
-pub use arrival::{FRESH_S, arrival};
+pub use arrival::{FRESH_S, arrival, eta};
 pub use bid::{append, bid, choose};
 pub use candidates::{Candidates, Found};
 pub use change::{anchored, delayed, insert, replan, slide};
