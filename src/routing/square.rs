@@ -45,9 +45,9 @@ impl Square {
         let mut cells = Vec::with_capacity(size * size);
         for row in 0..old {
             cells.extend_from_slice(&self.cells[row * old..(row + 1) * old]);
-            cells.extend(columns[row * new.len()..(row + 1) * new.len()].iter().map(cell));
+            cells.extend(columns[row * new.len()..(row + 1) * new.len()].iter().copied().map(cell));
         }
-        cells.extend(rows.iter().map(cell));
+        cells.extend(rows.iter().copied().map(cell));
         for place in 0..size {
             cells[place * size + place] = NOWHERE;
         }
@@ -110,9 +110,9 @@ impl Square {
     }
 }
 
-fn cell(leg: &Option<Leg>) -> Cell {
+fn cell(leg: Option<Leg>) -> Cell {
     const MOST: i64 = u32::MAX as i64 - 1;
-    leg.as_ref().map_or(NO_WAY, |leg| Cell {
+    leg.map_or(NO_WAY, |leg| Cell {
         duration_s: leg.duration_s.clamp(0, MOST) as u32,
         distance_m: leg.distance_m.clamp(0, MOST) as u32,
     })
@@ -126,32 +126,37 @@ mod tests {
         Place { lat_e6: 0, lon_e6 }
     }
 
-    fn leg(duration_s: i64) -> Option<Leg> {
-        Some(Leg { duration_s, distance_m: 10 * duration_s })
+    /// Below zero: no way.
+    fn legs(seconds: &[i64]) -> Vec<Option<Leg>> {
+        seconds.iter().map(|s| (*s >= 0).then_some(Leg { duration_s: *s, distance_m: 10 * s })).collect()
+    }
+
+    fn seconds(square: &Square, from: Place, to: Place) -> Option<i64> {
+        square.leg(from, to).map(|leg| leg.duration_s)
     }
 
     #[test]
     fn it_grows_by_rows_and_columns_and_what_was_known_stays() {
         let [a, b, c] = [place(0), place(1_000), place(2_000)];
-        let none = Square::default();
-        let two = none.grown(1, &[a, b], &[leg(9), leg(1), None, leg(9)], &[]).unwrap();
-        assert_eq!((two.leg(a, b), two.leg(b, a), two.leg(a, a)), (leg(1), None, leg(0)));
-        let three = two.grown(2, &[c], &[leg(4), leg(5), leg(9)], &[leg(6), leg(7)]).unwrap();
-        assert_eq!((three.leg(a, b), three.leg(b, a)), (leg(1), None));
-        assert_eq!((three.leg(c, a), three.leg(c, b)), (leg(4), leg(5)));
-        assert_eq!((three.leg(a, c), three.leg(b, c), three.leg(c, c)), (leg(6), leg(7), leg(0)));
+        let two = Square::default().grown(1, &[a, b], &legs(&[9, 1, -1, 9]), &[]).unwrap();
+        assert_eq!([(a, b), (b, a), (a, a)].map(|(from, to)| seconds(&two, from, to)), [Some(1), None, Some(0)]);
+        let three = two.grown(2, &[c], &legs(&[4, 5, 9]), &legs(&[6, 7])).unwrap();
+        let pairs = [(a, b), (b, a), (c, a), (c, b), (a, c), (b, c), (c, c)];
+        let expected = [Some(1), None, Some(4), Some(5), Some(6), Some(7), Some(0)];
+        assert_eq!(pairs.map(|(from, to)| seconds(&three, from, to)), expected);
         assert_eq!((two.edition(), three.edition(), two.leg(a, c), two.knows(c)), (1, 2, None, false));
-        assert!(two.grown(3, &[b], &[leg(1), leg(1), leg(1)], &[leg(1), leg(1)]).is_none(), "not new");
-        assert!(two.grown(3, &[c], &[leg(1), leg(1)], &[leg(1), leg(1)]).is_none(), "another size");
+        assert!(two.grown(3, &[b], &legs(&[1, 1, 1]), &legs(&[1, 1])).is_none(), "not new");
+        assert!(two.grown(3, &[c], &legs(&[1, 1]), &legs(&[1, 1])).is_none(), "another size");
     }
 
     #[test]
     fn an_unknown_place_is_likened_to_the_nearest_known_one() {
         let (a, b) = (place(0), place(10_000));
-        let square = Square::default().grown(1, &[a, b], &[leg(0), leg(60), leg(70), leg(0)], &[]).unwrap();
-        assert_eq!(square.like(place(-200), b), Some((a, b, leg(60).unwrap())));
-        assert_eq!(square.like(place(9_000), place(900)), Some((b, a, leg(70).unwrap())));
-        assert_eq!(square.like(a, place(1)), None, "to itself");
-        assert_eq!(square.like(a, b), None, "known");
+        let square = Square::default().grown(1, &[a, b], &legs(&[0, 60, 70, 0]), &[]).unwrap();
+        let like = |from, to| square.like(from, to).map(|(from, to, leg)| (from, to, leg.duration_s));
+        assert_eq!(like(place(-200), b), Some((a, b, 60)));
+        assert_eq!(like(place(9_000), place(900)), Some((b, a, 70)));
+        assert_eq!(like(a, place(1)), None, "to itself");
+        assert_eq!(like(a, b), None, "known");
     }
 }
