@@ -60,11 +60,6 @@ impl Keeper {
         self.squares.of(region)
     }
 
-    fn want(&self, region: &RegionId, place: Option<Place>) {
-        self.squares.want(region, place);
-        self.bell.notify_one();
-    }
-
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -85,7 +80,8 @@ pub(super) fn hear(tree: &Arc<Tree>, state: &State) -> bool {
         }
         State::Expert(profile) => {
             if concerned(&profile.region) {
-                keeper.want(&profile.region, profile.home());
+                keeper.squares.want(&profile.region, profile.home());
+                keeper.bell.notify_one();
             }
             false
         }
@@ -109,7 +105,8 @@ fn holds(tree: &Arc<Tree>, keeper: &Keeper, ticket: &Arc<Ticket>, waits: bool) -
         return false;
     }
     // Without a square there is more to be asked than anybody would wait for.
-    let soon = square.is_some() && keeper.answers.load(Ordering::Acquire);
+    let asked = keeper.squares.want(&ticket.region, [place]);
+    let soon = asked && square.is_some() && keeper.answers.load(Ordering::Acquire);
     if soon {
         keeper.held().insert(ticket.number, ticket.clone());
     }
@@ -123,7 +120,7 @@ fn holds(tree: &Arc<Tree>, keeper: &Keeper, ticket: &Arc<Ticket>, waits: bool) -
             }
         });
     }
-    keeper.want(&ticket.region, Some(place));
+    keeper.bell.notify_one();
     soon
 }
 

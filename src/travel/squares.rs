@@ -49,6 +49,8 @@ struct Known {
     next: Option<Arc<Square>>,
     /// Places to be asked about; none of them is in the square that grows.
     wanted: BTreeSet<Place>,
+    /// There was no room for more; nothing is wanted until it begins anew.
+    full: bool,
     began: Timestamp,
 }
 
@@ -59,7 +61,7 @@ pub enum Learnt {
     More { first: bool },
     /// There was nothing to ask, or more is to be asked before anything changes.
     Nothing,
-    /// It would be too much; what is wanted was dropped.
+    /// It would be too much; what is wanted was dropped, and no more is taken until the region begins anew.
     Full,
 }
 
@@ -92,26 +94,26 @@ impl Squares {
         self.lock().get(region).map(|known| known.square.clone()).filter(|square| !square.places().is_empty())
     }
 
-    /// Notes that legs from and to these places are wanted.
-    pub fn want(&self, region: &RegionId, places: impl IntoIterator<Item = Place>) {
+    /// Notes that legs from and to these places are wanted. False: nothing is to be asked, or there is no room.
+    pub fn want(&self, region: &RegionId, places: impl IntoIterator<Item = Place>) -> bool {
         let mut regions = self.lock();
         let known = regions.entry(region.clone()).or_default();
         for place in places {
             // One more than fits says that it is full; others need not be remembered for that.
-            if known.wanted.len() <= self.most.places && !known.growing().knows(place) {
+            if !known.full && known.wanted.len() <= self.most.places && !known.growing().knows(place) {
                 known.wanted.insert(place);
             }
         }
+        !known.wanted.is_empty()
     }
 
-    /// Whether a region should begin anew: it has not begun, is too full for what is wanted, or did so a day ago.
+    /// Whether a region should begin anew: it has not begun, did so a day ago, or is full and did so an hour ago.
     #[must_use]
     pub fn outlived(&self, region: &RegionId, now: Timestamp) -> bool {
         let regions = self.lock();
         let Some(known) = regions.get(region) else { return true };
         let age_s = now.since_s(known.began);
-        let full = known.square.places().len() + known.wanted.len() > self.most.places;
-        known.next.is_none() && (age_s > DAY_S || full && age_s > ANEW_S)
+        known.next.is_none() && (age_s > DAY_S || known.full && age_s > ANEW_S)
     }
 
     /// Begins a region anew with what it needs; of too many places the first ones. The square before stays until all
@@ -125,7 +127,7 @@ impl Squares {
                 known.wanted.insert(place);
             }
         }
-        (known.next, known.began) = (Some(Arc::default()), now);
+        (known.next, known.full, known.began) = (Some(Arc::default()), false, now);
     }
 
     /// Regions that something is wanted of.
@@ -187,6 +189,7 @@ impl Squares {
         let size = known.growing().places().len() + new.len();
         if size > self.most.places || others + size * size > self.most.legs {
             known.wanted.clear();
+            known.full = true;
             // What is known of it so far is better than what was before, or as much as there is room for.
             if let Some(next) = known.next.take().filter(|next| !next.places().is_empty()) {
                 known.square = next;

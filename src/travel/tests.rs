@@ -266,11 +266,13 @@ fn places_and_legs_are_bounded_and_too_full_a_region_begins_anew() {
     let north = region("north");
     squares.begin(&north, places(4), T);
     assert_eq!(learnt(&squares, T), Ok(Learnt::More { first: true }));
-    squares.want(&north, places(9));
-    assert!(!squares.outlived(&north, T.plus_s(60)) && squares.outlived(&north, T.plus_s(4_000)));
+    assert!(!squares.outlived(&north, T.plus_s(4_000)) && squares.want(&north, places(9)));
     source.calls();
     assert_eq!((learnt(&squares, T), squares.wanting(), source.calls()), (Ok(Learnt::Full), vec![], vec![]));
     assert_eq!(known(&squares, &places(4)), 16, "what was known stays");
+    assert!(!squares.want(&north, places(9)), "said once, and then left alone for an hour");
+    assert_eq!(learnt(&squares, T), Ok(Learnt::Nothing));
+    assert!(!squares.outlived(&north, T.plus_s(60)) && squares.outlived(&north, T.plus_s(4_000)));
     squares.begin(&north, places(9).split_off(5), T.plus_s(4_000));
     assert_eq!(learnt(&squares, T), Ok(Learnt::More { first: false }));
     assert_eq!(known(&squares, &places(9).split_off(5)), 16);
