@@ -173,15 +173,12 @@ async fn ask_all(tree: &Arc<Tree>) {
 async fn begin(tree: &Arc<Tree>, keeper: &Keeper, region: &RegionId) {
     let (reader, id) = (tree.clone(), region.clone());
     let read = tokio::task::spawn_blocking(move || needed(&reader, &id)).await;
-    let needed = match read {
-        Ok(Ok(needed)) => needed,
-        Ok(Err(fault)) => {
-            tracing::warn!(%region, %fault, "which drives a region needs could not be read");
-            Vec::new()
-        }
-        Err(_) => return,
-    };
-    keeper.squares.begin(region, needed, tree.clock.now());
+    match read {
+        Ok(Ok(needed)) => keeper.squares.begin(region, needed, tree.clock.now()),
+        // It is tried again with the next question, or in half a minute.
+        Ok(Err(fault)) => tracing::warn!(%region, %fault, "which drives a region needs could not be read"),
+        Err(_) => {}
+    }
 }
 
 /// Where somebody may drive from or to: homes, what is promised, what is open.
