@@ -26,6 +26,8 @@ mod planner;
 mod roads;
 #[path = "promises/sabotage.rs"]
 mod sabotage;
+#[path = "promises/servers.rs"]
+mod servers;
 #[path = "promises/shortage.rs"]
 mod shortage;
 #[path = "promises/storm.rs"]

@@ -45,6 +45,7 @@ pub(crate) async fn start_over(store: Store, policy: Policy) -> Service {
         zip: Arc::new(|_| None),
         desk: Arc::new(callout::notify::Desk::silent()),
         roads: None,
+        server: None,
     };
     Service::start(store, options).await.unwrap()
 }

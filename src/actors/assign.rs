@@ -68,12 +68,13 @@ fn plan(service: &Service, number: TicketNumber, wanted: &Wanted<'_>) -> Result<
         // It is theirs already: planned anew in the same route.
         std::sync::Arc::make_mut(&mut route).stops.remove(at);
     }
+    let square = service.tree().square(&region);
     let terms = Terms {
         now: service.clock().now(),
         settings: &region.settings,
         policy: Policy::Insertion,
         second_round: true,
-        drives: service.tree().drives(&region),
+        drives: service.tree().drives(&region, square.as_deref()),
     };
     let judged = routing::bid(&spec, &expert, &route, None, &terms);
     let (bid, broken) = match judged {

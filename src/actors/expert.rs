@@ -16,7 +16,7 @@ use crate::{
         route::Route,
         time::Timestamp,
     },
-    routing::{self, Terms, VisitSpec},
+    routing::{self, Square, Terms, VisitSpec},
 };
 use std::sync::Arc;
 
@@ -33,6 +33,8 @@ pub(super) struct BidRequest {
     pub(super) asker: RegionId,
     /// Whose settings count.
     pub(super) terms_of: Arc<Region>,
+    /// And what a server had said of its drives when the round began.
+    pub(super) square: Option<Arc<Square>>,
     pub(super) policy: Policy,
     pub(super) visits: Vec<Arc<Asked>>,
 }
@@ -85,7 +87,7 @@ impl ExpertActor {
                 settings: &request.terms_of.settings,
                 policy: request.policy,
                 second_round: asked.second_round,
-                drives: self.tree.drives(&request.terms_of),
+                drives: self.tree.drives(&request.terms_of, request.square.as_deref()),
             };
             routing::bid(&asked.spec, &profile, &route, position, &terms)
         };

@@ -2,7 +2,7 @@
 //! after the fsync and whether or not the committing actor is still alive; so delivery may repeat or
 //! come late, and nothing breaks: receivers ignore what is older than what they know.
 
-use super::{region, timers, tree::Tree};
+use super::{drives, region, timers, tree::Tree};
 use crate::domain::fact::State;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -35,12 +35,15 @@ pub(super) fn carry(tree: &Weak<Tree>, heard: &Receiver<Vec<State>>) {
 
 /// To be called with the states of each commit, in order.
 pub(super) fn tell(tree: &Arc<Tree>, state: &State) {
+    let later = drives::hear(tree, state);
     match state {
         State::Ticket(ticket) => {
             tree.owed.note(ticket);
             if let Some(handle) = tree.region(&ticket.region) {
                 handle.timers.send(timers::Msg::Ticket(ticket.clone()));
-                handle.dispatcher.send(region::Msg::Ticket(ticket.clone()));
+                if !later {
+                    handle.dispatcher.send(region::Msg::Ticket(ticket.clone()));
+                }
             }
         }
         State::Route(route) => {

@@ -16,7 +16,7 @@ use crate::{
         time::Timestamp,
     },
     routing::{
-        self, Obstacle, Terms, Trial, VisitSpec, eject,
+        self, Obstacle, Square, Terms, Trial, VisitSpec, eject,
         live::{
             Memory, Plan, Snapshot,
             forecast::{Forecast, forecast},
@@ -40,6 +40,7 @@ const JUDGED: usize = 2_000;
 pub struct Asked {
     pub ticket: Arc<Ticket>,
     pub region: Arc<Region>,
+    square: Option<Arc<Square>>,
     pub at: Timestamp,
     pub policy: Policy,
     spec: VisitSpec,
@@ -110,11 +111,12 @@ impl Asked {
         let spec = VisitSpec::of(&ticket).ok_or_else(|| refuse(Refusal::NoPlace))?;
         let region = region(service.tree(), &ticket.region)?;
         let (at, policy) = (service.clock().now(), service.tree().options.policy);
-        Ok(Self { ticket, region, at, policy, spec })
+        let square = service.tree().square(&region);
+        Ok(Self { ticket, region, square, at, policy, spec })
     }
 
     fn terms<'a>(&'a self, tree: &'a Tree) -> Terms<'a> {
-        let (settings, drives) = (&self.region.settings, tree.drives(&self.region));
+        let (settings, drives) = (&self.region.settings, tree.drives(&self.region, self.square.as_deref()));
         Terms { now: self.at, settings, policy: self.policy, second_round: false, drives }
     }
 
@@ -260,7 +262,9 @@ pub(super) fn ahead(tree: &Tree, id: &RegionId) -> Result<(Arc<Region>, Timestam
     let (now, policy) = (tree.clock.now(), tree.options.policy);
     let mut snapshot = snapshot(tree, &region)?;
     let left_out = keep_pressing(&mut snapshot.open);
-    let terms = Terms { now, settings: &region.settings, policy, second_round: false, drives: tree.drives(&region) };
+    let square = tree.square(&region);
+    let drives = tree.drives(&region, square.as_deref());
+    let terms = Terms { now, settings: &region.settings, policy, second_round: false, drives };
     let mut forecast = forecast(&snapshot, &terms, tree.options.seed);
     (forecast.open, forecast.beyond) =
         (forecast.open.saturating_add(left_out), forecast.beyond.saturating_add(left_out));

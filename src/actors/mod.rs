@@ -17,6 +17,7 @@ mod caller;
 mod clock;
 mod deadlines;
 mod device;
+mod drives;
 mod episodes;
 mod erasure;
 mod expert;

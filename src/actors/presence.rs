@@ -80,7 +80,9 @@ impl Service {
     #[must_use]
     pub fn arrival(&self, ticket: &Ticket) -> Option<Timestamp> {
         let (fix, place, region) = self.under_way(ticket)?;
-        routing::arrival(&fix, place, ticket.window, self.tree().drives(&region), self.tree().clock.now())
+        let square = self.tree().square(&region);
+        let drives = self.tree().drives(&region, square.as_deref());
+        routing::eta(&fix, place, ticket.window, drives, self.tree().clock.now())
     }
 
     /// The way that whoever is on the way has before them, and when they pass each of its places if they drove on
@@ -89,7 +91,8 @@ impl Service {
     #[must_use]
     pub fn course(&self, ticket: &Ticket) -> Option<Vec<(Place, Timestamp)>> {
         let (fix, place, region) = self.under_way(ticket)?;
-        routing::course(&fix, place, self.tree().drives(&region), self.tree().clock.now())
+        let square = self.tree().square(&region);
+        routing::course(&fix, place, self.tree().drives(&region, square.as_deref()), self.tree().clock.now())
     }
 
     /// Where the phone of whoever is on the way is, where they go, and the region that reckons.

@@ -203,6 +203,12 @@ pub(super) async fn write_region(
         let detail = format!("{} is no IANA time zone, like America/New_York", draft.time_zone);
         return Err(Failure::Invalid { what: "time_zone".into(), detail });
     }
+    let by_server = |settings: &RegionSettings| settings.travel.source == Source::Server;
+    let was = tree.store.region(&draft.id).is_some_and(|region| by_server(&region.settings));
+    if tree.options.server.is_none() && !was && draft.settings.as_ref().is_some_and(by_server) {
+        let detail = "no server of travel times is set for this process (travel.server in its settings)".to_owned();
+        return Err(Failure::Invalid { what: "settings.travel.source".into(), detail });
+    }
     put_region(tree, draft, caller, None).await
 }
 
@@ -253,16 +259,19 @@ async fn put_region(
 /// rested on can be told from the journal (P8).
 fn over_roads(settings: RegionSettings, roads: Option<&Legs>) -> RegionSettings {
     let network = match settings.travel.source {
-        Source::GreatCircle => None,
+        Source::GreatCircle | Source::Server => None,
         Source::Roads => roads.map(Legs::id),
     };
     RegionSettings { travel: TravelSettings { network, ..settings.travel }, ..settings }
 }
 
 /// Regions that drive over roads are told which network there is now: another one than when they were written,
-/// or none.
+/// or none. That there is no server for those that drive by one is only said: they say themselves when they have.
 pub(super) async fn tell_network(tree: &Tree) -> Result<(), Failure> {
     for region in tree.store.regions() {
+        if region.settings.travel.source == Source::Server && tree.options.server.is_none() {
+            tracing::warn!(region = %region.id, "no server of travel times is set: travel is by great circle");
+        }
         if over_roads(region.settings.clone(), tree.options.roads.as_deref()) == region.settings {
             continue;
         }

@@ -28,6 +28,7 @@ use crate::{
     routing::roads::Legs,
     storage::Store,
     telemetry::Span,
+    travel::Travel,
 };
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -57,6 +58,8 @@ pub struct ServiceOptions {
     pub desk: Arc<Desk>,
     /// The prepared road network of regions that drive over one.
     pub roads: Option<Arc<Legs>>,
+    /// Whom regions ask that drive by a server; nobody does on virtual time.
+    pub server: Option<Arc<dyn Travel>>,
 }
 
 /// A ticket as it stands after the call, and whether this was a repeat.

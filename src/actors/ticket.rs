@@ -266,12 +266,13 @@ impl TicketActor {
         let (Some(before), Some(profile)) = (store.route(expert), store.expert(expert)) else {
             return Ok(None);
         };
+        let square = self.tree.square(region);
         let terms = Terms {
             now: self.tree.clock.now(),
             settings: &region.settings,
             policy: Policy::Insertion,
             second_round: true,
-            drives: self.tree.drives(region),
+            drives: self.tree.drives(region, square.as_deref()),
         };
         let next = match effect {
             RouteEffect::Put(route) if route.version != before.version => return Err(Unplanned::Stale),

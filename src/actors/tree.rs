@@ -3,6 +3,7 @@
 use super::{
     clock::Clock,
     device::Devices,
+    drives::Keeper,
     expert,
     faults::Faults,
     feed,
@@ -23,7 +24,7 @@ use crate::{
         ids::{ExpertId, RegionId, TicketNumber},
         region::Region,
     },
-    routing::Drives,
+    routing::{Drives, Square},
     storage::Store,
     telemetry::{Incidents, Metrics, Spans},
 };
@@ -76,6 +77,8 @@ pub(super) struct Tree {
     pub(super) posting: Arc<Semaphore>,
     /// One erasure at a time: they share the list of who is being erased.
     pub(super) erasing: tokio::sync::Mutex<()>,
+    /// Of regions that drive by a server; None: the process has none to ask.
+    pub(super) keeper: Option<Arc<Keeper>>,
     pub(super) faults: Faults,
 }
 
@@ -98,9 +101,15 @@ impl Tree {
         turn(&mut self.fruitless.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// What a server has said of a region's drives by now: taken once for whatever is decided together.
+    pub(super) fn square(&self, region: &Region) -> Option<Arc<Square>> {
+        self.keeper.as_ref()?.square(&region.id)
+    }
+
     /// What a region's drives take.
-    pub(super) fn drives<'a>(&'a self, region: &'a Region) -> Drives<'a> {
-        Drives::new(&region.settings.travel, &region.time_zone, self.options.roads.as_deref())
+    pub(super) fn drives<'a>(&'a self, region: &'a Region, square: Option<&'a Square>) -> Drives<'a> {
+        let drives = Drives::new(&region.settings.travel, &region.time_zone, self.options.roads.as_deref());
+        drives.by_server(square)
     }
 
     pub(super) fn notice(&self) -> bool {

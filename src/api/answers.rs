@@ -99,7 +99,8 @@ pub struct Decision {
     pub region_version: u64,
     /// `nearest`, `insertion` or `router`.
     pub policy: String,
-    /// `great_circle`, `road_network`, or `roads_in_part` where a place is on no street and the great circle stood in.
+    /// `great_circle`, `road_network`, or `roads_in_part` where a place is on no street and the great circle stood in;
+    /// `server`, or `server_in_part` where it had not said all of these drives by then.
     pub travel_source: String,
     /// Experts who had refused were asked again, as nobody else was left.
     pub second_round: bool,

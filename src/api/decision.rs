@@ -129,5 +129,6 @@ fn travel_name(source: TravelSource) -> &'static str {
         TravelSource::RoadNetwork => "road_network",
         TravelSource::Server => "server",
         TravelSource::RoadsInPart => "roads_in_part",
+        TravelSource::ServerInPart => "server_in_part",
     }
 }

@@ -259,8 +259,11 @@ mod tests {
         let roads = laid(format!(r#"{{"travel":{{"source":"roads","speed_by_hour":{}}}}}"#, speeds(24, 80))).unwrap();
         assert_eq!(roads.travel.source, crate::domain::settings::Source::Roads);
         assert_eq!(roads.travel.speed_by_hour.map(|hours| hours.per_cent(8)), Some(80));
+        let server = laid(r#"{"travel":{"source":"server"}}"#.to_owned()).unwrap();
+        assert_eq!(server.travel.source, crate::domain::settings::Source::Server);
         let wrong = [
-            r#"{"travel":{"source":"server"}}"#.to_owned(),
+            // Which server is not for a region to say.
+            r#"{"travel":{"source":"http://osrm:5000"}}"#.to_owned(),
             format!(r#"{{"travel":{{"speed_by_hour":{}}}}}"#, speeds(23, 100)),
             format!(r#"{{"travel":{{"speed_by_hour":{}}}}}"#, speeds(24, 0)),
         ];

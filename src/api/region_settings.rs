@@ -67,13 +67,15 @@ pub struct TravelSchema {
     pub network: Option<String>,
 }
 
-/// Where drives come from: the great circle times a detour, or the road network that was imported on the server.
-/// Without a network, and from places that no street is near, it is the great circle.
+/// Where drives come from: the great circle times a detour, the road network that was imported on the server, or the
+/// server of travel times that the process is set to ask. Without a network, and from places that no street is near,
+/// it is the great circle; so it is for what the server of travel times has not said yet.
 #[derive(ToSchema)]
 #[schema(as = TravelSource, rename_all = "snake_case")]
 pub enum SourceSchema {
     GreatCircle,
     Roads,
+    Server,
 }
 
 /// Seconds of cost per unit of each soft term.

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     domain::{
-        decision::{Candidate, Decision},
+        decision::{Candidate, Decision, TravelSource},
         expert::Expert,
         fact::{Fact, State},
         ids::{Thing, TicketNumber, Version},
@@ -64,6 +64,8 @@ struct Tally {
     differs: u64,
     inputs_erased: u64,
     inputs_unavailable: u64,
+    /// Of these, decisions that rest on what a server of travel times had said.
+    by_server: u64,
     differences: Vec<Difference>,
 }
 
@@ -102,6 +104,9 @@ pub(super) fn run(args: &DecideArgs, settings: &Settings) -> Done {
         println!(
             "{decisions} decisions: {same} same, {differs} differ, {inputs_erased} with erased inputs, {inputs_unavailable} with inputs out of reach"
         );
+        if tally.by_server > 0 {
+            println!("  {} of them rest on what a server of travel times said, which is on no record", tally.by_server);
+        }
         for network in networks.missing() {
             println!("  road network {network} is not here any more: what rests on it cannot be computed anew");
         }
@@ -139,9 +144,15 @@ fn check(store: &Store, only: Option<TicketNumber>, networks: &Networks) -> Resu
     }
 }
 
+/// What a server said is on no record; where it had said nothing, the great circle says it again.
+fn said_by_server(decision: &Decision) -> bool {
+    matches!(decision.travel, TravelSource::Server | TravelSource::ServerInPart)
+}
+
 impl Tally {
     fn add(&mut self, seq: u64, ticket: TicketNumber, decision: &Decision, found: &Recheck) {
         self.decisions += 1;
+        self.by_server += u64::from(said_by_server(decision));
         match found {
             Recheck::Same => self.same += 1,
             Recheck::InputsErased => self.inputs_erased += 1,
@@ -195,7 +206,7 @@ impl Past {
         };
         let travel = &region.settings.travel;
         let roads = networks.named(travel);
-        if travel.network.is_some() && roads.is_none() {
+        if said_by_server(decision) || travel.network.is_some() && roads.is_none() {
             return Recheck::InputsUnavailable;
         }
         let drives = Drives::new(travel, &region.time_zone, roads.as_deref());

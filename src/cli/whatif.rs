@@ -7,7 +7,7 @@ use super::{
 use crate::{
     api::{json::Json, region::region_settings},
     domain::settings::RegionSettings,
-    sim::Kpis,
+    sim::{Kpis, playable},
 };
 use clap::Args;
 use serde_json::json;
@@ -52,6 +52,9 @@ fn both(args: &WhatifArgs) -> Result<(Kpis, Kpis), String> {
     for region in &mut other.regions {
         let settings = region.settings.take().unwrap_or_default();
         region.settings = Some(changed(&settings, &args.set)?);
+    }
+    for plan in [&as_it_is, &other] {
+        playable(&plan.regions).map_err(|refused| refused.to_string())?;
     }
     // Two journals do not fit into one directory.
     other.data = None;

@@ -72,11 +72,15 @@ pub enum TravelSource {
     GreatCircle,
     #[n(1)]
     RoadNetwork,
+    /// What a server had said of all these drives.
     #[n(2)]
     Server,
     /// The road network, but for drives from or to places that are on none of its streets: great circle.
     #[n(3)]
     RoadsInPart,
+    /// The server's, but for drives that it had not said by then, or has no way for: great circle.
+    #[n(4)]
+    ServerInPart,
 }
 
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]

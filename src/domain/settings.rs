@@ -109,6 +109,9 @@ pub enum Source {
     /// The server's prepared road network.
     #[n(1)]
     Roads,
+    /// An OSRM-compatible server, which the process is told of and no region is.
+    #[n(2)]
+    Server,
 }
 
 impl Source {

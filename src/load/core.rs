@@ -15,12 +15,13 @@ use crate::{
     storage::{Durability, Fault, Store, StoreOptions},
     tls::TlsError,
     tokens::{Login, TokenFileError, Tokens},
-    travel::networks,
+    travel::{Hours, Osrm, OsrmOptions, Travel, networks},
 };
 use rand::{TryRng, rngs::SysRng};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 use tokio::runtime::Runtime;
 
@@ -45,6 +46,8 @@ pub enum StartError {
     Accounts(#[from] OpenError),
     #[error("{0}")]
     Desk(#[from] DeskError),
+    #[error("travel.server: {0}")]
+    Travel(String),
     #[error("{0}")]
     Tls(#[from] TlsError),
     #[error("{0}")]
@@ -91,6 +94,7 @@ impl Core {
             zip: Arc::new(move |zip| find.find(zip)),
             desk: Arc::new(desk),
             roads: roads(&data),
+            server: server(settings)?,
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(settings.server.core_threads)
@@ -134,6 +138,21 @@ fn roads(data: &Path) -> Option<Arc<Legs>> {
         tracing::error!(%error, "no road network: regions that drive over roads travel by great circle");
         None
     })
+}
+
+/// Whom regions ask that drive by a server.
+fn server(settings: &Settings) -> Result<Option<Arc<dyn Travel>>, StartError> {
+    let travel = &settings.travel;
+    let Some(url) = travel.server.clone() else { return Ok(None) };
+    let options = OsrmOptions {
+        url,
+        patience: Duration::from_secs(travel.patience_s),
+        coordinates: travel.coordinates,
+        // Regions scale what it says by their own hours.
+        hours: Hours::default(),
+    };
+    let server = Osrm::open(options).map_err(StartError::Travel)?;
+    Ok(Some(Arc::new(server)))
 }
 
 /// How the settings have the store opened.

@@ -2,7 +2,7 @@
 //! a straight line; and where they are by now, if they drove on since their phone last said.
 //!
 //! Must hold: it ends when the drive from the fix takes them there at the speed of the hour, as in
-//! [`super::arrival`]; at most 200 places, however long the road. Nothing is decided by it.
+//! [`super::eta`]; at most 200 places, however long the road. Nothing is decided by it.
 
 use super::{Drives, FRESH_S};
 use crate::{

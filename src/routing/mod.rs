@@ -5,7 +5,7 @@
 //! in, a proposal out that names the versions it was based on. `solve` plans whole days: a
 //! [`problem::Problem`] in, the best plan that the budget allows out. [`live`] plans the rest of a
 //! day again and again while it goes on.
-//! `roads` is a road network as a pure graph.
+//! `roads` is a road network as a pure graph, `square` what a server has said of the drives in a region.
 
 mod arrival;
 mod bid;
@@ -22,13 +22,14 @@ mod propose;
 pub mod remedy;
 pub mod roads;
 mod solve;
+mod square;
 mod timing;
 mod travel;
 mod trial;
 mod visit;
 mod working;
 
-pub use arrival::{FRESH_S, arrival};
+pub use arrival::{FRESH_S, arrival, eta};
 pub use bid::{append, bid, choose};
 pub use candidates::{Candidates, Found};
 pub use change::{anchored, delayed, insert, replan, slide};
@@ -37,6 +38,7 @@ pub use course::course;
 pub use evaluate::{Evaluation, Recheck, candidate, evaluate, recheck, winner};
 pub use propose::{Move, Proposal, Snapshot, Unplaced, propose, ruled};
 pub use solve::{Solution, improve, solve, solve_watched};
+pub use square::Square;
 pub use travel::{Drives, great_circle};
 pub use trial::{Late, Moved, Obstacle, Trial, trial};
 pub use visit::VisitSpec;

@@ -1,19 +1,21 @@
-//! What a drive takes in a live region: over the region's roads where it has some, else by great circle; faster
-//! or slower by the local hour of departure.
+//! What a drive takes in a live region: over the region's roads or by a server's legs where it has some, else by great
+//! circle; faster or slower by the local hour of departure.
 //!
 //! Must hold: whole seconds, rounded up, so that a plan never promises more than the model gives; the same
-//! settings and network give the same drives (P8). A place that no street is near and a pair without a way are
-//! no dead end: an extract that lacks a street must not take an expert out. The great circle stands in.
+//! settings, network and legs give the same drives (P8). A place that no street is near and a pair without a way are
+//! no dead end: an extract that lacks a street must not take an expert out. The great circle stands in; beside a server
+//! it is as fast as the server has a drive between the known places nearest to both ends.
 
 use super::{
     Leg,
     roads::{Drive, Legs, Weight},
+    square::Square,
 };
 use crate::domain::{
     decision::TravelSource,
     hours::{Hours, local_hour},
     place::Place,
-    settings::TravelSettings,
+    settings::{Source, TravelSettings},
     time::Timestamp,
 };
 
@@ -24,7 +26,11 @@ pub struct Drives<'a> {
     /// Speeds that differ by the hour, and the time zone whose hours they are.
     hours: Option<(&'a Hours, &'a str)>,
     roads: Option<&'a Legs>,
+    square: Option<&'a Square>,
 }
+
+/// A likeness beyond this says more about the two places than about the way between.
+const LIKENESS: std::ops::RangeInclusive<f64> = 0.1..=10.0;
 
 impl<'a> Drives<'a> {
     /// `zone`: the region's time zone (IANA). `roads`: the network at hand; it counts when it is the one that
@@ -33,13 +39,44 @@ impl<'a> Drives<'a> {
     pub fn new(settings: &'a TravelSettings, zone: &'a str, roads: Option<&'a Legs>) -> Self {
         let named = |roads: &&Legs| settings.network == Some(roads.id());
         let hours = settings.speed_by_hour.as_ref().map(|hours| (hours, zone));
-        Self { settings, hours, roads: roads.filter(named) }
+        Self { settings, hours, roads: roads.filter(named), square: None }
+    }
+
+    /// By what is known of a server's legs; it counts where the settings say so.
+    #[must_use]
+    pub fn by_server(self, square: Option<&'a Square>) -> Self {
+        Self { square: square.filter(|_| self.settings.source == Source::Server), ..self }
+    }
+
+    /// Another number when the server's legs are others; 0 without any.
+    #[must_use]
+    pub fn edition(self) -> u64 {
+        self.square.map_or(0, Square::edition)
     }
 
     /// At usual speed.
     #[must_use]
     pub fn leg(self, from: Place, to: Place) -> Leg {
-        self.roads.and_then(|roads| roads.leg(from, to)).unwrap_or_else(|| great_circle(from, to, self.settings))
+        self.roads.and_then(|roads| roads.leg(from, to)).unwrap_or_else(|| self.off_road(from, to))
+    }
+
+    /// By the server's legs, or instead of any.
+    fn off_road(self, from: Place, to: Place) -> Leg {
+        self.square.and_then(|square| square.leg(from, to)).unwrap_or_else(|| self.instead(from, to))
+    }
+
+    /// The great circle, as fast as the like of it.
+    fn instead(self, from: Place, to: Place) -> Leg {
+        let leg = great_circle(from, to, self.settings);
+        let Some((a, b, like)) = self.square.and_then(|square| square.like(from, to)) else { return leg };
+        let circle = great_circle(a, b, self.settings);
+        let by = |known: i64, reckoned: i64| {
+            (known as f64 / reckoned.max(1) as f64).clamp(*LIKENESS.start(), *LIKENESS.end())
+        };
+        Leg {
+            duration_s: (leg.duration_s as f64 * by(like.duration_s, circle.duration_s)).ceil() as i64,
+            distance_m: (leg.distance_m as f64 * by(like.distance_m, circle.distance_m)).ceil() as i64,
+        }
     }
 
     /// Seconds of a drive that begins then.
@@ -86,16 +123,22 @@ impl<'a> Drives<'a> {
         let mut known = self.roads.map(|roads| roads.square(places)).into_iter().flatten();
         let lasts_s = self.departing(depart);
         let timed = |(from, to)| {
-            let leg = known.next().flatten().unwrap_or_else(|| great_circle(from, to, self.settings));
+            let leg = known.next().flatten().unwrap_or_else(|| self.off_road(from, to));
             Leg { duration_s: lasts_s(leg.duration_s), ..leg }
         };
         pairs.map(timed).collect()
     }
 
     /// What stands in the record of a decision about a visit at `there`, by drives between it and `places`.
-    /// Each of them is reached from it and reaches it, so all of them reach each other; or it is roads in part.
+    /// Each of them is reached from it and reaches it, so all of them reach each other; or it is roads, or the server,
+    /// in part.
     #[must_use]
     pub fn source(self, there: Place, mut places: impl Iterator<Item = Place>) -> TravelSource {
+        if let Some(square) = self.square {
+            let joined = |place| square.leg(there, place).is_some() && square.leg(place, there).is_some();
+            let known = square.knows(there) && places.all(joined);
+            return if known { TravelSource::Server } else { TravelSource::ServerInPart };
+        }
         let Some(roads) = self.roads else { return TravelSource::GreatCircle };
         let joined = |place| roads.leg(there, place).is_some() && roads.leg(place, there).is_some();
         let known = roads.reaches(there) && places.all(joined);
@@ -127,6 +170,33 @@ mod tests {
         // 2 pi R / 360 at 10 m/s.
         assert_eq!(great_circle(a, b, &settings), Leg { duration_s: 11_120, distance_m: 111_195 });
         assert_eq!(great_circle(a, a, &settings), Leg { duration_s: 0, distance_m: 0 });
+    }
+
+    #[test]
+    fn a_server_is_believed_where_it_is_the_source_and_lends_its_pace_to_what_it_did_not_say() {
+        let place = |lon_e6| Place { lat_e6: 0, lon_e6 };
+        let (a, b, near_a, beside) = (place(0), place(100_000), place(-500), place(90_000));
+        let settings = TravelSettings { source: Source::Server, ..TravelSettings::default() };
+        let circle = great_circle(a, b, &settings);
+        let twice = Leg { duration_s: 2 * circle.duration_s, distance_m: 3 * circle.distance_m };
+        let square = Square::default().grown(7, &[a, b], &[None, Some(twice), None, None], &[]).unwrap();
+        let drives = Drives::new(&settings, "UTC", None).by_server(Some(&square));
+        assert_eq!((drives.leg(a, b), drives.edition()), (twice, 7));
+        assert_eq!(drives.leg(b, a), circle, "no way: the great circle as it is");
+        let reckoned = great_circle(near_a, beside, &settings);
+        let leg = drives.leg(near_a, beside);
+        assert_eq!((leg.duration_s, leg.distance_m), (2 * reckoned.duration_s, 3 * reckoned.distance_m));
+        assert_eq!(drives.square(&[a, b], Timestamp::ZERO)[1..3], [twice, circle]);
+        let source = |places: &[Place]| drives.source(a, places.iter().copied());
+        assert_eq!(source(&[a]), TravelSource::Server);
+        for places in [&[b][..], &[a, beside]] {
+            assert_eq!(source(places), TravelSource::ServerInPart, "{places:?}");
+        }
+        let without = Drives::new(&settings, "UTC", None);
+        assert_eq!(without.source(a, [b].into_iter()), TravelSource::GreatCircle);
+        let usual = TravelSettings::default();
+        let elsewhere = Drives::new(&usual, "UTC", None).by_server(Some(&square));
+        assert_eq!((elsewhere.leg(a, b), elsewhere.edition()), (circle, 0), "another source is set");
     }
 
     #[test]

@@ -6,10 +6,12 @@ pub mod limits;
 mod notify;
 mod secret;
 mod server;
+mod travel;
 
 pub use notify::{EmailSettings, LanguageName, MailTls, NotifySettings, SmsSettings};
 pub use secret::Secret;
 pub use server::ServerSettings;
+pub use travel::TravelSettings;
 
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -23,6 +25,7 @@ pub struct Settings {
     pub server: ServerSettings,
     pub storage: StorageSettings,
     pub dispatch: DispatchSettings,
+    pub travel: TravelSettings,
     pub notify: NotifySettings,
     pub access_log: AccessLogSettings,
     pub log: LogSettings,
@@ -106,7 +109,7 @@ pub struct SettingsError {
 }
 
 /// (environment variable, table, key). Values are read as TOML, else as text.
-const ENVIRONMENT: [(&str, &str, &str); 21] = [
+const ENVIRONMENT: [(&str, &str, &str); 22] = [
     ("CALLOUT_LISTEN", "server", "listen"),
     ("CALLOUT_EDGE_THREADS", "server", "edge_threads"),
     ("CALLOUT_CORE_THREADS", "server", "core_threads"),
@@ -115,6 +118,7 @@ const ENVIRONMENT: [(&str, &str, &str); 21] = [
     ("CALLOUT_CACHE_MB", "storage", "cache_mb"),
     ("CALLOUT_SEGMENT_MB", "storage", "segment_mb"),
     ("CALLOUT_POLICY", "dispatch", "policy"),
+    ("CALLOUT_TRAVEL_SERVER", "travel", "server"),
     ("CALLOUT_PUBLIC_URL", "server", "public_url"),
     ("CALLOUT_TLS_CERTIFICATE", "server", "tls_certificate"),
     ("CALLOUT_TLS_KEY", "server", "tls_key"),
@@ -245,7 +249,7 @@ fn check(table: toml::Table, name: &str) -> Result<Settings, SettingsError> {
     if cell.is_empty() || cell.len() > 64 || !cell.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
         return Err(wrong(name, "storage.cell must be 1 to 64 letters, digits or '-'"));
     }
-    let problems = [settings.server.problems(), settings.notify.problems()].concat();
+    let problems = [settings.server.problems(), settings.travel.problems(), settings.notify.problems()].concat();
     match problems {
         problems if problems.is_empty() => Ok(settings),
         problems => Err(wrong(name, &problems.join("; "))),
@@ -286,6 +290,18 @@ mod tests {
         let settings = Settings::load(None, &set).unwrap();
         assert_eq!(settings.notify.email.password.as_ref().map(Secret::reveal), Some("hunter2"));
         assert!(!format!("{settings:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_server_of_travel_times_is_judged_and_its_password_is_not_shown() {
+        let file = Some(("my.toml", "[travel]\nserver = \"osrm:5000\"\npatience_s = 0\ncoordinates = 1"));
+        let told = Settings::load(file, &none).unwrap_err().problem;
+        for part in ["travel.server", "travel.patience_s", "travel.coordinates"] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+        let set = |name: &str| (name == "CALLOUT_TRAVEL_SERVER").then(|| "http://me:hunter2@osrm:5000".to_owned());
+        let settings = Settings::load(None, &set).unwrap();
+        assert!(settings.travel.server.is_some() && !settings.shown.contains("hunter2"));
     }
 
     #[test]

@@ -21,5 +21,5 @@ pub use conductor::{Arrival, Conductor, Counter, Entering, Played, Stopped};
 pub use hindsight::{Hindsight, hindsight};
 pub use kpi::{AtEnd, Kpis, Ledger, Middle, Spread};
 pub use phone::{Agenda, Deed, Phone};
-pub use replay::{Replay, ReplayError, Replayed, Scratch, furnish, phones, replay};
+pub use replay::{Replay, ReplayError, Replayed, Scratch, furnish, phones, playable, replay};
 pub use roster::{Demand, generate as generate_experts};

@@ -99,6 +99,9 @@ metrics! {
     awards: Counter = Counter::default(), "callout_awards_total", "Awards committed";
     stale_awards: Counter = Counter::default(), "callout_awards_stale_total", "Awards whose route moved meanwhile, judged again";
     escalations: Counter = Counter::default(), "callout_escalations_total", "Tickets handed to a dispatcher";
+    travel_asked: Counter = Counter::default(), "callout_travel_asked_total", "Times that a server was asked about drives";
+    travel_failed: Counter = Counter::default(), "callout_travel_failed_total", "Times that it gave no answer that could be used, or was left alone after failures";
+    travel_places: Gauge = Gauge::default(), "callout_travel_places", "Places between which a server has said what drives take, all regions";
     timers_fired: Counter = Counter::default(), "callout_timers_fired_total", "Deadlines that came";
 
     // Messages.

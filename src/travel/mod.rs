@@ -4,28 +4,28 @@
 //! osm, road_file   an extract becomes a network, kept as a file
 //! local            great circle, roads: from memory
 //! osrm             an OSRM-compatible server                 guarded a breaker, and who answers instead
-//! cache            what a region has asked already                networks the prepared ones of a data directory
+//! squares          what it has said of live regions' drives       networks the prepared ones of a data directory
 //! ```
 //!
 //! Files and servers are this folder's, the graph and its searches are `routing::roads`'. Must hold: a source
 //! answers all that was asked or says why not, within its patience; "no way" is an answer.
 
-mod cache;
 mod guarded;
 mod local;
 pub mod networks;
 pub mod osm;
 mod osrm;
 pub mod road_file;
+mod squares;
 mod table;
 
 #[cfg(test)]
 mod tests;
 
-pub use cache::Cache;
-pub use guarded::Guarded;
+pub use guarded::{Guarded, Wary};
 pub use local::{GreatCircle, OnRoads};
 pub use osrm::{Osrm, OsrmOptions};
+pub use squares::{Learnt, Squares};
 pub use table::{Origin, Table};
 
 pub use crate::domain::hours::Hours;

@@ -55,7 +55,7 @@ impl Networks {
     }
 
     /// The first two stops of a route that overlap (P5), by the settings that its region had. Over a network that is
-    /// not here any more, drives count nothing.
+    /// not here any more, and where a server said what they take, drives count nothing.
     #[must_use]
     pub fn overlap(&self, route: &Route, region: &Region) -> Option<(Stop, Stop)> {
         let travel = &region.settings.travel;

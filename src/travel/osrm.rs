@@ -75,9 +75,9 @@ impl Osrm {
     async fn whole(&self, ask: Ask<'_>) -> Result<Table, TravelError> {
         let (rows, columns) = (ask.from.len(), ask.to.len());
         let mut legs = vec![None; rows * columns];
-        let side = (self.options.coordinates / 2).max(1);
-        for (top, from) in (0..).step_by(side).zip(ask.from.chunks(side)) {
-            for (left, to) in (0..).step_by(side).zip(ask.to.chunks(side)) {
+        let (high, wide) = sides(rows, columns, self.options.coordinates);
+        for (top, from) in (0..).step_by(high).zip(ask.from.chunks(high)) {
+            for (left, to) in (0..).step_by(wide).zip(ask.to.chunks(wide)) {
                 let block = self.block(from, to, ask.hour).await?;
                 for (row, cells) in block.chunks(to.len()).enumerate() {
                     let start = (top + row) * columns + left;
@@ -134,6 +134,14 @@ impl Travel for Osrm {
             answer.unwrap_or(Err(TravelError::Timeout))
         })
     }
+}
+
+/// Rows and columns of one block: what one of them needs less, the other may have.
+fn sides(rows: usize, columns: usize, coordinates: usize) -> (usize, usize) {
+    let half = (coordinates / 2).max(1);
+    let high = if rows < half { rows } else { coordinates.saturating_sub(columns.min(half)) };
+    let high = high.max(1);
+    (high, coordinates.saturating_sub(high).max(1))
 }
 
 fn unanswered(error: &reqwest::Error) -> TravelError {

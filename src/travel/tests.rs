@@ -1,7 +1,7 @@
 //! Sources that fail in every way a server can, and what the caller gets.
 
 use super::*;
-use crate::domain::{ids::RegionId, settings::TravelSettings};
+use crate::domain::ids::RegionId;
 use std::{
     io::{Read, Write},
     net::TcpListener,
@@ -83,6 +83,21 @@ fn a_server_is_asked_in_blocks_that_make_one_table() {
             let expected = column.checked_sub(row).map(|steps| (steps as i64 * 10, steps as i64 * 100));
             assert_eq!(table.leg(row, column).map(|leg| (leg.duration_s, leg.distance_m)), expected);
         }
+    }
+}
+
+#[test]
+fn one_row_takes_as_many_columns_as_the_server_does() {
+    for (rows, columns, calls) in [(1, 9, 3), (9, 1, 3), (1, 3, 1), (2, 2, 1), (3, 3, 4), (0, 3, 0)] {
+        let asked = Arc::new(Mutex::new(0));
+        let counted = asked.clone();
+        let server = server(move |path| {
+            *counted.lock().unwrap() += 1;
+            Some(honest(path))
+        });
+        let table = run(server.table(ask(&places(rows), &places(columns)))).unwrap();
+        assert_eq!(table.legs.len() as i32, rows * columns);
+        assert_eq!(*asked.lock().unwrap(), calls, "{rows} x {columns}");
     }
 }
 
@@ -174,44 +189,95 @@ fn region(name: &str) -> RegionId {
     RegionId::parse(name).unwrap()
 }
 
-#[test]
-fn of_a_new_place_only_its_own_legs_are_asked() {
-    let source = Arc::new(Counting::default());
-    let cache = Cache::new(source.clone());
-    let square = |name, settings, count, hour| {
-        let asked = places(count);
-        let table = run(cache.square(&region(name), settings, &asked, hour, T)).unwrap();
-        let expected = GreatCircle::default().table(&asked, &asked, hour);
-        assert_eq!((table.rows, table.legs), (expected.rows, expected.legs));
-    };
-    square("north", 1, 4, 12);
-    assert_eq!(source.calls(), [(4, 4), (0, 4)]);
-    square("north", 1, 3, 12);
-    assert_eq!(source.calls(), [], "known");
-    square("north", 1, 6, 12);
-    assert_eq!(source.calls(), [(2, 6), (4, 2)]);
-    // Another region, other settings, another hour: all of it again.
-    for (name, settings, hour) in [("south", 1, 12), ("north", 2, 12), ("north", 2, 17)] {
-        square(name, settings, 4, hour);
-        assert_eq!(source.calls()[0], (4, 4), "{name} {settings} {hour}");
-    }
-    cache.forget(&region("north"));
-    square("north", 2, 4, 17);
-    assert_eq!(source.calls()[0], (4, 4));
+fn learnt(squares: &Squares, now: Timestamp) -> Result<Learnt, TravelError> {
+    run(squares.ask(&region("north"), now))
+}
+
+/// Of the region in the north: where each of the places is known to be from each other.
+fn known(squares: &Squares, asked: &[Place]) -> usize {
+    let square = squares.of(&region("north")).unwrap_or_default();
+    let truth = GreatCircle::default().table(asked, asked, 0);
+    let square = &square;
+    let pairs = asked.iter().flat_map(|from| asked.iter().map(move |to| square.leg(*from, *to)));
+    pairs.zip(truth.legs).filter(|(leg, truth)| leg == truth).count()
 }
 
 #[test]
-fn what_a_fallback_answered_is_not_kept() {
+fn of_a_new_place_only_its_own_legs_are_asked_and_what_was_handed_out_stays_as_it_was() {
     let source = Arc::new(Counting::default());
-    let guarded = Guarded::new(
-        source.clone(),
-        Arc::new(GreatCircle { settings: TravelSettings::default(), hours: Hours::default() }),
-    );
-    let cache = Cache::new(Arc::new(guarded));
-    let both = places(2);
-    let origin = || run(cache.square(&region("north"), 1, &both, 12, T)).unwrap().origin;
+    let squares = Squares::new(source.clone());
+    let north = region("north");
+    assert!(squares.outlived(&north, T) && squares.of(&north).is_none());
+    squares.begin(&north, places(4), T);
+    assert_eq!((squares.wanting(), squares.outlived(&north, T)), (vec![north.clone()], false));
+    assert_eq!((learnt(&squares, T), source.calls()), (Ok(Learnt::More { first: true }), vec![(4, 4)]));
+    let before = squares.of(&north).unwrap();
+    squares.want(&north, places(4));
+    assert_eq!((learnt(&squares, T), source.calls()), (Ok(Learnt::Nothing), vec![]), "known");
+    squares.want(&north, places(6));
+    assert_eq!((learnt(&squares, T), source.calls()), (Ok(Learnt::More { first: false }), vec![(2, 6), (4, 2)]));
+    assert_eq!((known(&squares, &places(6)), squares.wanting()), (36, vec![]));
+    assert_eq!((before.places().len(), before.edition(), squares.of(&north).unwrap().edition()), (4, 1, 2));
+    squares.forget(&north);
+    assert!(squares.of(&north).is_none());
+}
+
+#[test]
+fn while_the_server_fails_what_was_known_stays_and_the_rest_is_asked_again() {
+    let source = Arc::new(Counting::default());
+    let squares = Squares::new(Arc::new(Wary::new(source.clone())));
+    let north = region("north");
+    squares.begin(&north, places(3), T);
+    assert_eq!(learnt(&squares, T), Ok(Learnt::More { first: true }));
     *source.failing.lock().unwrap() = true;
-    assert_eq!(origin(), Origin::GreatCircle);
+    squares.want(&north, places(4));
+    for _ in 0..5 {
+        assert_eq!(learnt(&squares, T), Err(TravelError::Timeout));
+    }
+    source.calls();
+    assert_eq!((learnt(&squares, T), source.calls()), (Err(TravelError::LeftAlone), vec![]));
+    assert_eq!((known(&squares, &places(3)), squares.wanting()), (9, vec![north]));
     *source.failing.lock().unwrap() = false;
-    assert_eq!(origin(), Origin::Roads);
+    assert_eq!(learnt(&squares, T.plus_s(30)), Ok(Learnt::More { first: false }));
+    assert_eq!(known(&squares, &places(4)), 16);
+}
+
+#[test]
+fn a_region_begins_anew_after_a_day_in_portions_and_has_the_old_legs_meanwhile() {
+    let source = Arc::new(Counting::default());
+    let squares = Squares::bounded(source.clone(), 100, 10_000, 2);
+    let north = region("north");
+    squares.begin(&north, places(3), T);
+    assert_eq!(learnt(&squares, T), Ok(Learnt::More { first: true }), "better than nothing");
+    assert_eq!(learnt(&squares, T), Ok(Learnt::More { first: false }));
+    assert_eq!(known(&squares, &places(3)), 9);
+    let later = T.plus_s(90_000);
+    assert!(!squares.outlived(&north, T.plus_s(3_000)) && squares.outlived(&north, later));
+    squares.begin(&north, places(4), later);
+    assert_eq!((learnt(&squares, later), known(&squares, &places(3))), (Ok(Learnt::Nothing), 9));
+    assert_eq!((learnt(&squares, later), known(&squares, &places(4))), (Ok(Learnt::More { first: false }), 16));
+    assert!(!squares.outlived(&north, later));
+}
+
+#[test]
+fn places_and_legs_are_bounded_and_too_full_a_region_begins_anew() {
+    let source = Arc::new(Counting::default());
+    let squares = Squares::bounded(source.clone(), 4, 20, 10);
+    let north = region("north");
+    squares.begin(&north, places(4), T);
+    assert_eq!(learnt(&squares, T), Ok(Learnt::More { first: true }));
+    assert!(!squares.outlived(&north, T.plus_s(4_000)) && squares.want(&north, places(9)));
+    source.calls();
+    assert_eq!((learnt(&squares, T), squares.wanting(), source.calls()), (Ok(Learnt::Full), vec![], vec![]));
+    assert_eq!(known(&squares, &places(4)), 16, "what was known stays");
+    assert!(!squares.want(&north, places(9)), "said once, and then left alone for an hour");
+    assert_eq!(learnt(&squares, T), Ok(Learnt::Nothing));
+    assert!(!squares.outlived(&north, T.plus_s(60)) && squares.outlived(&north, T.plus_s(4_000)));
+    squares.begin(&north, places(9).split_off(5), T.plus_s(4_000));
+    assert_eq!(learnt(&squares, T), Ok(Learnt::More { first: false }));
+    assert_eq!(known(&squares, &places(9).split_off(5)), 16);
+    // Another region finds no room.
+    let south = region("south");
+    squares.begin(&south, places(3), T);
+    assert_eq!((run(squares.ask(&south, T)), squares.of(&south).is_none()), (Ok(Learnt::Full), true));
 }

@@ -128,6 +128,7 @@ pub fn options(clock: Clock, desk: Desk) -> ServiceOptions {
         zip: Arc::new(|_| None),
         desk: Arc::new(desk),
         roads: None,
+        server: None,
     }
 }
 
@@ -230,6 +231,11 @@ impl Tree {
         let usual = options(clock.clone(), Desk::silent());
         let options = ServiceOptions { policy: Policy::Full, forecast_every_s: 1, ..usual };
         Self { service: Service::start(store, options).await.unwrap(), clock, data: None }
+    }
+
+    /// Over a service that was started otherwise.
+    pub fn of(service: Service, clock: Clock) -> Self {
+        Self { service, clock, data: None }
     }
 
     pub async fn with_roads(store: Store, clock: Clock, desk: Desk, roads: Option<Arc<Legs>>) -> Self {

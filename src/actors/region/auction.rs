@@ -63,6 +63,7 @@ impl Dispatcher {
             id: self.handle.rounds.fetch_add(1, Ordering::Relaxed) + 1,
             at: now,
             scope,
+            square: self.tree.square(&world.region),
             contests: Vec::new(),
             awaited: BTreeSet::new(),
             pending: BTreeSet::new(),
@@ -152,6 +153,7 @@ impl Dispatcher {
             at: round.at,
             asker: self.id.clone(),
             terms_of: world.region.clone(),
+            square: round.square.clone(),
             policy: self.tree.options.policy,
             visits: round.contests.iter().map(|contest| contest.asked.clone()).collect(),
         });
@@ -194,7 +196,7 @@ impl Dispatcher {
                 Outcome::Award { expert, bid } => {
                     taken.insert(expert.clone());
                     let command = match round.scope {
-                        Scope::Home => self.offer(&contest, expert, bid, round.at),
+                        Scope::Home => self.offer(&round, &contest, expert, bid),
                         Scope::Neighbours => hand_over(&contest, expert),
                     };
                     match command {
@@ -222,7 +224,8 @@ impl Dispatcher {
         }
     }
 
-    fn offer(&self, contest: &Contest, expert: &ExpertId, bid: &Bid, now: Timestamp) -> Option<Command> {
+    fn offer(&self, round: &Round, contest: &Contest, expert: &ExpertId, bid: &Bid) -> Option<Command> {
+        let now = round.at;
         let world = self.world.as_ref()?;
         let heard = contest.verdicts.get(expert)?;
         let (profile, route) = (heard.profile.as_ref()?, heard.route.as_ref()?);
@@ -230,7 +233,7 @@ impl Dispatcher {
         if ticket.region != self.id {
             return None;
         }
-        let terms = self.terms(&world.region, now, contest.asked.second_round);
+        let terms = self.terms(&world.region, round.square.as_deref(), now, contest.asked.second_round);
         let spec = &contest.asked.spec;
         let anchored = routing::anchored(route, profile, heard.position, &terms);
         let route = routing::insert(&anchored, spec, bid, ticket.next_offer, false, profile, &terms);

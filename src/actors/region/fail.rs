@@ -41,7 +41,7 @@ impl Dispatcher {
                 None,
                 &world.region,
                 self.tree.options.policy,
-                self.tree.drives(&world.region),
+                self.tree.drives(&world.region, round.square.as_deref()),
                 round.at,
             );
             entry.failed = Some(Box::new(Failed { decision, rules: contest.rules() }));
@@ -116,7 +116,7 @@ impl Dispatcher {
         let Some(world) = &self.world else {
             return Waiting { reason: WaitReason::AllFull, next_try_at: now.plus_s(FULL_RETRY_S) };
         };
-        let terms = self.terms(&world.region, now, true);
+        let terms = self.terms(&world.region, None, now, true);
         let roster = world.experts.values().map(|(expert, _)| expert).chain(helpers).map(Arc::as_ref);
         let lead_s = i64::from(world.region.settings.before_shift_s);
         // Whoever may be offered visits already was asked: only a later shift changes anything.

@@ -57,12 +57,13 @@ impl Dispatcher {
         let Some(route) = self.tree.store.route(expert) else { return };
         self.missing(me, &route, now);
         let Some(world) = &mut self.world else { return };
+        let square = self.tree.square(&world.region);
         let terms = Terms {
             now,
             settings: &world.region.settings,
             policy: self.tree.options.policy,
             second_round: false,
-            drives: self.tree.drives(&world.region),
+            drives: self.tree.drives(&world.region, square.as_deref()),
         };
         let Some(next) = routing::slide(&route, &profile, &terms) else {
             // Late by less than is worth an event: look again later.
@@ -84,8 +85,9 @@ impl Dispatcher {
         let stop = route.stops.iter().find(|stop| stop.state == StopState::EnRoute);
         let (Some(stop), Some(fix)) = (stop, self.tree.positions.of(expert)) else { return };
         let Some(place) = stop.place.known() else { return };
-        let arrival = routing::arrival(&fix, *place, stop.window, self.tree.drives(&world.region), now);
-        let terms = self.terms(&world.region, now, false);
+        let square = self.tree.square(&world.region);
+        let terms = self.terms(&world.region, square.as_deref(), now, false);
+        let arrival = routing::arrival(&fix, *place, stop.window, terms.drives, now);
         if let Some(next) = arrival.and_then(|arrival| routing::delayed(&route, arrival, profile, &terms)) {
             self.put(expert, route, next, now).await;
         }

@@ -35,7 +35,7 @@ use crate::{
         ticket::{Command, Ticket},
         time::Timestamp,
     },
-    routing::{Candidates, Terms},
+    routing::{Candidates, Square, Terms},
 };
 use lateness::LATE_GRACE_S;
 use planning::{Planned, Planning};
@@ -320,9 +320,15 @@ impl Dispatcher {
         }
     }
 
-    fn terms<'a>(&'a self, region: &'a Region, now: Timestamp, second_round: bool) -> Terms<'a> {
+    fn terms<'a>(
+        &'a self,
+        region: &'a Region,
+        square: Option<&'a Square>,
+        now: Timestamp,
+        second_round: bool,
+    ) -> Terms<'a> {
         let (settings, policy) = (&region.settings, self.tree.options.policy);
-        Terms { now, settings, policy, second_round, drives: self.tree.drives(region) }
+        Terms { now, settings, policy, second_round, drives: self.tree.drives(region, square) }
     }
 
     // The roster.

@@ -158,12 +158,13 @@ impl Dispatcher {
         let (snapshot, before) = (world.snapshot(&self.tree, now), self.planning.plan.clone());
         let (mut memory, desk) = (std::mem::take(&mut self.planning.memory), self.planning.desk.clone());
         let (region, policy, tree) = (world.region.clone(), self.tree.options.policy, self.tree.clone());
+        let square = tree.square(&region);
         let seed = self.tree.options.seed ^ nth;
         let to = me.clone();
         let plan = move || {
             let made = catch_unwind(AssertUnwindSafe(|| {
                 tree.faults.strike_planner(&region.id);
-                let drives = tree.drives(&region);
+                let drives = tree.drives(&region, square.as_deref());
                 let terms = Terms { now, settings: &region.settings, policy, second_round: false, drives };
                 let outlook = outlook(&snapshot, &before, &mut memory, &terms, seed, ROUNDS);
                 Box::new(Planned { outlook, memory })

@@ -94,7 +94,8 @@ impl Dispatcher {
         let Some(world) = &mut self.world else { return };
         let crew = world.crew(&self.tree, &spec, now);
         let region = world.region.clone();
-        let terms = self.terms(&region, now, false);
+        let square = self.tree.square(&region);
+        let terms = self.terms(&region, square.as_deref(), now, false);
         let judged = Judged { ticket: &ticket, spec: &spec, region: &region, terms };
         if let Some(command) = judged.reassign(&crew, from, why) {
             self.moves(stop.ticket, now);
@@ -137,7 +138,8 @@ impl Dispatcher {
         let (crew, region) = (world.everybody(&self.tree, now), world.region.clone());
         let policy = self.tree.options.policy;
         let tree = self.tree.clone();
-        let drives = tree.drives(&region);
+        let square = tree.square(&region);
+        let drives = tree.drives(&region, square.as_deref());
         let terms = Terms { now, settings: &region.settings, policy, second_round: false, drives };
         let open = |number| {
             let lately = self.moved_lately(number, now);

@@ -13,7 +13,7 @@ use crate::{
         route::Route,
         time::Timestamp,
     },
-    routing::{self, Drives, live::Due},
+    routing::{self, Drives, Square, live::Due},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,6 +25,8 @@ pub(super) struct Round {
     /// What `now` was in its requests: bids, plans and records are all as of this moment (P8).
     pub(super) at: Timestamp,
     pub(super) scope: Scope,
+    /// What a server had said of the region's drives by then: all of the round is judged by it.
+    pub(super) square: Option<Arc<Square>>,
     pub(super) contests: Vec<Contest>,
     /// Asked and not yet answered.
     pub(super) awaited: BTreeSet<ExpertId>,

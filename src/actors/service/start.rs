@@ -4,6 +4,7 @@ use super::{PERMITS, Service, ServiceOptions};
 use crate::{
     actors::{
         device::Devices,
+        drives::{self, Keeper},
         failure::Failure,
         faults::Faults,
         feed, herald,
@@ -36,7 +37,9 @@ impl Service {
     /// Starts the tree over an open store, on the current tokio runtime. Returns while regions are
     /// still being recovered; `readiness` tells when they are done. Intake works at once.
     pub async fn start(store: Store, options: ServiceOptions) -> Result<Self, Failure> {
+        let server = options.server.clone().filter(|_| !options.clock.is_virtual());
         let tree = Arc::new(Tree {
+            keeper: server.map(|server| Arc::new(Keeper::new(server))),
             clock: options.clock.clone(),
             core: tokio::runtime::Handle::current(),
             options,
@@ -89,6 +92,7 @@ impl Service {
         if tree.clock.is_virtual() {
             return Ok(());
         }
+        tree.core.spawn(drives::keep(Arc::downgrade(tree)));
         tree.positions.recover(tree.store.fixes());
         let kept = Arc::downgrade(tree);
         thread("positions", move || positions::keep(&kept))?;

@@ -16,7 +16,7 @@ use super::roads::Legs;
 use crate::domain::{
     network::NetworkId,
     place::{EARTH_RADIUS_M, Place},
-    settings::TravelSettings,
+    settings::{Source, TravelSettings},
     time::{self, HOUR_S, Timestamp},
 };
 
@@ -51,10 +51,10 @@ impl Ground<'_> {
     }
 
     /// Seconds that a drive needs at least, when its driver is ready for it at `free` and leaves at `depart`:
-    /// in the quickest of the hours between. Nothing where the network is not at hand.
+    /// in the quickest of the hours between. Nothing where the network is not at hand, or a server said.
     fn drive_s(&self, from: Option<Place>, to: Option<Place>, free: Timestamp, depart: Timestamp) -> f64 {
         let (Some(from), Some(to)) = (from, to) else { return 0.0 };
-        if self.unknown().is_some() {
+        if self.unknown().is_some() || self.travel.source == Source::Server {
             return 0.0;
         }
         let over_roads = self.travel.network.and(self.roads).and_then(|roads| roads.plain_ms(from, to));

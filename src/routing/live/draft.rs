@@ -36,7 +36,7 @@ pub(super) struct Drafted {
 
 /// None: nobody works, or there is nothing that could still be served.
 pub(super) fn draft(snapshot: &Snapshot, before: &Plan, memory: &mut Memory, terms: &Terms<'_>) -> Option<Drafted> {
-    memory.begin(&terms.settings.travel);
+    memory.begin(&terms.settings.travel, terms.drives.edition());
     let mut order: Vec<usize> =
         (0..snapshot.open.len()).filter(|index| in_time(&snapshot.open[*index], terms.now)).collect();
     order.sort_by_key(|index| {

@@ -24,10 +24,12 @@ const PLACES: usize = 1_500;
 const STRETCH_MS: i64 = 600_000;
 const UNKNOWN: u32 = u32::MAX;
 
-/// Of one region, under its travel settings.
+/// Of one region, under its travel settings and by the same answers of a server.
 #[derive(Debug, Default)]
 pub struct Memory {
     travel: TravelSettings,
+    /// Of the server's legs.
+    edition: u64,
     index: HashMap<Place, u32>,
     places: Vec<Place>,
     /// Seconds by origin and destination.
@@ -44,12 +46,13 @@ struct Stretch {
 
 impl Memory {
     /// To be called before each plan: forgets what holds no more.
-    pub(super) fn begin(&mut self, travel: &TravelSettings) {
-        if self.travel != *travel || self.places.len() > PLACES {
+    pub(super) fn begin(&mut self, travel: &TravelSettings, edition: u64) {
+        if self.travel != *travel || self.edition != edition || self.places.len() > PLACES {
             self.index.clear();
             self.places.clear();
             self.rows.clear();
             self.travel.clone_from(travel);
+            self.edition = edition;
         }
     }
 

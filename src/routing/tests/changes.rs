@@ -188,6 +188,22 @@ fn who_is_on_the_way_arrives_by_where_they_are_now_and_never_before_a_promise() 
 }
 
 #[test]
+fn what_who_waits_is_told_does_not_creep_between_two_positions() {
+    let travel = settings().travel;
+    let there = place(12_000, 0);
+    let drives = Drives::new(&travel, "UTC", None);
+    let told =
+        |clock: &str, east_m, window, now: &str| eta(&fix(clock, place(east_m, 0)), there, window, drives, at(now));
+    for now in ["09:00", "09:01", "09:05"] {
+        assert_eq!(told("09:00", 6_000, None, now), Some(at("09:10")), "{now}");
+    }
+    assert_eq!(told("09:00", 6_000, None, "09:06"), None, "too old to say anything");
+    assert_eq!(told("09:00", 11_400, None, "09:04"), Some(at("09:04")), "overdue: any moment now");
+    assert_eq!(told("09:05", 6_000, None, "09:00"), Some(at("09:10")), "a phone's clock may be ahead");
+    assert_eq!(told("09:00", 6_000, Some(promise("10:00", "11:00")), "09:05"), Some(at("10:00")));
+}
+
+#[test]
 fn a_drive_that_takes_long_slides_what_comes_after_it_and_a_little_does_not() {
     let (mut day, a, _) = two_ahead();
     day.then("09:00", &a, &RouteEffect::Depart(at("09:00")));

@@ -10,6 +10,8 @@ use crate::{
         catalogue::Catalogue,
         decision::Policy,
         drafts::{ExpertDraft, RegionDraft},
+        ids::RegionId,
+        settings::Source,
         time::{HOUR_S, Timestamp},
     },
     notify::Desk,
@@ -51,6 +53,10 @@ pub struct Replayed {
 pub enum ReplayError {
     #[error("no ticket to play: {0}")]
     Nothing(&'static str),
+    #[error(
+        "region {0} drives by a server (travel.source), whose answers cannot be had again: play it with great_circle, or over roads with --roads"
+    )]
+    Server(RegionId),
     #[error("{0}")]
     Directory(String),
     #[error(transparent)]
@@ -72,8 +78,17 @@ fn real_now() -> Instant {
     Instant::now()
 }
 
+/// Whether days can be played in these regions: the same again from the same seed.
+pub fn playable(regions: &[RegionDraft]) -> Result<(), ReplayError> {
+    let by_server = |region: &&RegionDraft| {
+        region.settings.as_ref().is_some_and(|settings| settings.travel.source == Source::Server)
+    };
+    regions.iter().find(by_server).map_or(Ok(()), |region| Err(ReplayError::Server(region.id.clone())))
+}
+
 /// Plays all of it. `watch` is told now and then how many tickets were entered and what time it is there.
 pub fn replay(plan: Replay, watch: &mut dyn FnMut(u64, Timestamp)) -> Result<Replayed, ReplayError> {
+    playable(&plan.regions)?;
     let first = plan.arrivals.iter().map(|arrival| arrival.at).min();
     let start = first.ok_or(ReplayError::Nothing("the file has none in this span"))?.plus_s(-LEAD_S);
     let scratch = Scratch::new(plan.data.as_deref())?;
@@ -126,6 +141,7 @@ async fn play(
         zip: Arc::new(|_| None),
         desk,
         roads: plan.roads.clone(),
+        server: None,
     };
     let service = Service::start(store, options).await.map_err(setup("the tree"))?;
     furnish(&service, plan.catalogue, plan.regions, plan.experts).await?;

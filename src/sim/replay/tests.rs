@@ -147,6 +147,16 @@ fn a_day_over_roads_and_by_the_hour_breaks_no_rule_and_is_the_same_again() {
 }
 
 #[test]
+fn a_server_is_refused_before_anything_is_played() {
+    let mut plan = plan(Policy::Full, 1, Behaviour::Exact, morning());
+    let last = plan.regions.last_mut().expect("a region");
+    last.settings.get_or_insert_default().travel.source = Source::Server;
+    let id = last.id.to_string();
+    let refused = replay(plan, &mut |_, _| panic!("it plays")).err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(refused.contains(&id) && refused.contains("travel.source") && refused.contains("--roads"), "{refused}");
+}
+
+#[test]
 fn the_same_external_id_twice_is_one_ticket() {
     let mut arrivals = morning();
     let mut again = arrivals[3].clone();
