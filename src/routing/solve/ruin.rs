@@ -41,8 +41,8 @@ impl Ruin {
         dice: &mut Dice,
     ) -> bool {
         self.removed.clear();
-        let (served, routes) = used(ground, tours);
-        let mean = f64::from(served) / f64::from(routes.max(1));
+        let served = ground.visits - tours.absent.len() as u32;
+        let mean = f64::from(served) / f64::from(tours.driven().max(1));
         let longest = LONGEST.min(mean);
         let removed = if mean > LONG { REMOVED_OF_LONG } else { REMOVED };
         let most = (4.0 * removed / (1.0 + longest) - 1.0).max(1.0);
@@ -98,12 +98,6 @@ impl Ruin {
         }
         (before, node)
     }
-}
-
-/// Visits that are served, and routes that serve any.
-fn used(ground: &Ground<'_>, tours: &Tours) -> (u32, u32) {
-    let routes = tours.sums.iter().filter(|sums| sums.visits > 0).count();
-    (ground.visits - tours.absent.len() as u32, routes as u32)
 }
 
 /// The first node of a random stretch of that length around `visit`.
