@@ -21,7 +21,7 @@ use std::cmp::Reverse;
 
 /// Temperatures at both ends, in mean legs between neighbours. Colder starts lose on long routes and
 /// large fleets: the first plan has to be left behind, not polished.
-const HOT: f64 = 5.0;
+const HOT: f64 = 10.0;
 const COLD: f64 = 0.1;
 /// Where a plan that is known already is only to be improved, it begins colder.
 const WARM: f64 = 1.0;
@@ -37,10 +37,11 @@ const TRIED_AGAIN: usize = 10;
 /// Insertion one by one never sees that several visits together are worth a route of their own.
 const OPENING: (f64, f64) = (0.1, 10.0);
 
-/// How much less a route costs than it does, in temperatures. Whether there is a route more or less is settled when
-/// the temperature is still a mean leg, and what is cheap at that heat is few routes: without the cut long routes end
-/// with a sixth fewer than are best.
+/// Where all technicians are alike, how much less a route costs while it is hot, in temperatures, and where that
+/// begins. How many routes there are is settled when the temperature is still a mean leg, and few are better at that
+/// heat: without the cut long routes end with a sixth fewer than are best.
 const ROUTES_CUT: f64 = 3.0;
+const HOT_OF_ALIKE: f64 = 5.0;
 
 /// A plan may cost anything; far from the end of the numbers.
 const UNLIMITED: i64 = i64::MAX / 4;
@@ -71,6 +72,9 @@ impl<'s, 'g> Search<'s, 'g> {
     /// Starts from a plan made by insertion alone.
     pub(super) fn new(ground: &'s Ground<'g>, seed: u64) -> Self {
         let mut search = Self::bare(ground, seed);
+        if ground.crew.kinds == 1 {
+            (search.hot, search.routes_cut) = (HOT_OF_ALIKE, ROUTES_CUT);
+        }
         if first::is_quick(ground) {
             first::fill(ground, &mut search.tours);
         } else {
@@ -86,7 +90,7 @@ impl<'s, 'g> Search<'s, 'g> {
     /// the dearest to leave out first.
     pub(super) fn from(ground: &'s Ground<'g>, seed: u64, known: &[(u32, Vec<u32>)]) -> Self {
         let mut search = Self::bare(ground, seed);
-        (search.hot, search.routes_cut) = (WARM, 0.0);
+        search.hot = WARM;
         for (route, visits) in known {
             search.tours.fill(ground, *route, visits);
         }
@@ -108,7 +112,7 @@ impl<'s, 'g> Search<'s, 'g> {
             ground,
             mean_leg: mean_leg(ground),
             hot: HOT,
-            routes_cut: ROUTES_CUT,
+            routes_cut: 0.0,
             prices: Prices::WHOLE,
             share: 1.0,
             near: Near::new(ground),
