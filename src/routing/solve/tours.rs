@@ -155,6 +155,11 @@ impl Tours {
         self.sums.iter().filter(|sums| sums.visits > 0).count() as u32
     }
 
+    /// How many visits a route has on average.
+    pub(super) fn visits_per_route(&self, ground: &Ground<'_>) -> f64 {
+        f64::from(ground.visits - self.absent.len() as u32) / f64::from(self.driven().max(1))
+    }
+
     /// What the first visit of a route costs beside travel: nothing where there are others.
     pub(super) fn opening(&self, route: u32) -> i64 {
         if self.sums[route as usize].visits > 0 { 0 } else { self.per_route }

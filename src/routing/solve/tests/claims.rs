@@ -29,12 +29,11 @@ fn no_plan_breaks_a_rule_or_misstates_its_cost() {
     }
 }
 
-/// Prices that are lower while it is hot, of leaving out and of routes, are no part of the best plan's.
+/// Prices that are lower while it is hot are no part of it.
 #[test]
 fn what_the_best_plan_is_said_to_cost_is_what_it_costs() {
-    for seed in cases(200) {
-        let mut draw = Draw::new(seed);
-        let problem = if seed % 2 == 0 { draw.problem(40, 6) } else { draw.problem_of_alike(40, 6) };
+    for seed in cases(100) {
+        let problem = Draw::new(seed).problem(40, 6);
         let mut told = 0;
         let solution = solve_watched(&problem, seed, &mut |done, cost| {
             told = cost;
