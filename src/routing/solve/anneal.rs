@@ -37,11 +37,11 @@ const TRIED_AGAIN: usize = 10;
 /// Insertion one by one never sees that several visits together are worth a route of their own.
 const OPENING: (f64, f64) = (0.1, 10.0);
 
-/// Where all technicians are alike and routes are long, how much less a route costs while it is hot, in temperatures,
-/// and where that begins. How many routes there are is settled when the temperature is still a mean leg, and few
-/// are better at that heat: without the cut there are a sixth fewer in the end than are best.
+/// Where all technicians are alike and routes are long, how much less a route costs in every other cooling, in
+/// temperatures, and where such a cooling begins. How many routes there are is settled when the temperature is still
+/// a mean leg, and few are better at that heat: without the cut there are a sixth fewer in the end than are best.
 const ROUTES_CUT: f64 = 3.0;
-const HOT_OF_LONG: f64 = 5.0;
+const HOT_OF_CUT: f64 = 5.0;
 
 /// A plan may cost anything; far from the end of the numbers.
 const UNLIMITED: i64 = i64::MAX / 4;
@@ -55,8 +55,8 @@ pub(super) struct Search<'s, 'g> {
     mean_leg: f64,
     /// Temperature to begin at, in mean legs.
     hot: f64,
-    /// What routes cost less, in temperatures.
-    routes_cut: f64,
+    /// Whether every other cooling has routes cost less.
+    cuts_routes: bool,
     prices: Prices,
     /// Of the penalties, in force in `tours`; the best plan is judged by whole ones.
     share: f64,
@@ -79,9 +79,7 @@ impl<'s, 'g> Search<'s, 'g> {
             search.insert(UNLIMITED);
         }
         search.begin();
-        if ground.crew.kinds == 1 && search.tours.visits_per_route(ground) > LONG {
-            (search.hot, search.routes_cut) = (HOT_OF_LONG, ROUTES_CUT);
-        }
+        search.cuts_routes = ground.crew.kinds == 1 && search.tours.visits_per_route(ground) > LONG;
         search.prices = Prices::of(ground, &search.tours);
         search
     }
@@ -112,7 +110,7 @@ impl<'s, 'g> Search<'s, 'g> {
             ground,
             mean_leg: mean_leg(ground),
             hot: HOT,
-            routes_cut: 0.0,
+            cuts_routes: false,
             prices: Prices::WHOLE,
             share: 1.0,
             near: Near::new(ground),
@@ -178,9 +176,17 @@ impl<'s, 'g> Search<'s, 'g> {
             // Plans that become parents are worth their whole price, and there is time enough to find them.
             let is_whole = schedule.has_children();
             self.price(if is_whole { 1.0 } else { self.prices.share(rounds_per_visit, stage.cooled) });
-            let hot = self.mean_leg * if stage.is_child { CHILD_HOT } else { self.hot };
+            let is_cut = self.cuts_routes && !stage.is_child && stage.number.is_multiple_of(2);
+            let legs = if stage.is_child {
+                CHILD_HOT
+            } else if is_cut {
+                HOT_OF_CUT
+            } else {
+                self.hot
+            };
+            let hot = legs * self.mean_leg;
             let temperature = hot * (COLD * self.mean_leg / hot).powf(stage.cooled);
-            self.tours.cut_routes(self.ground, (self.routes_cut * temperature) as i64);
+            self.tours.cut_routes(self.ground, if is_cut { (ROUTES_CUT * temperature) as i64 } else { 0 });
             for _ in 0..ROUNDS_PER_LOOK {
                 self.round(temperature);
             }
@@ -291,7 +297,7 @@ mod tests {
             let problem = Draw::new(seed).problem_of_alike(40, 6);
             let ground = Ground::new(&problem);
             let mut search = Search::new(&ground, seed);
-            search.routes_cut = ROUTES_CUT;
+            search.cuts_routes = true;
             search.run(&mut |rounds, _| rounds as f64 / 512.0);
             let best = search.into_best();
             let plan = report::plan(&ground, &best, false);
