@@ -80,7 +80,9 @@ mod tests {
             // Routes come to their end and begin again at the price in force.
             for route in 0..ground.technicians() {
                 let visits: Vec<u32> = tours.visits(&ground, route).collect();
-                visits.iter().for_each(|visit| tours.unlink(&ground, *visit));
+                for visit in &visits {
+                    tours.unlink(&ground, *visit);
+                }
                 assert!(tours.retime(&ground, route), "seed {seed}: nothing to do is no trouble");
                 tours.fill(&ground, route, &visits);
             }
