@@ -178,10 +178,7 @@ impl<'s, 'g> Seeker<'s, 'g> {
         if arrival > to.latest || !tours.has_room(ground, from.route, visit) {
             return;
         }
-        let mut cost = travel + i64::from(fit.cost);
-        if tours.sums[from.route as usize].visits == 0 {
-            cost += ground.problem.weights().route;
-        }
+        let mut cost = travel + i64::from(fit.cost) + tours.opening(from.route);
         if member.careful {
             let Some(exact) = self.careful(before, cost) else { return };
             cost = exact;

@@ -68,6 +68,31 @@ mod tests {
     }
 
     #[test]
+    fn cheaper_routes_change_what_routes_cost_and_nothing_else() {
+        for seed in 0..100 {
+            let problem = Draw::new(seed).problem(40, 3);
+            let ground = Ground::new(&problem);
+            let mut tours = Tours::new(&ground);
+            first::fill(&ground, &mut tours);
+            let whole = tours.cost;
+            tours.cut_routes(&ground, 1_000);
+            assert_eq!(tours.cost, whole - 1_000 * i64::from(tours.driven()), "seed {seed}");
+            // Routes come to their end and begin again at the price in force.
+            for route in 0..ground.technicians() {
+                let visits: Vec<u32> = tours.visits(&ground, route).collect();
+                for visit in &visits {
+                    tours.unlink(&ground, *visit);
+                }
+                assert!(tours.retime(&ground, route), "seed {seed}: nothing to do is no trouble");
+                tours.fill(&ground, route, &visits);
+            }
+            assert_eq!(tours.whole_cost(&ground), whole, "seed {seed}");
+            tours.cut_routes(&ground, 0);
+            assert_eq!(tours.cost, whole, "seed {seed}");
+        }
+    }
+
+    #[test]
     fn any_cooling_ends_at_whole_penalties() {
         for (served, rounds_per_visit) in [(0.001, 0.0), (0.05, 40.0), (0.05, 100_000.0), (3.0, 10.0)] {
             let prices = Prices { served };

@@ -14,7 +14,7 @@ const REMOVED: f64 = 10.0;
 /// The same where routes have more than `LONG` visits each on average: there is less between routes to
 /// exchange, and more rounds of less work find more.
 const REMOVED_OF_LONG: f64 = 6.0;
-const LONG: f64 = 15.0;
+pub(super) const LONG: f64 = 15.0;
 /// Longest string.
 const LONGEST: f64 = 10.0;
 /// Share of strings that spare a piece in their middle.
@@ -41,8 +41,7 @@ impl Ruin {
         dice: &mut Dice,
     ) -> bool {
         self.removed.clear();
-        let (served, routes) = used(ground, tours);
-        let mean = f64::from(served) / f64::from(routes.max(1));
+        let mean = tours.visits_per_route(ground);
         let longest = LONGEST.min(mean);
         let removed = if mean > LONG { REMOVED_OF_LONG } else { REMOVED };
         let most = (4.0 * removed / (1.0 + longest) - 1.0).max(1.0);
@@ -98,12 +97,6 @@ impl Ruin {
         }
         (before, node)
     }
-}
-
-/// Visits that are served, and routes that serve any.
-fn used(ground: &Ground<'_>, tours: &Tours) -> (u32, u32) {
-    let routes = tours.sums.iter().filter(|sums| sums.visits > 0).count();
-    (ground.visits - tours.absent.len() as u32, routes as u32)
 }
 
 /// The first node of a random stretch of that length around `visit`.

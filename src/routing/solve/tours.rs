@@ -50,6 +50,8 @@ pub(super) struct Tours {
     pub(super) absent: Vec<u32>,
     /// What leaving each visit out costs in `cost`: its penalty, or less while the search is hot.
     pub(super) prices: Vec<i64>,
+    /// What a route costs in `cost` beside what it does: its weight, or less while the search is hot.
+    per_route: i64,
     pub(super) cost: i64,
 }
 
@@ -72,6 +74,7 @@ impl Tours {
             loads: vec![0; ground.technicians() as usize * ground.dimensions],
             absent: (0..ground.visits).collect(),
             prices: ground.unserved.clone(),
+            per_route: ground.problem.weights().route,
             cost: ground.unserved.iter().sum(),
         };
         for route in 0..ground.technicians() {
@@ -109,10 +112,11 @@ impl Tours {
         self.leave_out(visit);
         self.count(ground, visit, route, -1);
         let member = &ground.crew.members[route as usize];
+        let per_route = self.per_route;
         let sums = &mut self.sums[route as usize];
         let to = self.stops[behind as usize].place;
         let ahead = &mut self.stops[before as usize];
-        let fixed = if sums.visits > 0 { 0 } else { ground.problem.weights().route };
+        let fixed = if sums.visits > 0 { 0 } else { per_route };
         let direct = if sums.visits > 0 { ground.from(member.profile, ahead.place).leg(to).cost } else { 0 };
         let travel = i64::from(ahead.leg) + i64::from(leg) - i64::from(direct);
         let fit = fixed + i64::from(ground.fit(visit, member.kind).cost);
@@ -136,14 +140,40 @@ impl Tours {
         self.cost = self.cost_of_served() + self.absent.iter().map(|visit| self.prices[*visit as usize]).sum::<i64>();
     }
 
+    /// Routes cost so much less than their weight. Between two rounds only.
+    pub(super) fn cut_routes(&mut self, ground: &Ground<'_>, cut: i64) {
+        let per_route = ground.problem.weights().route - cut;
+        let more = per_route - std::mem::replace(&mut self.per_route, per_route);
+        for sums in self.sums.iter_mut().filter(|sums| sums.visits > 0) {
+            sums.fit += more;
+            self.cost += more;
+        }
+    }
+
+    /// How many routes are driven.
+    pub(super) fn driven(&self) -> u32 {
+        self.sums.iter().filter(|sums| sums.visits > 0).count() as u32
+    }
+
+    /// How many visits a route has on average.
+    pub(super) fn visits_per_route(&self, ground: &Ground<'_>) -> f64 {
+        f64::from(ground.visits - self.absent.len() as u32) / f64::from(self.driven().max(1))
+    }
+
+    /// What the first visit of a route costs beside travel: nothing where there are others.
+    pub(super) fn opening(&self, route: u32) -> i64 {
+        if self.sums[route as usize].visits > 0 { 0 } else { self.per_route }
+    }
+
     pub(super) fn cost_of_served(&self) -> i64 {
         self.sums.iter().map(|sums| sums.travel + sums.fit + sums.soft).sum()
     }
 
-    /// What the plan costs with whole penalties, where `absent` is true.
+    /// What the plan costs with whole penalties and routes, where `absent` is true.
     pub(super) fn whole_cost(&self, ground: &Ground<'_>) -> i64 {
         let cut = |visit: &u32| ground.unserved[*visit as usize] - self.prices[*visit as usize];
-        self.cost + self.absent.iter().map(cut).sum::<i64>()
+        let of_routes = i64::from(self.driven()) * (ground.problem.weights().route - self.per_route);
+        self.cost + of_routes + self.absent.iter().map(cut).sum::<i64>()
     }
 
     /// Puts an absent visit behind `before`; the route has to be retimed then.
@@ -158,7 +188,7 @@ impl Tours {
         let ahead = &mut self.stops[before as usize];
         (ahead.behind, ahead.leg) = (visit, inward);
         self.stops[behind as usize].before = visit;
-        let fixed = if self.sums[route as usize].visits > 0 { 0 } else { ground.problem.weights().route };
+        let fixed = self.opening(route);
         let travel = i64::from(inward) + i64::from(onward) - i64::from(leg);
         let fit = fixed + i64::from(ground.fit(visit, member.kind).cost);
         let sums = &mut self.sums[route as usize];
@@ -290,7 +320,7 @@ impl Tours {
         let member = &ground.crew.members[route as usize];
         let (start, end) = (ground.start(route), ground.end(route));
         let visits = self.sums[route as usize].visits;
-        let fixed = if visits > 0 { ground.problem.weights().route } else { 0 };
+        let fixed = if visits > 0 { self.per_route } else { 0 };
         let mut sums = Sums { visits, fit: fixed, ..Sums::default() };
         let mut on_time = true;
         self.stops[start as usize].leave = member.shift_from;

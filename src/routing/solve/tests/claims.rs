@@ -1,5 +1,5 @@
 use super::{brute::optimum, draw::Draw};
-use crate::routing::{Solution, checker::check_plan, improve, problem::Problem, solve};
+use crate::routing::{Solution, checker::check_plan, improve, problem::Problem, solve, solve_watched};
 
 /// How many problems a claim is tried on: `CALLOUT_CASES` for a long run.
 fn cases(usual: u64) -> std::ops::Range<u64> {
@@ -26,6 +26,24 @@ fn no_plan_breaks_a_rule_or_misstates_its_cost() {
         let solution = solved(&problem, seed, 256);
         let breaches = check_plan(&problem, &solution.plan);
         assert!(breaches.is_empty(), "seed {seed}: {breaches:?}");
+    }
+}
+
+/// Prices that are lower while it is hot are no part of it.
+#[test]
+fn what_the_best_plan_is_said_to_cost_is_what_it_costs() {
+    for seed in cases(100) {
+        let problem = Draw::new(seed).problem(40, 6);
+        let mut told = 0;
+        let solution = solve_watched(&problem, seed, &mut |done, cost| {
+            told = cost;
+            done as f64 / 256.0
+        });
+        let breaches = check_plan(&problem, &solution.plan);
+        assert!(breaches.is_empty(), "seed {seed}: {breaches:?}");
+        if worth(&problem, &solution).0 == 0 {
+            assert_eq!(told, solution.plan.costs.total(), "seed {seed}");
+        }
     }
 }
 

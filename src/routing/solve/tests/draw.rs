@@ -19,17 +19,34 @@ impl Draw {
 
     /// At most so many visits and technicians.
     pub(in crate::routing::solve) fn problem(&mut self, visits: u32, technicians: u32) -> Problem {
+        judged(self.draft(visits, technicians))
+    }
+
+    /// The same where all technicians are alike and nobody is named: one kind.
+    pub(in crate::routing::solve) fn problem_of_alike(&mut self, visits: u32, technicians: u32) -> Problem {
+        let mut draft = self.draft(visits, technicians);
+        let model = draft.technicians[0].clone();
+        for (no, technician) in draft.technicians.iter_mut().enumerate() {
+            *technician = Technician { id: format!("t{no}"), ..model.clone() };
+        }
+        for visit in &mut draft.visits {
+            (visit.durations, visit.preferred, visit.excluded) = (Vec::new(), Vec::new(), Vec::new());
+            visit.told = None;
+        }
+        judged(draft)
+    }
+
+    fn draft(&mut self, visits: u32, technicians: u32) -> Draft {
         let (visits, technicians) = (self.dice.between(1, visits), self.dice.between(1, technicians));
         let places = visits + technicians;
         let profiles = self.dice.between(1, 2);
         let dimensions = self.dice.below(3) as usize;
-        let draft = Draft {
+        Draft {
             technicians: (0..technicians).map(|no| self.technician(no, places, profiles, dimensions)).collect(),
             visits: (0..visits).map(|no| self.visit(no, technicians, dimensions)).collect(),
             profiles: (0..profiles).map(|_| self.matrix(places)).collect(),
             weights: self.weights(),
-        };
-        Problem::new(draft).unwrap_or_else(|flaws| panic!("{flaws:?}"))
+        }
     }
 
     fn one_in(&mut self, many: u32) -> bool {
@@ -145,6 +162,10 @@ impl Draw {
             ..Weights::default()
         }
     }
+}
+
+fn judged(draft: Draft) -> Problem {
+    Problem::new(draft).unwrap_or_else(|flaws| panic!("{flaws:?}"))
 }
 
 impl Visit {
