@@ -4,6 +4,7 @@
 //! route that it was planned with. The same snapshot, plan, seed and rounds give the same outlook.
 
 mod crew;
+mod demand;
 mod draft;
 pub mod forecast;
 mod instead;
@@ -14,6 +15,7 @@ mod price;
 mod tests;
 mod worth;
 
+pub use demand::{DAYS, Demand, Usual};
 pub use draft::{MOST_VISITS, in_time};
 pub use memory::Memory;
 pub use numbers::Numbers;
@@ -47,6 +49,8 @@ pub struct Snapshot {
     pub open: Vec<VisitSpec>,
     /// Visits of other regions that could be taken over.
     pub abroad: Vec<Offered>,
+    /// What the days before were like.
+    pub usual: Arc<Usual>,
 }
 
 /// A visit that its region would rather give away than serve itself, if that costs less in all.

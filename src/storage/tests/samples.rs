@@ -282,6 +282,7 @@ fn settings() -> RegionSettings {
             window_lateness: 0.5,
             overtime: 2.0,
             over_qualification: 60.0,
+            scarcity: 0.25,
             load: 120.0,
             instability: 0.1,
         },
