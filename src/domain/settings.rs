@@ -147,7 +147,7 @@ pub struct Weights {
     #[n(7)]
     pub instability: f64,
     /// Per second of work that keeps somebody busy who has a skill of which all their time will be asked for, when the
-    /// work does not need it.
+    /// work does not need it. Settings written before there was this weight have none.
     #[n(8)]
     #[cbor(default)]
     pub scarcity: f64,
@@ -213,7 +213,7 @@ impl Default for Weights {
             over_qualification: 60.0,
             load: 120.0,
             instability: 0.1,
-            scarcity: std::env::var("SCARCE").ok().and_then(|s| s.parse().ok()).unwrap_or(0.0),
+            scarcity: 0.25,
         }
     }
 }

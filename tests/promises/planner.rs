@@ -11,7 +11,7 @@ use callout::{
         ids::{Thing, TicketNumber},
         intake::NewTicket,
         skill::SkillLevel,
-        ticket::{Action, TicketEvent},
+        ticket::{Action, Command, TicketEvent},
     },
 };
 use std::sync::{Arc, Mutex};

@@ -3,8 +3,18 @@
 use super::{Msg, Queue, World, lateness::LATE_GRACE_S};
 use crate::{
     actors::{shell::Address, tree::Tree},
-    domain::{decision::Policy, expert::Expert, ids::RegionId, region::Region, route::Route, time::{DAY_S, Timestamp}},
-    routing::{VisitSpec, live::{DAYS, Demand}},
+    domain::{
+        decision::Policy,
+        expert::Expert,
+        ids::RegionId,
+        region::Region,
+        route::Route,
+        time::{DAY_S, Timestamp},
+    },
+    routing::{
+        VisitSpec,
+        live::{DAYS, Demand},
+    },
     storage::TicketQuery,
 };
 use std::{

@@ -102,6 +102,7 @@ impl Planning {
             ticket: next.visit.map(|(ticket, _)| ticket),
             begins: next.visit.map(|(_, begins)| begins),
             dearer_s: due.and_then(|due| due.dearer_s.get(expert).copied()),
+            scarce: due.and_then(|due| due.scarce.get(expert).cloned()),
         }
     }
 

@@ -74,9 +74,8 @@ fn add_match(problem: &Problem, visit: u32, who: u32, costs: &mut Costs) {
         costs.over_qualification += spare * weights.over_qualification;
     }
     let technician = &problem.technicians()[who as usize];
-    let price = |skill: u32| *problem.scarcity().get(skill as usize).unwrap_or(&0);
-    let taken = technician.skills.iter().fold(0, |most, held| most.max(price(held.skill)));
-    let needed = visit.skills.iter().fold(0, |most, need| most.max(price(need.skill)));
+    let taken = technician.skills.iter().fold(0, |most, held| most.max(problem.price(held.skill)));
+    let needed = visit.skills.iter().fold(0, |most, need| most.max(problem.price(need.skill)));
     let takes = visit.durations.iter().find(|(whom, _)| *whom == who).map_or(visit.duration, |(_, own)| *own);
     if taken > needed {
         costs.scarcity += (taken - needed) * takes;

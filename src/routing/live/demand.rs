@@ -90,7 +90,8 @@ impl Demand {
         let oldest = today.saturating_sub(jiff::Span::new().days(DAYS));
         self.days = self.days.split_off(&oldest);
         let first = self.days.keys().next().copied().unwrap_or(today);
-        let mut usual = Usual { zone: self.zone.clone(), of: today, workday: BTreeMap::new(), weekend: BTreeMap::new() };
+        let mut usual =
+            Usual { zone: self.zone.clone(), of: today, workday: BTreeMap::new(), weekend: BTreeMap::new() };
         let (mut workdays, mut weekends) = (0, 0);
         let past = std::iter::successors(Some(first), |day| day.tomorrow().ok()).take_while(|day| *day < today);
         for date in past {

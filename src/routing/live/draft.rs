@@ -7,7 +7,7 @@ use super::{
     price,
 };
 use crate::{
-    domain::{expert::Expert, settings::RegionSettings, ticket::WindowKind, time::Timestamp},
+    domain::{expert::Expert, settings::RegionSettings, skill::Skill, ticket::WindowKind, time::Timestamp},
     routing::{
         Terms, VisitSpec,
         problem::{Draft, Firmness, LATEST, Matrix, Problem, Technician, Visit, Weights, Window},
@@ -17,7 +17,6 @@ use crate::{
 /// Visits in one plan: the most urgent ones, so that a backlog of weeks does not hold up the day.
 pub const MOST_VISITS: usize = 400;
 
-fn change() -> i64 { std::env::var("CHANGE").ok().and_then(|s| s.parse().ok()).unwrap_or(600_000) }
 /// How much more a wait counts here than in one insertion, whose cost has the waits behind it in it already.
 const WAIT: f64 = 3.0;
 
@@ -34,6 +33,7 @@ pub(super) struct Drafted {
     pub(super) experts: Vec<usize>,
     /// Index of each visit in the snapshot: those of the region, then those from abroad.
     pub(super) visits: Vec<usize>,
+    pub(super) skills: Vec<Skill>,
 }
 
 /// None: nobody works, or there is nothing that could still be served.
@@ -58,23 +58,20 @@ pub(super) fn draft(snapshot: &Snapshot, before: &Plan, memory: &mut Memory, ter
     let technicians: Vec<Technician> =
         crew.iter().zip(&asked).map(|(hand, expert)| technician(hand, expert, terms, &mut numbers)).collect();
     let at_home = open[..own].iter().map(|visit| unserved(visit, terms.now));
-    let penalties = at_home.chain(snapshot.abroad.iter().map(|offered| (offered.worth - change()).clamp(0, DEAREST)));
+    let penalties = at_home.chain(snapshot.abroad.iter().map(|offered| (offered.worth - CHANGE).clamp(0, DEAREST)));
     let visits: Vec<Visit> =
         open.iter().zip(penalties).map(|(spec, penalty)| visit(spec, penalty, &asked, terms, &mut numbers)).collect();
     let profiles = vec![matrix(&numbers, &technicians, &visits, memory, terms)];
     let scarcity = scarcity(snapshot, &crew, &numbers, terms);
     let draft = Draft { technicians, visits, profiles, weights: weights(terms.settings), scarcity };
     let experts = crew.iter().map(|hand| hand.index).collect();
-    Some(Drafted { problem: Problem::new(draft).ok()?, experts, visits: order })
+    Some(Drafted { problem: Problem::new(draft).ok()?, experts, visits: order, skills: numbers.into_skills() })
 }
 
 /// By the number of each skill.
 fn scarcity(snapshot: &Snapshot, crew: &[Hand], numbers: &Numbers, terms: &Terms<'_>) -> Vec<i64> {
-    let supply = |hand: &Hand| Supply {
-        expert: &snapshot.experts[hand.index].0,
-        from_s: hand.ready_s,
-        until_s: hand.until_s,
-    };
+    let supply =
+        |hand: &Hand| Supply { expert: &snapshot.experts[hand.index].0, from_s: hand.ready_s, until_s: hand.until_s };
     let crew: Vec<Supply<'_>> = crew.iter().map(supply).collect();
     let prices = snapshot.usual.prices(terms.now, terms.settings.weights.scarcity, &crew);
     numbers.skills().iter().map(|skill| prices.get(skill).copied().unwrap_or(0)).collect()
@@ -159,7 +156,6 @@ fn visit(spec: &VisitSpec, unserved: i64, experts: &[&Expert], terms: &Terms<'_>
             WindowKind::Wish => Firmness::Wish,
         },
     });
-    let window = window.or_else(|| (envf("SLA") > 0.0).then(|| Window { from: 0, until: spec.due.since_s(terms.now).clamp(0, LATEST), firmness: Firmness::Wish }));
     // Nobody may come before the window, so the wait counts from there.
     let due = window.map_or(0, |window| window.from);
     Visit {
@@ -188,13 +184,12 @@ pub(super) fn weights(settings: &RegionSettings) -> Weights {
         window_lateness: milli(settings.weights.window_lateness),
         sla_lateness: milli(settings.weights.response * WAIT),
         overtime: milli(settings.weights.overtime),
-        over_qualification: milli(settings.weights.over_qualification * envf("OVERQ")),
+        over_qualification: 0,
         preference: 0,
         instability: 0,
     }
 }
 
-fn envf(n: &str) -> f64 { std::env::var(n).ok().and_then(|s| s.parse().ok()).unwrap_or(0.0) }
 pub(super) fn ceil_s(ms: i64) -> i64 {
     ms.div_euclid(1_000) + i64::from(ms.rem_euclid(1_000) > 0)
 }

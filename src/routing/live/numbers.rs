@@ -34,6 +34,12 @@ impl Numbers {
         &self.named
     }
 
+    /// By number, when all are known.
+    #[must_use]
+    pub fn into_skills(self) -> Vec<Skill> {
+        self.named
+    }
+
     /// Its row of the matrix; who sets out from home and ends there needs but one.
     pub fn place(&mut self, place: Place) -> u32 {
         *self.rows.entry(place).or_insert_with(|| {

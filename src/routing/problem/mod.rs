@@ -75,9 +75,9 @@ impl Problem {
         &self.draft.weights
     }
 
-    /// By skill, thousandths per unit of work time.
+    /// Thousandths per unit of work time of whoever has this skill.
     #[must_use]
-    pub fn scarcity(&self) -> &[i64] {
-        &self.draft.scarcity
+    pub fn price(&self, skill: u32) -> i64 {
+        self.draft.scarcity.get(skill as usize).copied().unwrap_or(0)
     }
 }

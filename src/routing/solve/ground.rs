@@ -234,9 +234,8 @@ fn match_cost(problem: &Problem, visit: &Visit, technician: &Technician, who: u3
 
 /// By how much the scarcest skill that lies idle meanwhile is dearer than the scarcest in use, for as long as the work takes.
 pub(super) fn scarcity(problem: &Problem, visit: &Visit, technician: &Technician, who: u32) -> i64 {
-    let price = |skill: u32| problem.scarcity().get(skill as usize).copied().unwrap_or(0);
-    let held = technician.skills.iter().map(|held| price(held.skill)).max().unwrap_or(0);
-    let used = visit.skills.iter().map(|need| price(need.skill)).max().unwrap_or(0);
+    let dearest = |skills: &[Skill]| skills.iter().map(|skill| problem.price(skill.skill)).max().unwrap_or(0);
+    let (held, used) = (dearest(&technician.skills), dearest(&visit.skills));
     (held - used).max(0) * visit.duration_of(who)
 }
 

@@ -19,7 +19,8 @@ fn usual(skill: &str, hours: std::ops::Range<i64>, visits: u32) -> Usual {
         if is_workday(day) {
             for hour in hours.clone() {
                 let opened_at = morning.plus_s(hour * 3_600);
-                (0..visits).for_each(|_| demand.note(&VisitSpec { skills: needs(skill), opened_at, ..visit(1, place(0, 0)) }));
+                (0..visits)
+                    .for_each(|_| demand.note(&VisitSpec { skills: needs(skill), opened_at, ..visit(1, place(0, 0)) }));
             }
         }
     }
@@ -59,7 +60,9 @@ fn a_day_without_demand_counts_and_an_old_one_does_not() {
     assert_eq!(demand.usual(at("09:00")).expected_s(at("09:00"))[&skill("hifi")], 1_800);
     demand.note(&hifi(7));
     assert_eq!(demand.usual(at("09:00")).expected_s(at("09:00"))[&skill("hifi")], 3 * 1_800 / 5, "of five workdays");
-    assert!(demand.usual(at("09:00")).holds(at("23:59")) && !demand.usual(at("09:00")).holds(at("00:00").plus_s(DAY_S)));
+    assert!(
+        demand.usual(at("09:00")).holds(at("23:59")) && !demand.usual(at("09:00")).holds(at("00:00").plus_s(DAY_S))
+    );
 }
 
 #[test]

@@ -137,8 +137,9 @@ impl Search<'_> {
             let need = visit.skills.iter().find(|need| need.skill == held.skill).map(|need| need.level);
             after.cost += weights.over_qualification * need.map_or(1, |level| i64::from(held.level - level));
         }
-        let price = |skill: &Skill| self.problem.scarcity().get(skill.skill as usize).copied().unwrap_or(0);
-        let idle = self.technician.skills.iter().filter(|held| visit.skills.iter().all(|need| need.skill != held.skill));
+        let price = |skill: &Skill| self.problem.price(skill.skill);
+        let idle =
+            self.technician.skills.iter().filter(|held| visit.skills.iter().all(|need| need.skill != held.skill));
         let (idle, used) = (idle.map(price).max().unwrap_or(0), visit.skills.iter().map(price).max().unwrap_or(0));
         after.cost += (idle - used).max(0) * visit.duration_of(self.who);
         let wished = visit.preferred.is_empty() || visit.preferred.contains(&self.who);
