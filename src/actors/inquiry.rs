@@ -211,7 +211,8 @@ fn snapshot(tree: &Tree, region: &Region) -> Result<Snapshot, Failure> {
     let with_route = |expert: Arc<Expert>| tree.store.route(&expert.id).map(|route| (expert, route));
     let mut experts: Vec<_> = tree.store.experts(Some(&region.id)).into_iter().filter_map(with_route).collect();
     experts.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id));
-    Ok(Snapshot { experts, open, ..Snapshot::default() })
+    let usual = tree.region(&region.id).map(|handle| handle.usual()).unwrap_or_default();
+    Ok(Snapshot { experts, open, usual, ..Snapshot::default() })
 }
 
 /// What would have the ticket's visit begin at `by`. Neighbours only of regions that are `seen`.

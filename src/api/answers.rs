@@ -171,6 +171,8 @@ pub struct Candidate {
     /// Seconds of driving more if they took this visit first instead of who is planned for it; negative: less, at the
     /// price of waits and lateness. Null: nobody is planned for it.
     pub dearer_s: Option<i64>,
+    /// A skill of theirs that is scarce in these hours, and that the visit does not need; null: none is.
+    pub kept_for: Option<String>,
     /// The same in words; times in the region's time zone.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String)]

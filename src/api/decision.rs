@@ -68,6 +68,7 @@ fn candidate(candidate: &Candidate, zone: &str) -> Value {
             view.insert("planned_for".into(), json!(kept.ticket.as_ref().map(Shown)));
             view.insert("planned_start".into(), json!(kept.begins.map(Shown)));
             view.insert("dearer_s".into(), json!(kept.dearer_s));
+            view.insert("kept_for".into(), json!(kept.scarce.as_ref().map(Shown)));
             view.insert("why".into(), why_kept(bid, kept, zone).into());
         }
     }
@@ -106,7 +107,11 @@ fn why_kept(bid: &Bid, kept: &Kept, zone: &str) -> String {
             minutes(less)
         ),
     };
-    format!("{could}, but {instead}{cost}")
+    let scarce = kept
+        .scarce
+        .as_ref()
+        .map(|skill| format!("; {skill} is scarce in these hours, and this visit does not need it"));
+    format!("{could}, but {instead}{cost}{}", scarce.unwrap_or_default())
 }
 
 /// Thousandths as seconds.

@@ -229,9 +229,18 @@ fn check(settings: &RegionSettings) -> Result<(), Unfit> {
     within("max_rounds", f64::from(settings.max_rounds), 1.0, 100.0)?;
     within("max_visits_ahead", f64::from(settings.max_visits_ahead), 1.0, 50.0)?;
     within("service_s", f64::from(settings.service_s), 60.0, 86_400.0)?;
-    let Weights { travel, response, sla_lateness, window_lateness, overtime, over_qualification, load, instability } =
-        settings.weights;
-    let small = [travel, response, sla_lateness, window_lateness, overtime, instability];
+    let Weights {
+        travel,
+        response,
+        sla_lateness,
+        window_lateness,
+        overtime,
+        over_qualification,
+        load,
+        instability,
+        scarcity,
+    } = settings.weights;
+    let small = [travel, response, sla_lateness, window_lateness, overtime, instability, scarcity];
     small.into_iter().try_for_each(|weight| within("weights", weight, 0.0, 1_000.0))?;
     [over_qualification, load].into_iter().try_for_each(|weight| within("weights", weight, 0.0, 100_000.0))
 }

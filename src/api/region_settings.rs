@@ -98,6 +98,8 @@ pub struct WeightsSchema {
     pub load: f64,
     /// Per second that an already told planned start moves.
     pub instability: f64,
+    /// Per second of work that keeps somebody busy who has a skill of which all their time will be asked for.
+    pub scarcity: f64,
 }
 
 /// What a service level promises.
@@ -194,4 +196,6 @@ pub struct WeightsEdit {
     pub load: f64,
     #[schema(required = false, minimum = 0, maximum = 1_000)]
     pub instability: f64,
+    #[schema(required = false, minimum = 0, maximum = 1_000)]
+    pub scarcity: f64,
 }

@@ -5,6 +5,7 @@ use super::{
     ids::{ExpertId, RegionId, TicketNumber, Version, VisitNo},
     person::{Private, Sealing},
     place::Place,
+    skill::Skill,
     time::Timestamp,
 };
 use minicbor::{Decode, Encode};
@@ -125,6 +126,9 @@ pub struct Kept {
     /// less, at the price of waits and lateness that the plan weighs too. None: nobody is planned for it.
     #[n(2)]
     pub dearer_s: Option<i64>,
+    /// A skill of theirs that the visit does not need, and of which more is to be expected than there is time for.
+    #[n(3)]
+    pub scarce: Option<Skill>,
 }
 
 /// Where the visit would go in the route, and what that costs.

@@ -149,6 +149,11 @@ pub struct Weights {
     /// Per second that an already told planned start moves.
     #[n(7)]
     pub instability: f64,
+    /// Per second of work that keeps somebody busy who has a skill of which all their time will be asked for, when the
+    /// work does not need it. Settings written before there was this weight have none.
+    #[n(8)]
+    #[cbor(default)]
+    pub scarcity: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
@@ -211,6 +216,7 @@ impl Default for Weights {
             over_qualification: 60.0,
             load: 120.0,
             instability: 0.1,
+            scarcity: 0.25,
         }
     }
 }

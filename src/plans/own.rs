@@ -25,6 +25,9 @@ struct Input {
     /// Thousandths per unit, by the names of the objective's terms.
     #[serde(default)]
     weights: BTreeMap<String, i64>,
+    /// Thousandths of a second of driving per second of work that keeps somebody busy who has this skill.
+    #[serde(default)]
+    scarcity: BTreeMap<String, i64>,
 }
 
 #[derive(Deserialize)]
@@ -99,11 +102,18 @@ pub(super) fn read(text: &str) -> Result<Sketch, Vec<String>> {
     let mut names = Names { skills: BTreeMap::new(), technicians: known };
     let technicians = input.technicians.iter().map(|technician| names.technician(technician)).collect();
     let visits = input.visits.iter().map(|visit| names.visit(visit)).collect::<Result<_, _>>()?;
+    let mut scarcity = vec![0; names.skills.len()];
+    for (skill, price) in &input.scarcity {
+        let number = names.skills.get(skill);
+        let number = number.ok_or_else(|| refused(format!("scarcity: nobody has or needs the skill {skill}")))?;
+        scarcity[*number as usize] = *price;
+    }
     let draft = Draft {
         technicians,
         visits,
         profiles: input.matrices.iter().map(matrix).collect(),
         weights: weights(&input.weights)?,
+        scarcity,
     };
     let places = input.places.iter().map(|[lon, lat]| (*lon, *lat)).collect();
     Ok(Sketch { draft, places, distance_unit: 1.0 })

@@ -43,6 +43,7 @@ pub(super) fn read(text: &str) -> Result<Sketch, Vec<String>> {
         visits: (1..).zip(visits).map(|(place, customer)| visit(place, customer)).collect(),
         profiles: vec![Matrix::of(customers.len() as u32, leg)],
         weights: Weights { travel_time: 0, travel_distance: TENTH_COST, ..Weights::default() },
+        scarcity: Vec::new(),
     };
     Ok(Sketch { draft, places, distance_unit: TENTHS })
 }

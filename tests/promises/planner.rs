@@ -11,7 +11,7 @@ use callout::{
         ids::{Thing, TicketNumber},
         intake::NewTicket,
         skill::SkillLevel,
-        ticket::{Action, TicketEvent},
+        ticket::{Action, Command, TicketEvent},
     },
 };
 use std::sync::{Arc, Mutex};
@@ -223,5 +223,39 @@ fn a_plan_of_routes_that_moved_meanwhile_is_made_again() {
         assert_eq!(tree.service.store().route(&expert("w")).unwrap().stops.len(), 1);
         serve(tree, by_hand, "w").await;
         assert_eq!(tree.offered(planned).await, "w", "when they are free");
+    });
+}
+
+/// Each workday morning somebody wants six hours of what only `rare` can do, and thinks better of it.
+async fn weeks_of_hifi(tree: &Tree, days: usize) {
+    for _ in 0..days {
+        let hifi = vec![SkillLevel::parse("hifi").unwrap()];
+        let number = tree.open(NewTicket { skills: hifi, service_s: Some(6 * 3_600), ..tv(5.0, 5.0) }).await;
+        tree.settle().await;
+        let cancel = Command::Cancel { reason: "it works again".into() };
+        tree.command(number, cancel).await.unwrap();
+        tree.pass(24 * 3_600).await;
+    }
+}
+
+#[test]
+fn whoever_can_do_what_is_rare_is_kept_for_it_also_after_a_crash() {
+    quiet_storms();
+    play_by(Policy::Full, Time::Virtual, async |tree: &Tree| {
+        tree.square("west", 0.0, |settings| settings.weights.scarcity = 0.5).await;
+        tree.expert("rare", at(5.0, 5.0), "tv hifi", ALWAYS).await;
+        tree.expert("usual", at(8.0, 5.0), "tv", ALWAYS).await;
+        let asked = tv(6.0, 5.0);
+        let before = tree.open(asked.clone()).await;
+        assert_eq!(tree.offered(before).await, "rare", "the nearer one, while nothing is known of other days");
+        serve(tree, before, "rare").await;
+        weeks_of_hifi(tree, 7).await;
+        let later = tree.open(asked.clone()).await;
+        assert_eq!(tree.offered(later).await, "usual");
+        serve(tree, later, "usual").await;
+        tree.service.faults().panic_next(Kind::Dispatcher, 1);
+        let again = tree.open(asked).await;
+        assert_eq!(tree.offered(again).await, "usual", "what was asked for is in the store");
+        assert_eq!(tree.service.faults().struck(), 1);
     });
 }

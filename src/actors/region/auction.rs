@@ -68,6 +68,7 @@ impl Dispatcher {
             awaited: BTreeSet::new(),
             pending: BTreeSet::new(),
             deadline: None,
+            overtaken: false,
         };
         let (mut early, mut refused, mut later) = (Vec::new(), Vec::new(), Vec::new());
         for number in numbers {
@@ -254,6 +255,8 @@ impl Dispatcher {
     pub(super) fn settled(&mut self, id: u64, number: TicketNumber, answer: Answer<Result<Opened, Failure>>) {
         let now = self.tree.clock.now();
         let Some(world) = &mut self.world else { return };
+        // Somebody changed who was asked before: what they would say now is not known.
+        let overtaken = self.round.as_ref().is_some_and(|round| round.id == id && round.overtaken);
         let mut reload = false;
         match answer {
             Answer::Done(Ok(Opened { ticket, .. })) => {
@@ -264,7 +267,7 @@ impl Dispatcher {
                     world.queue.take(&ticket, now);
                     // Nothing changed (it waits as it did before): not ready until somebody has room.
                     if ticket.waiting.as_ref().is_some_and(|waiting| waiting.next_try_at > now) {
-                        world.queue.set_ready(number, false);
+                        world.queue.set_ready(number, overtaken);
                     }
                 } else {
                     world.queue.remove(number);

@@ -35,7 +35,10 @@ use crate::{
         ticket::{Command, Ticket},
         time::Timestamp,
     },
-    routing::{Candidates, Square, Terms},
+    routing::{
+        Candidates, Square, Terms,
+        live::{Demand, Usual},
+    },
 };
 use lateness::LATE_GRACE_S;
 use planning::{Planned, Planning};
@@ -66,6 +69,8 @@ pub(super) struct Handle {
     pub(super) oldest_ms: AtomicI64,
     /// What it offers to its neighbours.
     board: market::Board,
+    /// What the days before were like, for plans.
+    usual: Mutex<Arc<Usual>>,
     /// Auction rounds ever: a restarted dispatcher must not take bids for its predecessor's.
     rounds: AtomicU64,
 }
@@ -98,12 +103,17 @@ impl Handle {
             queued: AtomicU64::new(0),
             oldest_ms: AtomicI64::new(i64::MAX),
             board: market::Board::default(),
+            usual: Mutex::default(),
             rounds: AtomicU64::new(0),
         }
     }
 
     pub(super) fn parked(&self) -> Option<String> {
         self.parked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn usual(&self) -> Arc<Usual> {
+        self.usual.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn park(&self, why: Option<String>) {
@@ -114,6 +124,8 @@ impl Handle {
 pub(super) enum Msg {
     /// What the store had when this actor started.
     Loaded(Box<Loaded>),
+    /// What was asked for before this actor started.
+    Learnt(Box<Demand>),
     Ticket(Arc<Ticket>),
     Route(Arc<Route>),
     Expert(Arc<Expert>),
@@ -192,6 +204,9 @@ struct World {
     region: Arc<Region>,
     experts: BTreeMap<ExpertId, (Arc<Expert>, Arc<Route>)>,
     queue: Queue,
+    /// What was asked for since it was loaded, and before as far as that was read.
+    demand: Demand,
+    loaded_at: Timestamp,
     /// Made anew when the roster changed.
     candidates: Option<Candidates>,
     /// Regions that offered visits to this one.
@@ -277,7 +292,8 @@ impl Dispatcher {
         let Some(world) = &mut self.world else { return };
         match msg {
             Msg::Loaded(_) | Msg::Next => {}
-            Msg::Ticket(ticket) if ticket.region == self.id => world.queue.take(&ticket, now),
+            Msg::Learnt(demand) => self.learnt(*demand),
+            Msg::Ticket(ticket) if ticket.region == self.id => world.take(&ticket, now),
             Msg::Ticket(ticket) => self.gone(ticket.number),
             Msg::Gone(number) => self.gone(number),
             Msg::Try(number) => {
@@ -345,6 +361,9 @@ impl Dispatcher {
         self.planning.stale = true;
         take_back(&self.tree, expert, before.as_deref());
         self.wake(expert, 8 * WAKE);
+        if let Some(round) = &mut self.round {
+            round.overtaken = true;
+        }
     }
 
     fn wake(&mut self, expert: &Expert, limit: usize) {

@@ -6,23 +6,24 @@
 //! takes nothing with it: the plan before stays for the next one, and until there is one rounds are open to all
 //! who bid, as under the policy `insertion`.
 
-use super::{Address, Dispatcher, Msg, Tree, World};
+use super::{Address, Dispatcher, Msg, Tree, World, queue::Entry};
 use crate::{
     domain::{
         decision::{Kept, Policy},
         ids::{ExpertId, TicketNumber},
         route::{Route, Stop},
+        ticket::Ticket,
         time::Timestamp,
     },
     routing::{
         self, Terms,
-        live::{Due, MOST_VISITS, Memory, Next, Outlook, Plan, Snapshot, in_time, outlook},
+        live::{Demand, Due, MOST_VISITS, Memory, Next, Outlook, Plan, Snapshot, Usual, in_time, outlook},
     },
 };
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, PoisonError},
 };
 
 /// Ruins and recreations per plan: the plan before is improved all day long, a few rounds at a time.
@@ -101,6 +102,7 @@ impl Planning {
             ticket: next.visit.map(|(ticket, _)| ticket),
             begins: next.visit.map(|(_, begins)| begins),
             dearer_s: due.and_then(|due| due.dearer_s.get(expert).copied()),
+            scarce: due.and_then(|due| due.scarce.get(expert).cloned()),
         }
     }
 
@@ -149,13 +151,17 @@ impl Dispatcher {
             }
             return;
         }
+        if !self.handle.usual().holds(now) {
+            self.look_back(now);
+        }
+        let Some(world) = &self.world else { return };
         self.planning.began_at = now;
         (self.planning.stale, self.planning.traded) = (false, false);
         self.planning.changes = world.queue.changes();
         self.planning.busy = true;
         self.planning.plans += 1;
         let nth = self.planning.plans;
-        let (snapshot, before) = (world.snapshot(&self.tree, now), self.planning.plan.clone());
+        let (snapshot, before) = (world.snapshot(&self.tree, self.handle.usual(), now), self.planning.plan.clone());
         let (mut memory, desk) = (std::mem::take(&mut self.planning.memory), self.planning.desk.clone());
         let (region, policy, tree) = (world.region.clone(), self.tree.options.policy, self.tree.clone());
         let square = tree.square(&region);
@@ -187,6 +193,21 @@ impl Dispatcher {
                 drop(turn);
             });
         });
+    }
+
+    /// What the days before `now` were like, for the plans to come.
+    fn look_back(&mut self, now: Timestamp) {
+        let Some(world) = &mut self.world else { return };
+        let usual = Arc::new(world.demand.usual(now));
+        *self.handle.usual.lock().unwrap_or_else(PoisonError::into_inner) = usual;
+    }
+
+    /// What was asked for before this actor started.
+    pub(super) fn learnt(&mut self, demand: Demand) {
+        let Some(world) = &mut self.world else { return };
+        world.demand.add(demand);
+        self.look_back(self.tree.clock.now());
+        self.planning.stale = true;
     }
 
     /// An answer that is waited for no more, because another planner began or this one was given up, is none.
@@ -235,6 +256,18 @@ impl Planning {
 }
 
 impl World {
+    /// Takes a ticket's newest state in; whoever asks for the first time is counted.
+    pub(super) fn take(&mut self, ticket: &Ticket, now: Timestamp) {
+        let is_new = ticket.opened_at >= self.loaded_at && self.queue.peek(ticket.number).is_none();
+        self.queue.take(ticket, now);
+        let untried = |entry: &&Entry| entry.rounds == 0 && entry.handovers == 0;
+        if let Some(entry) = self.queue.peek(ticket.number).filter(untried)
+            && is_new
+        {
+            self.demand.note(&entry.spec);
+        }
+    }
+
     /// Who holds nothing and is at work.
     fn somebody_free(&self, now: Timestamp) -> bool {
         let at_work = |expert| routing::stretch(expert, now, 0).is_ok();
@@ -242,7 +275,7 @@ impl World {
     }
 
     /// What a plan looks at: more than it takes in would only be copied.
-    fn snapshot(&self, tree: &Tree, now: Timestamp) -> Snapshot {
+    fn snapshot(&self, tree: &Tree, usual: Arc<Usual>, now: Timestamp) -> Snapshot {
         let open = self.queue.foremost(MOST_VISITS, |entry| in_time(&entry.spec, now));
         let asked = open.into_iter().map(|entry| {
             let mut spec = entry.spec.clone();
@@ -255,6 +288,7 @@ impl World {
             experts: self.experts.values().cloned().collect(),
             open: asked.collect(),
             abroad: self.offers(tree, now),
+            usual,
         }
     }
 }

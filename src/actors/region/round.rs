@@ -33,6 +33,8 @@ pub(super) struct Round {
     /// Commands sent and not yet answered.
     pub(super) pending: BTreeSet<TicketNumber>,
     pub(super) deadline: Option<tokio::task::AbortHandle>,
+    /// A profile changed meanwhile.
+    pub(super) overtaken: bool,
 }
 
 /// Who may win a contest.

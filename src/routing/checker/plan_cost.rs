@@ -73,6 +73,13 @@ fn add_match(problem: &Problem, visit: u32, who: u32, costs: &mut Costs) {
         let spare = need.map_or(1, |need| i64::from(held.level) - i64::from(need.level));
         costs.over_qualification += spare * weights.over_qualification;
     }
+    let technician = &problem.technicians()[who as usize];
+    let taken = technician.skills.iter().fold(0, |most, held| most.max(problem.price(held.skill)));
+    let needed = visit.skills.iter().fold(0, |most, need| most.max(problem.price(need.skill)));
+    let takes = visit.durations.iter().find(|(whom, _)| *whom == who).map_or(visit.duration, |(_, own)| *own);
+    if taken > needed {
+        costs.scarcity += (taken - needed) * takes;
+    }
     let disappointed = !visit.preferred.is_empty() && visit.preferred.iter().all(|wish| *wish != who);
     costs.preference += i64::from(disappointed) * weights.preference;
     let moved = visit.told.is_some() && visit.told != Some(who);

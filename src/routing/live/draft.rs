@@ -3,10 +3,11 @@
 use super::{
     Memory, Numbers, Plan, Snapshot,
     crew::{Hand, barred, crew},
+    demand::Supply,
     price,
 };
 use crate::{
-    domain::{expert::Expert, settings::RegionSettings, ticket::WindowKind, time::Timestamp},
+    domain::{expert::Expert, settings::RegionSettings, skill::Skill, ticket::WindowKind, time::Timestamp},
     routing::{
         Terms, VisitSpec,
         problem::{Draft, Firmness, LATEST, Matrix, Problem, Technician, Visit, Weights, Window},
@@ -32,6 +33,7 @@ pub(super) struct Drafted {
     pub(super) experts: Vec<usize>,
     /// Index of each visit in the snapshot: those of the region, then those from abroad.
     pub(super) visits: Vec<usize>,
+    pub(super) skills: Vec<Skill>,
 }
 
 /// None: nobody works, or there is nothing that could still be served.
@@ -60,9 +62,19 @@ pub(super) fn draft(snapshot: &Snapshot, before: &Plan, memory: &mut Memory, ter
     let visits: Vec<Visit> =
         open.iter().zip(penalties).map(|(spec, penalty)| visit(spec, penalty, &asked, terms, &mut numbers)).collect();
     let profiles = vec![matrix(&numbers, &technicians, &visits, memory, terms)];
-    let draft = Draft { technicians, visits, profiles, weights: weights(terms.settings) };
+    let scarcity = scarcity(snapshot, &crew, &numbers, terms);
+    let draft = Draft { technicians, visits, profiles, weights: weights(terms.settings), scarcity };
     let experts = crew.iter().map(|hand| hand.index).collect();
-    Some(Drafted { problem: Problem::new(draft).ok()?, experts, visits: order })
+    Some(Drafted { problem: Problem::new(draft).ok()?, experts, visits: order, skills: numbers.into_skills() })
+}
+
+/// By the number of each skill.
+fn scarcity(snapshot: &Snapshot, crew: &[Hand], numbers: &Numbers, terms: &Terms<'_>) -> Vec<i64> {
+    let supply =
+        |hand: &Hand| Supply { expert: &snapshot.experts[hand.index].0, from_s: hand.ready_s, until_s: hand.until_s };
+    let crew: Vec<Supply<'_>> = crew.iter().map(supply).collect();
+    let prices = snapshot.usual.prices(terms.now, terms.settings.weights.scarcity, &crew);
+    numbers.skills().iter().map(|skill| prices.get(skill).copied().unwrap_or(0)).collect()
 }
 
 /// Drives from and to visits, and from where a technician is to their home. All others are never driven and zero

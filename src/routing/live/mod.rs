@@ -4,6 +4,7 @@
 //! route that it was planned with. The same snapshot, plan, seed and rounds give the same outlook.
 
 mod crew;
+mod demand;
 mod draft;
 pub mod forecast;
 mod instead;
@@ -14,6 +15,7 @@ mod price;
 mod tests;
 mod worth;
 
+pub use demand::{DAYS, Demand, Usual};
 pub use draft::{MOST_VISITS, in_time};
 pub use memory::Memory;
 pub use numbers::Numbers;
@@ -21,13 +23,14 @@ pub use price::{priority, unserved_s};
 
 use super::{
     Terms, VisitSpec,
-    problem::PlannedStop,
+    problem::{PlannedStop, Skill as Need, Technician},
     solve::{Solution, improve},
 };
 use crate::domain::{
     expert::Expert,
     ids::{ExpertId, TicketNumber, Version},
     route::Route,
+    skill::Skill,
     time::Timestamp,
 };
 use instead::Instead;
@@ -47,6 +50,8 @@ pub struct Snapshot {
     pub open: Vec<VisitSpec>,
     /// Visits of other regions that could be taken over.
     pub abroad: Vec<Offered>,
+    /// What the days before were like.
+    pub usual: Arc<Usual>,
 }
 
 /// A visit that its region would rather give away than serve itself, if that costs less in all.
@@ -68,6 +73,8 @@ pub struct Due {
     pub route_version: Version,
     /// Seconds of driving more if somebody else took it as their first visit, by expert; negative: less.
     pub dearer_s: BTreeMap<ExpertId, i64>,
+    /// Who has a scarcer skill than the visit needs, and which.
+    pub scarce: BTreeMap<ExpertId, Skill>,
 }
 
 /// What an expert is to do next by the plan.
@@ -149,7 +156,8 @@ pub fn outlook(
             outlook.later.remove(&ticket);
             let by_expert = drafted.experts.iter().map(|index| snapshot.experts[*index].0.id.clone());
             let dearer_s = by_expert.zip(instead.dearer_s(route)).collect();
-            outlook.due.push(Due { ticket, expert: expert.id.clone(), route_version: held.version, dearer_s });
+            let scarce = scarcer(snapshot, &drafted, first.visit);
+            outlook.due.push(Due { ticket, expert: expert.id.clone(), route_version: held.version, dearer_s, scarce });
         } else {
             outlook.next = Some(outlook.next.map_or(leaves, |next: Timestamp| next.min(leaves)));
         }
@@ -164,6 +172,18 @@ pub fn outlook(
     };
     outlook.spare = spare.map(offered).collect();
     outlook
+}
+
+/// Whom the prices of skills speak against.
+fn scarcer(snapshot: &Snapshot, drafted: &draft::Drafted, visit: u32) -> BTreeMap<ExpertId, Skill> {
+    let problem = &drafted.problem;
+    let dearest = |skills: &[Need]| skills.iter().map(|need| (problem.price(need.skill), need.skill)).max();
+    let needed = dearest(&problem.visits()[visit as usize].skills).map_or(0, |(price, _)| price);
+    let who = |(technician, index): (&Technician, &usize)| {
+        let (_, skill) = dearest(&technician.skills).filter(|(price, _)| *price > needed)?;
+        Some((snapshot.experts[*index].0.id.clone(), drafted.skills[skill as usize].clone()))
+    };
+    problem.technicians().iter().zip(&drafted.experts).filter_map(who).collect()
 }
 
 /// Nobody is there to serve anything: each visit is worth what leaving it out costs.

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 #[derive(Default)]
 pub struct Numbers {
     skills: BTreeMap<Skill, u32>,
+    named: Vec<Skill>,
     places: Vec<Place>,
     rows: HashMap<Place, u32>,
 }
@@ -17,8 +18,26 @@ pub struct Numbers {
 impl Numbers {
     /// What a visit needs, or somebody has.
     pub fn need(&mut self, skill: &Skill, level: u8) -> Need {
-        let next = self.skills.len() as u32;
-        Need { skill: *self.skills.entry(skill.clone()).or_insert(next), level }
+        let known = self.skills.get(skill).copied();
+        let number = known.unwrap_or_else(|| {
+            self.named.push(skill.clone());
+            let next = self.skills.len() as u32;
+            self.skills.insert(skill.clone(), next);
+            next
+        });
+        Need { skill: number, level }
+    }
+
+    /// By number.
+    #[must_use]
+    pub fn skills(&self) -> &[Skill] {
+        &self.named
+    }
+
+    /// By number, when all are known.
+    #[must_use]
+    pub fn into_skills(self) -> Vec<Skill> {
+        self.named
     }
 
     /// Its row of the matrix; who sets out from home and ends there needs but one.

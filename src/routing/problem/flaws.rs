@@ -44,6 +44,17 @@ pub(super) fn of(draft: &Draft) -> Vec<Flaw> {
     for (name, weight) in draft.weights.named() {
         search.expect((0..=DEAREST).contains(&weight), || format!("weights.{name}"), "not between 0 and 2^40");
     }
+    let longest =
+        draft.visits.iter().flat_map(|visit| visit.durations.iter().map(|(_, own)| *own).chain([visit.duration]));
+    let longest = longest.max().unwrap_or(0).clamp(1, LATEST);
+    for (skill, price) in draft.scarcity.iter().enumerate() {
+        let bounded = (0..=DEAREST_LEG / longest).contains(price);
+        search.expect(
+            bounded,
+            || format!("scarcity[{skill}]"),
+            "negative, or the longest visit costs more than 2^29 thousandths",
+        );
+    }
     for (no, matrix) in draft.profiles.iter().enumerate() {
         matrix_flaws(draft, matrix, &format!("profiles[{no}]"), &mut search);
     }

@@ -31,6 +31,9 @@ pub struct Draft {
     /// Travel, one matrix per profile; all over the same places.
     pub profiles: Vec<Matrix>,
     pub weights: Weights,
+    /// By skill: what a unit of work time costs that is taken from somebody who has it, in thousandths. Skills beyond
+    /// the last one cost nothing.
+    pub scarcity: Vec<i64>,
 }
 
 /// A draft without a flaw.
@@ -70,5 +73,11 @@ impl Problem {
     #[must_use]
     pub fn weights(&self) -> &Weights {
         &self.draft.weights
+    }
+
+    /// Thousandths per unit of work time of whoever has this skill.
+    #[must_use]
+    pub fn price(&self, skill: u32) -> i64 {
+        self.draft.scarcity.get(skill as usize).copied().unwrap_or(0)
     }
 }

@@ -71,6 +71,8 @@ pub struct Costs {
     pub sla_lateness: i64,
     pub overtime: i64,
     pub over_qualification: i64,
+    /// Work time taken from those who have a scarcer skill than the visit needs.
+    pub scarcity: i64,
     pub preference: i64,
     pub instability: i64,
     /// Penalties; what must be served and is not is in no sum.
@@ -80,7 +82,7 @@ pub struct Costs {
 impl Costs {
     /// All terms with their names.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, i64); 9] {
+    pub fn named(&self) -> [(&'static str, i64); 10] {
         [
             ("travel", self.travel),
             ("routes", self.routes),
@@ -88,6 +90,7 @@ impl Costs {
             ("sla_lateness", self.sla_lateness),
             ("overtime", self.overtime),
             ("over_qualification", self.over_qualification),
+            ("scarcity", self.scarcity),
             ("preference", self.preference),
             ("instability", self.instability),
             ("unserved", self.unserved),

@@ -222,6 +222,7 @@ fn match_cost(problem: &Problem, visit: &Visit, technician: &Technician, who: u3
         let unused = technician.skills.iter().filter(|held| visit.skills.iter().all(|need| need.skill != held.skill));
         cost = weights.over_qualification * (visit.skills.iter().map(spare).sum::<i64>() + unused.count() as i64);
     }
+    cost += scarcity(problem, visit, technician, who);
     if !visit.preferred.is_empty() && !visit.preferred.contains(&who) {
         cost += weights.preference;
     }
@@ -229,6 +230,13 @@ fn match_cost(problem: &Problem, visit: &Visit, technician: &Technician, who: u3
         cost += weights.instability;
     }
     Some(cost.min(i64::from(NEVER - 1)) as i32)
+}
+
+/// By how much the scarcest skill that lies idle meanwhile is dearer than the scarcest in use, for as long as the work takes.
+pub(super) fn scarcity(problem: &Problem, visit: &Visit, technician: &Technician, who: u32) -> i64 {
+    let dearest = |skills: &[Skill]| skills.iter().map(|skill| problem.price(skill.skill)).max().unwrap_or(0);
+    let (held, used) = (dearest(&technician.skills), dearest(&visit.skills));
+    (held - used).max(0) * visit.duration_of(who)
 }
 
 /// More than any lateness in a plan: what must be served is left out for no other reason than a rule.

@@ -82,6 +82,7 @@ fn add_match(problem: &Problem, visit: &Visit, technician: &Technician, who: u32
         need.map_or(1, |need| i64::from(held.level.saturating_sub(need.level)))
     };
     costs.over_qualification += technician.skills.iter().map(spare).sum::<i64>() * weights.over_qualification;
+    costs.scarcity += super::ground::scarcity(problem, visit, technician, who);
     if !visit.preferred.is_empty() && !visit.preferred.contains(&who) {
         costs.preference += weights.preference;
     }

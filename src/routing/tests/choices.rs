@@ -123,7 +123,8 @@ fn planned(crew: &[(Expert, Route)], wanted: &VisitSpec, terms: &Terms<'_>) -> D
     let eve = ExpertId::parse("eve").unwrap();
     for candidate in decision.candidates.iter_mut().filter(|candidate| candidate.expert != eve) {
         if let Verdict::Bid(bid) = &candidate.verdict {
-            let kept = Kept { ticket: Some(visit(9, place(0, 0)).ticket), begins: None, dearer_s: Some(-60) };
+            let kept =
+                Kept { ticket: Some(visit(9, place(0, 0)).ticket), begins: None, dearer_s: Some(-60), scarce: None };
             candidate.verdict = Verdict::Kept(bid.clone(), kept);
         }
     }

@@ -5,6 +5,7 @@ mod bids;
 mod changes;
 mod choices;
 mod days;
+mod demand;
 mod forecasts;
 mod live;
 mod oracle;

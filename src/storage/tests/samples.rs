@@ -156,7 +156,12 @@ impl Values {
             Verdict::Ruled(_) | Verdict::Kept(..) => None,
         });
         let ticket = self.some(TicketNumber::new(RegionCode(1), self.number));
-        let all = Kept { ticket, begins: self.some(self.at()), dearer_s: Some(self.at / 7) };
+        let all = Kept {
+            ticket,
+            begins: self.some(self.at()),
+            dearer_s: Some(self.at / 7),
+            scarce: Some(Skill::parse("hifi").unwrap()),
+        };
         let kept = bids.flat_map(|(candidate, bid)| {
             [all.clone(), Kept::default()]
                 .map(|kept| Candidate { verdict: Verdict::Kept(bid.clone(), kept), ..candidate.clone() })
@@ -282,6 +287,7 @@ fn settings() -> RegionSettings {
             window_lateness: 0.5,
             overtime: 2.0,
             over_qualification: 60.0,
+            scarcity: 0.25,
             load: 120.0,
             instability: 0.1,
         },

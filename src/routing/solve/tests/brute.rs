@@ -1,7 +1,7 @@
 //! The exact optimum of small problems by exhaustion: every order of every subset for each technician,
 //! with every way to take the breaks. It shares no code with the solver.
 
-use crate::routing::problem::{Firmness, Problem, Technician, UNREACHABLE};
+use crate::routing::problem::{Firmness, Problem, Skill, Technician, UNREACHABLE};
 
 /// Visits that must be served and are not, then cost in thousandths.
 pub(super) type Worth = (u32, i64);
@@ -137,6 +137,11 @@ impl Search<'_> {
             let need = visit.skills.iter().find(|need| need.skill == held.skill).map(|need| need.level);
             after.cost += weights.over_qualification * need.map_or(1, |level| i64::from(held.level - level));
         }
+        let price = |skill: &Skill| self.problem.price(skill.skill);
+        let idle =
+            self.technician.skills.iter().filter(|held| visit.skills.iter().all(|need| need.skill != held.skill));
+        let (idle, used) = (idle.map(price).max().unwrap_or(0), visit.skills.iter().map(price).max().unwrap_or(0));
+        after.cost += (idle - used).max(0) * visit.duration_of(self.who);
         let wished = visit.preferred.is_empty() || visit.preferred.contains(&self.who);
         after.cost += if wished { 0 } else { weights.preference };
         after.cost += if visit.told.is_none_or(|told| told == self.who) { 0 } else { weights.instability };

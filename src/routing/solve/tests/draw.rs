@@ -46,6 +46,7 @@ impl Draw {
             visits: (0..visits).map(|no| self.visit(no, technicians, dimensions)).collect(),
             profiles: (0..profiles).map(|_| self.matrix(places)).collect(),
             weights: self.weights(),
+            scarcity: (0..self.dice.below(4)).map(|_| self.number(0, 2) * 300).collect(),
         }
     }
 

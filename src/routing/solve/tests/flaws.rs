@@ -41,6 +41,7 @@ fn sound() -> Draft {
         visits: vec![visit()],
         profiles: vec![Matrix::of(2, |from, to| (i64::from(from != to), 1))],
         weights: Weights::default(),
+        scarcity: Vec::new(),
     }
 }
 
@@ -54,11 +55,12 @@ type Case = (&'static str, fn(&mut Draft));
 #[test]
 fn each_flaw_is_named_where_it_is() {
     use Firmness::{Promise, Wish};
-    let cases: [Case; 16] = [
+    let cases: [Case; 17] = [
         ("the whole", |draft| draft.technicians.clear()),
         ("the whole", |draft| draft.visits.clear()),
         ("the whole", |draft| draft.profiles.clear()),
         ("weights.overtime", |draft| draft.weights.overtime = -1),
+        ("scarcity[1]", |draft| draft.scarcity = vec![1, -1]),
         ("profiles[0]", |draft| draft.profiles[0].durations.truncate(3)),
         ("profiles[0][0][1]", |draft| draft.profiles[0].durations[1] = -5),
         ("profiles[0][1][0]", |draft| draft.profiles[0].distances[2] = UNREACHABLE),
