@@ -18,7 +18,7 @@ use crate::{
 use std::collections::BTreeSet;
 
 /// Experts whose shift begins later than this are planned with another time.
-const AHEAD_S: u32 = 12 * 3_600;
+pub(super) const AHEAD_S: u32 = 12 * 3_600;
 /// So many technicians are planned with anyway.
 const MANY: usize = 64;
 /// Of more than that, so many for each visit.

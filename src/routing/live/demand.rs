@@ -121,6 +121,11 @@ impl Usual {
         now.civil_in(&self.zone).date() == self.of
     }
 
+    #[must_use]
+    pub(super) fn is_empty(&self) -> bool {
+        self.workday.is_empty() && self.weekend.is_empty()
+    }
+
     /// Seconds of work with each skill that the hours after `now` usually bring.
     #[must_use]
     pub fn expected_s(&self, now: Timestamp) -> BTreeMap<&Skill, i64> {
@@ -142,14 +147,16 @@ impl Usual {
     /// By skill, thousandths of a second of driving per second of work that keeps somebody busy who has it. `weight`: of a
     /// skill with which the crew has no more time than is asked for; half as much demand costs nothing.
     pub(super) fn prices(&self, now: Timestamp, weight: f64, crew: &[Supply<'_>]) -> BTreeMap<&Skill, i64> {
-        let expected = if weight > 0.0 { self.expected_s(now) } else { BTreeMap::new() };
-        let price = |(skill, asked_s): (&'_ _, i64)| {
-            let able = crew.iter().filter(|hand| hand.expert.skills.contains_key::<Skill>(skill));
-            let there_s: i64 = able.map(|hand| (hand.until_s.min(AHEAD_S) - hand.from_s).max(0) * WORKED / 100).sum();
-            let share = asked_s as f64 / there_s.max(1) as f64;
-            (2.0 * share - 1.0).clamp(0.0, 1.0) * weight * 1_000.0
+        let mut there_s: BTreeMap<&Skill, i64> = BTreeMap::new();
+        for hand in crew {
+            let works_s = (hand.until_s.min(AHEAD_S) - hand.from_s).max(0) * WORKED / 100;
+            hand.expert.skills.keys().for_each(|skill| *there_s.entry(skill).or_default() += works_s);
+        }
+        let price = |(skill, asked_s): (_, i64)| {
+            let share = asked_s as f64 / there_s.get(skill).copied().unwrap_or(0).max(1) as f64;
+            (skill, ((2.0 * share - 1.0).clamp(0.0, 1.0) * weight * 1_000.0).round() as i64)
         };
-        expected.into_iter().map(|(skill, asked_s)| (skill, price((skill, asked_s)).round() as i64)).collect()
+        self.expected_s(now).into_iter().map(price).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Memory, Numbers, Plan, Snapshot,
-    crew::{Hand, barred, crew},
+    crew::{AHEAD_S, Hand, barred, crew},
     demand::Supply,
     price,
 };
@@ -62,18 +62,27 @@ pub(super) fn draft(snapshot: &Snapshot, before: &Plan, memory: &mut Memory, ter
     let visits: Vec<Visit> =
         open.iter().zip(penalties).map(|(spec, penalty)| visit(spec, penalty, &asked, terms, &mut numbers)).collect();
     let profiles = vec![matrix(&numbers, &technicians, &visits, memory, terms)];
-    let scarcity = scarcity(snapshot, &crew, &numbers, terms);
+    let scarcity = scarcity(snapshot, &numbers, memory, terms);
     let draft = Draft { technicians, visits, profiles, weights: weights(terms.settings), scarcity };
     let experts = crew.iter().map(|hand| hand.index).collect();
     Some(Drafted { problem: Problem::new(draft).ok()?, experts, visits: order, skills: numbers.into_skills() })
 }
 
-/// By the number of each skill.
-fn scarcity(snapshot: &Snapshot, crew: &[Hand], numbers: &Numbers, terms: &Terms<'_>) -> Vec<i64> {
-    let supply =
-        |hand: &Hand| Supply { expert: &snapshot.experts[hand.index].0, from_s: hand.ready_s, until_s: hand.until_s };
-    let crew: Vec<Supply<'_>> = crew.iter().map(supply).collect();
-    let prices = snapshot.usual.prices(terms.now, terms.settings.weights.scarcity, &crew);
+/// By the number of each skill; nothing where nothing is known of other days. All who work count, not only those who
+/// are planned with.
+fn scarcity(snapshot: &Snapshot, numbers: &Numbers, memory: &mut Memory, terms: &Terms<'_>) -> Vec<i64> {
+    let weight = terms.settings.weights.scarcity;
+    if weight <= 0.0 || snapshot.usual.is_empty() {
+        return Vec::new();
+    }
+    let working = snapshot.experts.iter().filter(|(expert, _)| !expert.retired);
+    let supply = working.filter_map(|(expert, route)| {
+        let duty = memory.stretch(expert, terms.now, AHEAD_S)?;
+        let free = route.stops.last().map_or(terms.now, |stop| stop.planned_end).max(duty.from).max(terms.now);
+        Some(Supply { expert, from_s: free.since_s(terms.now), until_s: duty.to.since_s(terms.now) })
+    });
+    let crew: Vec<Supply<'_>> = supply.collect();
+    let prices = snapshot.usual.prices(terms.now, weight, &crew);
     numbers.skills().iter().map(|skill| prices.get(skill).copied().unwrap_or(0)).collect()
 }
 
