@@ -112,6 +112,13 @@ fn shortage_batch() -> Batch {
     batch_of(vec![change(region("north"), Thing::Region(region("north")), 0, events)])
 }
 
+/// Since scarce skills have a price.
+fn scarce_batch() -> Batch {
+    let values = Values::fixed();
+    let decided = change(region("north"), Thing::Ticket(NUMBER), 0, vec![Fact::Ticket(values.scarce_decision())]);
+    batch_of(vec![decided, change(region("north"), Thing::Region(region("north")), 0, vec![values.scarce_region()])])
+}
+
 #[test]
 fn the_samples_hold_every_kind_of_event_once() {
     let kinds: Vec<usize> = Values::fixed().facts().iter().map(kind).collect();
@@ -130,6 +137,7 @@ fn records_of_format_1_read_as_on_the_day_they_were_written() {
         ("record_v1_sealed_ends", sealed_ends_batch()),
         ("record_v1_planned", planned_batch()),
         ("record_v1_shortage", shortage_batch()),
+        ("record_v1_scarce", scarce_batch()),
     ];
     for (name, batch) in files {
         reads_as_written(&format!("{GOLDEN}/{name}.hex"), &batch);
@@ -199,7 +207,7 @@ fn changes() -> impl Strategy<Value = Vec<Change>> {
     // The first kinds, and a decision by a plan.
     let events = prop::collection::vec((0..=FIRST_KINDS, values()), 1..6);
     let fact = |(kind, values): (usize, Values)| match kind {
-        FIRST_KINDS => Fact::Ticket(values.planned_decision()),
+        FIRST_KINDS => Fact::Ticket(values.scarce_decision()),
         kind => values.facts().swap_remove(kind),
     };
     let one = (events, any::<u32>(), 0..5_u8).prop_map(move |(events, base, thing)| {

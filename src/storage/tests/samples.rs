@@ -156,12 +156,7 @@ impl Values {
             Verdict::Ruled(_) | Verdict::Kept(..) => None,
         });
         let ticket = self.some(TicketNumber::new(RegionCode(1), self.number));
-        let all = Kept {
-            ticket,
-            begins: self.some(self.at()),
-            dearer_s: Some(self.at / 7),
-            scarce: Some(Skill::parse("hifi").unwrap()),
-        };
+        let all = Kept { ticket, begins: self.some(self.at()), dearer_s: Some(self.at / 7), scarce: None };
         let kept = bids.flat_map(|(candidate, bid)| {
             [all.clone(), Kept::default()]
                 .map(|kept| Candidate { verdict: Verdict::Kept(bid.clone(), kept), ..candidate.clone() })
@@ -169,6 +164,24 @@ impl Values {
         let candidates = usual.candidates.iter().cloned().chain(kept).collect();
         let plan = Some(Planned { expert: expert("ann"), route_version: u64::from(self.number) });
         TicketEvent::Decided(Box::new(Decision { policy: Policy::Full, candidates, plan, ..usual }))
+    }
+
+    /// The same since somebody can be kept for a scarce skill.
+    pub(super) fn scarce_decision(&self) -> TicketEvent {
+        let TicketEvent::Decided(mut decision) = self.planned_decision() else { unreachable!() };
+        for candidate in &mut decision.candidates {
+            if let Verdict::Kept(_, kept) = &mut candidate.verdict {
+                kept.scarce = kept.ticket.map(|_| Skill::parse("hifi").unwrap());
+            }
+        }
+        TicketEvent::Decided(decision)
+    }
+
+    /// A region whose settings weigh scarce skills.
+    pub(super) fn scarce_region(&self) -> Fact {
+        let mut region = self.region();
+        region.settings.weights.scarcity = 0.25;
+        Fact::Region(RegionEvent::Written(Box::new(region)))
     }
 
     fn stop(&self) -> Stop {
@@ -287,7 +300,7 @@ fn settings() -> RegionSettings {
             window_lateness: 0.5,
             overtime: 2.0,
             over_qualification: 60.0,
-            scarcity: 0.25,
+            scarcity: 0.0,
             load: 120.0,
             instability: 0.1,
         },
