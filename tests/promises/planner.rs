@@ -248,10 +248,12 @@ fn whoever_can_do_what_is_rare_is_kept_for_it_also_after_a_crash() {
         let asked = tv(6.0, 5.0);
         let before = tree.open(asked.clone()).await;
         assert_eq!(tree.offered(before).await, "rare", "the nearer one, while nothing is known of other days");
+        tree.act(before, "rare", Action::Accept).await.unwrap();
         serve(tree, before, "rare").await;
         weeks_of_hifi(tree, 7).await;
         let later = tree.open(asked.clone()).await;
         assert_eq!(tree.offered(later).await, "usual");
+        tree.act(later, "usual", Action::Accept).await.unwrap();
         serve(tree, later, "usual").await;
         tree.service.faults().panic_next(Kind::Dispatcher, 1);
         let again = tree.open(asked).await;
