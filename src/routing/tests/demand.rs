@@ -55,7 +55,9 @@ fn a_day_without_demand_counts_and_an_old_one_does_not() {
         ..visit(1, place(0, 0))
     };
     // Friday and the Thursday before; the Wednesday between them and today is a workday, too, and today is none yet.
-    [3, 4, 0].iter().for_each(|days| demand.note(&hifi(*days)));
+    for days in [3, 4, 0] {
+        demand.note(&hifi(days));
+    }
     demand.note(&hifi(DAYS + 3));
     assert_eq!(demand.usual(at("09:00")).expected_s(at("09:00"))[&skill("hifi")], 1_800);
     demand.note(&hifi(7));
