@@ -75,8 +75,8 @@ pub(super) fn hear(tree: &Arc<Tree>, state: &State) -> bool {
     let concerned = |region| tree.store.region(region).is_some_and(|region| by_server(&region));
     match state {
         State::Ticket(ticket) => {
-            let before = keeper.held().remove(&ticket.number);
-            concerned(&ticket.region) && holds(tree, keeper, ticket, before.is_some())
+            keeper.held().remove(&ticket.number);
+            concerned(&ticket.region) && holds(tree, keeper, ticket)
         }
         State::Expert(profile) => {
             if concerned(&profile.region) {
@@ -97,8 +97,8 @@ pub(super) fn hear(tree: &Arc<Tree>, state: &State) -> bool {
     }
 }
 
-/// `waits`: an older state of it is held already, with the end of its wait in sight.
-fn holds(tree: &Arc<Tree>, keeper: &Keeper, ticket: &Arc<Ticket>, waits: bool) -> bool {
+/// True: it is told later. An older state may be held already; its end of waiting may come first, and this one has its own.
+fn holds(tree: &Arc<Tree>, keeper: &Keeper, ticket: &Arc<Ticket>) -> bool {
     let Some(place) = place(ticket).filter(|_| ticket.dispatchable()) else { return false };
     let square = keeper.square(&ticket.region);
     if square.as_ref().is_some_and(|square| square.knows(place)) {
@@ -110,7 +110,7 @@ fn holds(tree: &Arc<Tree>, keeper: &Keeper, ticket: &Arc<Ticket>, waits: bool) -
     if soon {
         keeper.held().insert(ticket.number, ticket.clone());
     }
-    if soon && !waits {
+    if soon {
         let (weak, number) = (Arc::downgrade(tree), ticket.number);
         let (clock, until) = (tree.clock.clone(), tree.clock.now().plus_ms(GRACE_MS));
         tree.core.spawn(async move {
@@ -160,12 +160,20 @@ async fn ask_all(tree: &Arc<Tree>) {
         if wanting.is_empty() || tree.is_stopping() {
             return;
         }
+        let mut failed = false;
         for region in wanting {
             tree.meters.travel_asked.add(1);
             match keeper.squares.ask(&region, tree.clock.now()).await {
                 Ok(learnt) => learn(tree, keeper, &region, learnt),
-                Err(why) => return fail(tree, keeper, &why),
+                // The next region may fare better: none must starve behind one whose question always fails.
+                Err(why) => {
+                    fail(tree, keeper, &why);
+                    failed = true;
+                }
             }
+        }
+        if failed {
+            return;
         }
     }
 }

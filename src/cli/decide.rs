@@ -82,8 +82,8 @@ struct Difference {
 const SHOWN: usize = 100;
 /// Events read at once.
 const PAGE: usize = 4_096;
-/// Versions of one thing that are kept: a decision's inputs are at most a few commits old.
-const KEPT: usize = 64;
+/// Versions of one thing that are kept: a decision's inputs are a few commits old, in a flood some hundred.
+const KEPT: usize = 512;
 
 pub(super) fn run(args: &DecideArgs, settings: &Settings) -> Done {
     let mut settings = settings.clone();

@@ -63,13 +63,14 @@ impl Demand {
     pub fn note(&mut self, visit: &VisitSpec) {
         let wanted = visit.window.map_or(visit.opened_at, |window| window.from.max(visit.opened_at));
         let local = wanted.civil_in(&self.zone);
-        if self.days.len() as i64 > 2 * DAYS {
-            self.days.pop_first();
-        }
         let day = self.days.entry(local.date()).or_default();
         for need in visit.skills.iter() {
             let hour = &mut day.entry(need.skill.clone()).or_default()[local.hour() as usize];
             *hour = hour.saturating_add(visit.service_s);
+        }
+        // What is booked for far-off days is of no use yet.
+        if self.days.len() as i64 > 2 * DAYS {
+            self.days.pop_last();
         }
     }
 

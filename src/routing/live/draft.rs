@@ -23,6 +23,8 @@ const WAIT: f64 = 3.0;
 /// A visit changes regions only if that saves so much, in thousandths of a second of driving: both plans are worth
 /// more than they know, because neither knows what comes next.
 const CHANGE: i64 = 600_000;
+/// Sending somebody with a scarce skill costs no more than this, in thousandths of a second of driving.
+const DEAREST_MATCH: i64 = 1 << 28;
 /// More than any wait of a day comes to.
 const DEAREST: i64 = 1 << 39;
 
@@ -57,12 +59,14 @@ pub(super) fn draft(snapshot: &Snapshot, before: &Plan, memory: &mut Memory, ter
     let asked: Vec<&Expert> = crew.iter().map(|hand| &*snapshot.experts[hand.index].0).collect();
     let technicians: Vec<Technician> =
         crew.iter().zip(&asked).map(|(hand, expert)| technician(hand, expert, terms, &mut numbers)).collect();
-    let at_home = open[..own].iter().map(|visit| unserved(visit, terms.now));
+    let scarcity = scarcity(snapshot, &open, &mut numbers, memory, terms);
+    // Whoever is kept for what is rare still goes where the visit would be left out otherwise.
+    let dearest = scarcity.iter().max().copied().unwrap_or(0);
+    let at_home = open[..own].iter().map(|visit| unserved(visit, terms.now) + dearest * i64::from(visit.service_s));
     let penalties = at_home.chain(snapshot.abroad.iter().map(|offered| (offered.worth - CHANGE).clamp(0, DEAREST)));
     let visits: Vec<Visit> =
         open.iter().zip(penalties).map(|(spec, penalty)| visit(spec, penalty, &asked, terms, &mut numbers)).collect();
     let profiles = vec![matrix(&numbers, &technicians, &visits, memory, terms)];
-    let scarcity = scarcity(snapshot, &numbers, memory, terms);
     let draft = Draft { technicians, visits, profiles, weights: weights(terms.settings), scarcity };
     let experts = crew.iter().map(|hand| hand.index).collect();
     Some(Drafted { problem: Problem::new(draft).ok()?, experts, visits: order, skills: numbers.into_skills() })
@@ -70,7 +74,13 @@ pub(super) fn draft(snapshot: &Snapshot, before: &Plan, memory: &mut Memory, ter
 
 /// By the number of each skill; nothing where nothing is known of other days. All who work count, not only those who
 /// are planned with.
-fn scarcity(snapshot: &Snapshot, numbers: &Numbers, memory: &mut Memory, terms: &Terms<'_>) -> Vec<i64> {
+fn scarcity(
+    snapshot: &Snapshot,
+    open: &[&VisitSpec],
+    numbers: &mut Numbers,
+    memory: &mut Memory,
+    terms: &Terms<'_>,
+) -> Vec<i64> {
     let weight = terms.settings.weights.scarcity;
     if weight <= 0.0 || snapshot.usual.is_empty() {
         return Vec::new();
@@ -83,7 +93,13 @@ fn scarcity(snapshot: &Snapshot, numbers: &Numbers, memory: &mut Memory, terms: 
     });
     let crew: Vec<Supply<'_>> = supply.collect();
     let prices = snapshot.usual.prices(terms.now, weight, &crew);
-    numbers.skills().iter().map(|skill| prices.get(skill).copied().unwrap_or(0)).collect()
+    for need in open.iter().flat_map(|visit| visit.skills.iter()) {
+        numbers.need(&need.skill, 0);
+    }
+    // A problem's limit of what one visit may cost.
+    let longest_s = open.iter().map(|visit| i64::from(visit.service_s)).max().unwrap_or(0).max(1);
+    let price = |skill| prices.get(skill).copied().unwrap_or(0).min(DEAREST_MATCH / longest_s);
+    numbers.skills().iter().map(price).collect()
 }
 
 /// Drives from and to visits, and from where a technician is to their home. All others are never driven and zero

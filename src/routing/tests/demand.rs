@@ -122,3 +122,24 @@ fn whoever_can_do_what_is_rare_is_kept_for_it() {
     assert_eq!(who_goes(usual("hifi", 15..17, 2), 0.25, None), "bob", "not the whole day");
     assert_eq!(who_goes(usual("tv", 9..13, 20), 0.25, None), "bob", "what both can do keeps nobody");
 }
+
+/// Nobody is kept from a visit that would be left out otherwise, and no legal weight makes a plan impossible.
+#[test]
+fn whoever_is_kept_for_what_is_rare_goes_where_nobody_else_can() {
+    for (weight, hours) in [(0.25, 4), (1.0, 1), (1_000.0, 4)] {
+        let mut settings = settings();
+        settings.weights.scarcity = weight;
+        let bob = expert("bob", "tv;hifi", place(2_000, 0));
+        let long = VisitSpec { service_s: hours * 3_600, ..visit(1, place(5_000, 0)) };
+        let route = Arc::new(nothing_planned(&bob));
+        let snapshot = Snapshot {
+            experts: vec![(Arc::new(bob), route)],
+            open: vec![long],
+            usual: Arc::new(usual("hifi", 9..13, 2)),
+            ..Snapshot::default()
+        };
+        let outlook = outlook(&snapshot, &Plan::new(), &mut Memory::default(), &terms("09:00", &settings), 1, 64);
+        assert_eq!(outlook.due.len(), 1, "weight {weight}, {hours} hours");
+        assert_eq!(outlook.due[0].scarce.keys().next(), Some(&outlook.due[0].expert), "at a price");
+    }
+}
