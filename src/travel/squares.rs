@@ -20,7 +20,7 @@ use std::{
 const PLACES: usize = 1_500;
 /// Legs of all regions together: 128 MB at 8 bytes each.
 const LEGS: usize = 16_000_000;
-/// Places asked about at once: of a large region each answer leaves something, however slow the server is.
+/// Places asked about at once: each answer leaves something. The larger the square, the more calls that takes.
 const PORTION: usize = 100;
 /// A region whose places have become too many begins anew with those that it needs now, at most this often; and each
 /// begins anew after a day, because the server's roads may be others.

@@ -4,6 +4,7 @@
 
 mod auction;
 mod fail;
+mod handle;
 mod lateness;
 mod load;
 mod market;
@@ -12,6 +13,7 @@ mod queue;
 mod repair;
 mod round;
 
+pub(super) use handle::{Handle, Part};
 pub(super) use load::{Loaded, start};
 
 use super::{
@@ -21,9 +23,8 @@ use super::{
     reply::{Answer, Reply},
     service::Opened,
     shell::{Address, Crash, Handler},
-    supervise::Children,
-    ticket, timers,
-    tree::{Slot, Tree},
+    ticket,
+    tree::Tree,
 };
 use crate::{
     domain::{
@@ -35,10 +36,7 @@ use crate::{
         ticket::{Command, Ticket},
         time::Timestamp,
     },
-    routing::{
-        Candidates, Square, Terms,
-        live::{Demand, Usual},
-    },
+    routing::{Candidates, Square, Terms, live::Demand},
 };
 use lateness::LATE_GRACE_S;
 use planning::{Planned, Planning};
@@ -47,79 +45,8 @@ use repair::Repairs;
 use round::{Contest, Round};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
 };
-
-/// A region in the tree: its two actors, and whether it works.
-pub(super) struct Handle {
-    pub(super) id: RegionId,
-    pub(super) dispatcher: Slot<Msg>,
-    pub(super) timers: Slot<timers::Msg>,
-    pub(super) children: Children<Part>,
-    /// The dispatcher and the timers have read the store.
-    pub(super) dispatching: AtomicBool,
-    pub(super) timing: AtomicBool,
-    parked: Mutex<Option<String>>,
-    /// For the metrics.
-    pub(super) queued: AtomicU64,
-    /// When the oldest ticket in the queue was opened that no plan has somebody for; `i64::MAX`: none waits.
-    pub(super) oldest_ms: AtomicI64,
-    /// What it offers to its neighbours.
-    board: market::Board,
-    /// What the days before were like, for plans.
-    usual: Mutex<Arc<Usual>>,
-    /// Auction rounds ever: a restarted dispatcher must not take bids for its predecessor's.
-    rounds: AtomicU64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Part {
-    Dispatcher,
-    Timers,
-}
-
-impl Part {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Dispatcher => "dispatcher",
-            Self::Timers => "timers",
-        }
-    }
-}
-
-impl Handle {
-    pub(super) fn new(id: RegionId) -> Self {
-        Self {
-            id,
-            dispatcher: Slot::default(),
-            timers: Slot::default(),
-            children: Children::new(),
-            dispatching: AtomicBool::new(false),
-            timing: AtomicBool::new(false),
-            parked: Mutex::new(None),
-            queued: AtomicU64::new(0),
-            oldest_ms: AtomicI64::new(i64::MAX),
-            board: market::Board::default(),
-            usual: Mutex::default(),
-            rounds: AtomicU64::new(0),
-        }
-    }
-
-    pub(super) fn parked(&self) -> Option<String> {
-        self.parked.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(super) fn usual(&self) -> Arc<Usual> {
-        self.usual.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(super) fn park(&self, why: Option<String>) {
-        *self.parked.lock().unwrap_or_else(PoisonError::into_inner) = why;
-    }
-}
 
 pub(super) enum Msg {
     /// What the store had when this actor started.

@@ -49,47 +49,51 @@ mod tests {
     use super::*;
     use crate::routing::solve::{first, tests::Draw};
 
-    #[test]
-    fn other_prices_change_what_is_left_out_and_nothing_else() {
+    /// First plans of drawn problems.
+    fn on_drawn_plans(claim: impl Fn(&Ground<'_>, Tours, u64)) {
         for seed in 0..100 {
             let problem = Draw::new(seed).problem(40, 3);
             let ground = Ground::new(&problem);
             let mut tours = Tours::new(&ground);
             first::fill(&ground, &mut tours);
-            let whole = tours.cost;
-            let penalties: i64 = tours.absent.iter().filter_map(|v| problem.visits()[*v as usize].unserved).sum();
-            tours.reprice(&ground, 0.5);
-            let rounded = tours.absent.len() as i64;
-            assert!((whole - tours.cost - penalties / 2).abs() <= rounded, "seed {seed}");
-            assert_eq!(tours.whole_cost(&ground), whole, "seed {seed}");
-            tours.reprice(&ground, 1.0);
-            assert_eq!(tours.cost, whole, "seed {seed}");
+            claim(&ground, tours, seed);
         }
     }
 
     #[test]
-    fn cheaper_routes_change_what_routes_cost_and_nothing_else() {
-        for seed in 0..100 {
-            let problem = Draw::new(seed).problem(40, 3);
-            let ground = Ground::new(&problem);
-            let mut tours = Tours::new(&ground);
-            first::fill(&ground, &mut tours);
+    fn other_prices_change_what_is_left_out_and_nothing_else() {
+        on_drawn_plans(|ground, mut tours, seed| {
             let whole = tours.cost;
-            tours.cut_routes(&ground, 1_000);
+            let penalties: i64 =
+                tours.absent.iter().filter_map(|v| ground.problem.visits()[*v as usize].unserved).sum();
+            tours.reprice(ground, 0.5);
+            let rounded = tours.absent.len() as i64;
+            assert!((whole - tours.cost - penalties / 2).abs() <= rounded, "seed {seed}");
+            assert_eq!(tours.whole_cost(ground), whole, "seed {seed}");
+            tours.reprice(ground, 1.0);
+            assert_eq!(tours.cost, whole, "seed {seed}");
+        });
+    }
+
+    #[test]
+    fn cheaper_routes_change_what_routes_cost_and_nothing_else() {
+        on_drawn_plans(|ground, mut tours, seed| {
+            let whole = tours.cost;
+            tours.cut_routes(ground, 1_000);
             assert_eq!(tours.cost, whole - 1_000 * i64::from(tours.driven()), "seed {seed}");
             // Routes come to their end and begin again at the price in force.
             for route in 0..ground.technicians() {
-                let visits: Vec<u32> = tours.visits(&ground, route).collect();
+                let visits: Vec<u32> = tours.visits(ground, route).collect();
                 for visit in &visits {
-                    tours.unlink(&ground, *visit);
+                    tours.unlink(ground, *visit);
                 }
-                assert!(tours.retime(&ground, route), "seed {seed}: nothing to do is no trouble");
-                tours.fill(&ground, route, &visits);
+                assert!(tours.retime(ground, route), "seed {seed}: nothing to do is no trouble");
+                tours.fill(ground, route, &visits);
             }
-            assert_eq!(tours.whole_cost(&ground), whole, "seed {seed}");
-            tours.cut_routes(&ground, 0);
+            assert_eq!(tours.whole_cost(ground), whole, "seed {seed}");
+            tours.cut_routes(ground, 0);
             assert_eq!(tours.cost, whole, "seed {seed}");
-        }
+        });
     }
 
     #[test]

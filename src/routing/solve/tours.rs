@@ -112,11 +112,10 @@ impl Tours {
         self.leave_out(visit);
         self.count(ground, visit, route, -1);
         let member = &ground.crew.members[route as usize];
-        let per_route = self.per_route;
+        let fixed = self.opening(route);
         let sums = &mut self.sums[route as usize];
         let to = self.stops[behind as usize].place;
         let ahead = &mut self.stops[before as usize];
-        let fixed = if sums.visits > 0 { 0 } else { per_route };
         let direct = if sums.visits > 0 { ground.from(member.profile, ahead.place).leg(to).cost } else { 0 };
         let travel = i64::from(ahead.leg) + i64::from(leg) - i64::from(direct);
         let fit = fixed + i64::from(ground.fit(visit, member.kind).cost);

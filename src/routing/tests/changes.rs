@@ -194,8 +194,8 @@ fn what_who_waits_is_told_does_not_creep_between_two_positions() {
     let drives = Drives::new(&travel, "UTC", None);
     let told =
         |clock: &str, east_m, window, now: &str| eta(&fix(clock, place(east_m, 0)), there, window, drives, at(now));
-    for now in ["09:00", "09:01", "09:05"] {
-        assert_eq!(told("09:00", 6_000, None, now), Some(at("09:10")), "{now}");
+    for asked in ["09:00", "09:01", "09:05"] {
+        assert_eq!(told("09:00", 6_000, None, asked), Some(at("09:10")), "{asked}");
     }
     assert_eq!(told("09:00", 6_000, None, "09:06"), None, "too old to say anything");
     assert_eq!(told("09:00", 11_400, None, "09:04"), Some(at("09:04")), "overdue: any moment now");
