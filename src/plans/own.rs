@@ -205,6 +205,7 @@ fn weights(given: &BTreeMap<String, i64>) -> Result<Weights, Vec<String>> {
             "sla_lateness" => &mut weights.sla_lateness,
             "overtime" => &mut weights.overtime,
             "over_qualification" => &mut weights.over_qualification,
+            "load" => &mut weights.load,
             "preference" => &mut weights.preference,
             "instability" => &mut weights.instability,
             _ => return Err(refused(format!("weights: there is no term {name}"))),

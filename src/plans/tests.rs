@@ -87,7 +87,7 @@ fn own() -> Value {
             [0, 40, 10, 20], [40, 0, 20, 10], [10, 20, 0, 30], [20, 10, null, 0],
         ] }],
         "places": [[0.0, 1.0], [1.0, 0.0], [0.0, 0.0], [1.0, 1.0]],
-        "weights": { "over_qualification": 500 },
+        "weights": { "over_qualification": 500, "load": 300 },
     })
 }
 
@@ -97,6 +97,7 @@ fn our_own_format_keeps_names_and_answers_by_term() {
     assert_eq!(told["routes"], json!([["boiler"], ["lamp"]]));
     assert_eq!(told["terms"]["travel"], json!(30.0), "there and back, and one way to the lamp");
     assert_eq!(told["terms"]["over_qualification"], json!(0.5));
+    assert_eq!(told["terms"]["load"], json!(0.0), "one visit each");
     assert_eq!(told["schedule"][0]["stops"][0]["begin"], json!(100));
 }
 

@@ -21,6 +21,7 @@ fn costs(problem: &Problem, plan: &Plan) -> Costs {
     }
     for route in &plan.routes {
         costs.travel += travel(problem, route);
+        costs.load += (0..route.stops.len() as i64).sum::<i64>() * weights.load;
         let late = route.home - problem.technicians()[route.technician as usize].shift_until;
         if late > 0 {
             costs.overtime += late * weights.overtime;

@@ -210,6 +210,7 @@ pub(super) fn weights(settings: &RegionSettings) -> Weights {
         sla_lateness: milli(settings.weights.response * WAIT),
         overtime: milli(settings.weights.overtime),
         over_qualification: 0,
+        load: 0,
         preference: 0,
         instability: 0,
     }

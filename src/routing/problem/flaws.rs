@@ -44,6 +44,9 @@ pub(super) fn of(draft: &Draft) -> Vec<Flaw> {
     for (name, weight) in draft.weights.named() {
         search.expect((0..=DEAREST).contains(&weight), || format!("weights.{name}"), "not between 0 and 2^40");
     }
+    let visits = draft.visits.len() as i64;
+    let bounded = draft.weights.load.checked_mul(visits).is_some_and(|cost| cost <= DEAREST);
+    search.expect(bounded, || "weights.load".to_owned(), "times the number of visits, more than 2^40");
     let longest =
         draft.visits.iter().flat_map(|visit| visit.durations.iter().map(|(_, own)| *own).chain([visit.duration]));
     let longest = longest.max().unwrap_or(0).clamp(1, LATEST);

@@ -73,6 +73,8 @@ pub struct Costs {
     pub over_qualification: i64,
     /// Work time taken from those who have a scarcer skill than the visit needs.
     pub scarcity: i64,
+    /// Of routes with more than one visit.
+    pub load: i64,
     pub preference: i64,
     pub instability: i64,
     /// Penalties; what must be served and is not is in no sum.
@@ -82,7 +84,7 @@ pub struct Costs {
 impl Costs {
     /// All terms with their names.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, i64); 10] {
+    pub fn named(&self) -> [(&'static str, i64); 11] {
         [
             ("travel", self.travel),
             ("routes", self.routes),
@@ -91,6 +93,7 @@ impl Costs {
             ("overtime", self.overtime),
             ("over_qualification", self.over_qualification),
             ("scarcity", self.scarcity),
+            ("load", self.load),
             ("preference", self.preference),
             ("instability", self.instability),
             ("unserved", self.unserved),

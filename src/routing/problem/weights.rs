@@ -20,6 +20,9 @@ pub struct Weights {
     pub overtime: i64,
     /// Per level above the needed one, and per skill that the visit does not use.
     pub over_qualification: i64,
+    /// Per visit that the technician has already when one more is added: the n visits of a route cost it n (n - 1) / 2
+    /// times, so that work is shared where that costs little.
+    pub load: i64,
     /// For a visit whose customer wished for somebody else.
     pub preference: i64,
     /// For a visit that goes to another technician than was told.
@@ -37,6 +40,7 @@ impl Default for Weights {
             sla_lateness: 1_000,
             overtime: 2_000,
             over_qualification: 0,
+            load: 0,
             preference: 600_000,
             instability: 600_000,
         }
@@ -46,7 +50,7 @@ impl Default for Weights {
 impl Weights {
     /// All weights with their names.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, i64); 9] {
+    pub fn named(&self) -> [(&'static str, i64); 10] {
         [
             ("travel_time", self.travel_time),
             ("travel_distance", self.travel_distance),
@@ -55,6 +59,7 @@ impl Weights {
             ("sla_lateness", self.sla_lateness),
             ("overtime", self.overtime),
             ("over_qualification", self.over_qualification),
+            ("load", self.load),
             ("preference", self.preference),
             ("instability", self.instability),
         ]

@@ -8,7 +8,7 @@ use super::{
     crew::Crew,
     legs::{Legs, Row},
 };
-use crate::routing::problem::{Firmness, LATEST, Problem, Skill, Technician, Visit};
+use crate::routing::problem::{Firmness, LATEST, Problem, Skill, Technician, Visit, Weights};
 
 /// Cost of a visit with a technician who may not do it.
 pub(super) const NEVER: i32 = i32::MAX;
@@ -239,6 +239,12 @@ pub(super) fn scarcity(problem: &Problem, visit: &Visit, technician: &Technician
     (held - used).max(0) * visit.duration_of(who)
 }
 
+/// What it costs in all that one technician has so many visits: each of them as many times the weight as there are before it.
+pub(super) fn load_cost(problem: &Problem, visits: u32) -> i64 {
+    let visits = i64::from(visits);
+    visits * (visits - 1) / 2 * problem.weights().load
+}
+
 /// More than any lateness in a plan: what must be served is left out for no other reason than a rule.
 const MUST: i64 = 1_000_000_000_000;
 
@@ -246,6 +252,7 @@ const MUST: i64 = 1_000_000_000_000;
 fn unserved(problem: &Problem) -> Vec<i64> {
     let visits = problem.visits();
     let optional = visits.iter().filter_map(|visit| visit.unserved).max().unwrap_or(0);
-    let must = MUST + 2 * optional + 2 * problem.weights().route;
+    let Weights { route, load, .. } = problem.weights();
+    let must = MUST + 2 * optional + 2 * route + 2 * load * visits.len() as i64;
     visits.iter().map(|visit| visit.unserved.unwrap_or(must)).collect()
 }

@@ -45,6 +45,7 @@ fn add_route(problem: &Problem, route: &PlannedRoute, costs: &mut Costs) {
     let technician = &problem.technicians()[route.technician as usize];
     let weights = problem.weights();
     costs.routes += weights.route;
+    costs.load += super::ground::load_cost(problem, route.stops.len() as u32);
     costs.travel += travel(problem, technician, route);
     costs.overtime += (route.home - technician.shift_until).max(0) * weights.overtime;
     for stop in &route.stops {

@@ -5,7 +5,7 @@
 //! arrival that makes nothing later cost more than it does; `cost` is the exact cost of the whole.
 
 use super::{
-    ground::{Ground, NEVER},
+    ground::{Ground, NEVER, load_cost},
     walk,
 };
 
@@ -35,7 +35,7 @@ pub(super) struct Stop {
 pub(super) struct Sums {
     pub(super) visits: u32,
     pub(super) travel: i64,
-    /// Of having a route at all, and of who does which visit.
+    /// Of having a route at all, of how many visits it has, and of who does which.
     pub(super) fit: i64,
     pub(super) soft: i64,
 }
@@ -52,6 +52,8 @@ pub(super) struct Tours {
     pub(super) prices: Vec<i64>,
     /// What a route costs in `cost` beside what it does: its weight, or less while the search is hot.
     per_route: i64,
+    /// What each visit costs per visit that is in its route already.
+    per_visit: i64,
     pub(super) cost: i64,
 }
 
@@ -75,6 +77,7 @@ impl Tours {
             absent: (0..ground.visits).collect(),
             prices: ground.unserved.clone(),
             per_route: ground.problem.weights().route,
+            per_visit: ground.problem.weights().load,
             cost: ground.unserved.iter().sum(),
         };
         for route in 0..ground.technicians() {
@@ -112,7 +115,7 @@ impl Tours {
         self.leave_out(visit);
         self.count(ground, visit, route, -1);
         let member = &ground.crew.members[route as usize];
-        let fixed = self.opening(route);
+        let fixed = self.one_more(route);
         let sums = &mut self.sums[route as usize];
         let to = self.stops[behind as usize].place;
         let ahead = &mut self.stops[before as usize];
@@ -159,9 +162,11 @@ impl Tours {
         f64::from(ground.visits - self.absent.len() as u32) / f64::from(self.driven().max(1))
     }
 
-    /// What the first visit of a route costs beside travel: nothing where there are others.
-    pub(super) fn opening(&self, route: u32) -> i64 {
-        if self.sums[route as usize].visits > 0 { 0 } else { self.per_route }
+    /// What one more visit in a route costs, whichever it is: the route itself for the first one, load for the others.
+    #[inline]
+    pub(super) fn one_more(&self, route: u32) -> i64 {
+        let visits = self.sums[route as usize].visits;
+        if visits > 0 { i64::from(visits) * self.per_visit } else { self.per_route }
     }
 
     pub(super) fn cost_of_served(&self) -> i64 {
@@ -187,7 +192,7 @@ impl Tours {
         let ahead = &mut self.stops[before as usize];
         (ahead.behind, ahead.leg) = (visit, inward);
         self.stops[behind as usize].before = visit;
-        let fixed = self.opening(route);
+        let fixed = self.one_more(route);
         let travel = i64::from(inward) + i64::from(onward) - i64::from(leg);
         let fit = fixed + i64::from(ground.fit(visit, member.kind).cost);
         let sums = &mut self.sums[route as usize];
@@ -319,7 +324,7 @@ impl Tours {
         let member = &ground.crew.members[route as usize];
         let (start, end) = (ground.start(route), ground.end(route));
         let visits = self.sums[route as usize].visits;
-        let fixed = if visits > 0 { self.per_route } else { 0 };
+        let fixed = if visits > 0 { self.per_route + load_cost(ground.problem, visits) } else { 0 };
         let mut sums = Sums { visits, fit: fixed, ..Sums::default() };
         let mut on_time = true;
         self.stops[start as usize].leave = member.shift_from;

@@ -118,6 +118,7 @@ impl Search<'_> {
     fn serve(&self, day: &Day, no: usize) -> Option<Day> {
         let (visit, weights) = (&self.problem.visits()[no], self.problem.weights());
         let mut after = day.clone();
+        after.cost += weights.load * i64::from(after.served.count_ones());
         after.served |= 1 << no;
         let able = visit.skills.iter().all(|need| self.technician.level(need.skill) >= need.level);
         for (sum, load) in after.load.iter_mut().zip(&visit.load) {

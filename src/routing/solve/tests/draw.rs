@@ -158,6 +158,7 @@ impl Draw {
             travel_distance: self.number(0, 1) * 500,
             route: self.number(0, 1) * 20_000,
             over_qualification: self.number(0, 1) * 700,
+            load: self.number(0, 1) * 5_000,
             preference: 30_000,
             instability: 20_000,
             ..Weights::default()

@@ -1,6 +1,6 @@
 use crate::routing::problem::{Draft, Firmness, Matrix, Problem, Technician, UNREACHABLE, Visit, Weights, Window};
 
-fn technician() -> Technician {
+pub(super) fn technician() -> Technician {
     Technician {
         id: "t".to_owned(),
         start: Some(0),
@@ -17,7 +17,7 @@ fn technician() -> Technician {
     }
 }
 
-fn visit() -> Visit {
+pub(super) fn visit() -> Visit {
     Visit {
         id: "v".to_owned(),
         place: 1,
@@ -35,7 +35,7 @@ fn visit() -> Visit {
     }
 }
 
-fn sound() -> Draft {
+pub(super) fn sound() -> Draft {
     Draft {
         technicians: vec![technician()],
         visits: vec![visit()],
@@ -55,11 +55,15 @@ type Case = (&'static str, fn(&mut Draft));
 #[test]
 fn each_flaw_is_named_where_it_is() {
     use Firmness::{Promise, Wish};
-    let cases: [Case; 17] = [
+    let cases: [Case; 18] = [
         ("the whole", |draft| draft.technicians.clear()),
         ("the whole", |draft| draft.visits.clear()),
         ("the whole", |draft| draft.profiles.clear()),
         ("weights.overtime", |draft| draft.weights.overtime = -1),
+        ("weights.load", |draft| {
+            draft.visits.push(visit());
+            draft.weights.load = 1 << 40;
+        }),
         ("scarcity[1]", |draft| draft.scarcity = vec![1, -1]),
         ("profiles[0]", |draft| draft.profiles[0].durations.truncate(3)),
         ("profiles[0][0][1]", |draft| draft.profiles[0].durations[1] = -5),

@@ -5,5 +5,6 @@ mod brute;
 mod claims;
 mod draw;
 mod flaws;
+mod sharing;
 
 pub(super) use draw::Draw;
