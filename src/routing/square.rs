@@ -5,6 +5,7 @@
 
 use super::Leg;
 use crate::domain::place::Place;
+use rstar::{RTree, primitives::GeomWithData};
 use std::collections::HashMap;
 
 /// Seconds and metres of one drive.
@@ -25,6 +26,19 @@ pub struct Square {
     places: Vec<Place>,
     /// Row by row, by origin.
     cells: Vec<Cell>,
+    /// The places by where they are: a plan asks for the nearest to each end of a hundred thousand drives.
+    map: RTree<Spot>,
+}
+
+/// East and north in degrees, the east as wide as at the first place; and which place it is.
+type Spot = GeomWithData<[f64; 2], usize>;
+
+fn at(place: Place, wide: f64) -> [f64; 2] {
+    [place.lon() * wide, place.lat()]
+}
+
+fn width(places: &[Place]) -> f64 {
+    places.first().map_or(1.0, |place| place.lat().to_radians().cos())
 }
 
 impl Square {
@@ -51,7 +65,10 @@ impl Square {
         for place in 0..size {
             cells[place * size + place] = NOWHERE;
         }
-        Some(Self { edition, index, places, cells })
+        let wide = width(&places);
+        let spots = places.iter().enumerate().map(|(no, place)| Spot::new(at(*place, wide), no));
+        let map = RTree::bulk_load(spots.collect());
+        Some(Self { edition, index, places, cells, map })
     }
 
     /// Two squares of a region with the same number are the same.
@@ -100,13 +117,7 @@ impl Square {
 
     /// By longitude and latitude alone: a region is no pole.
     fn nearest(&self, place: Place) -> Option<usize> {
-        let wide = place.lat().to_radians().cos();
-        let off = |other: &Place| {
-            let (north, east) = (other.lat() - place.lat(), (other.lon() - place.lon()) * wide);
-            north * north + east * east
-        };
-        let nearest = self.places.iter().enumerate().min_by(|(_, a), (_, b)| off(a).total_cmp(&off(b)));
-        nearest.map(|(no, _)| no)
+        self.map.nearest_neighbor(&at(place, width(&self.places))).map(|spot| spot.data)
     }
 }
 
@@ -158,5 +169,23 @@ mod tests {
         assert_eq!(like(place(9_000), place(900)), Some((b, a, 70)));
         assert_eq!(like(a, place(1)), None, "to itself");
         assert_eq!(like(a, b), None, "known");
+    }
+
+    #[test]
+    fn the_nearest_known_place_is_that_of_a_look_at_all_of_them() {
+        // A grid at 60 degrees north, where a degree to the east is half as long as one to the north.
+        let spot = |n: i32| Place { lat_e6: 60_000_000 + n / 40 * 1_000, lon_e6: n % 40 * 1_300 };
+        let places: Vec<Place> = (0..1_600).map(spot).collect();
+        let square = Square::default().grown(1, &places, &legs(&vec![1; 1_600 * 1_600]), &[]).unwrap();
+        for n in 0..2_000 {
+            let asked = Place { lat_e6: 60_000_000 + n * 7_919 % 40_000, lon_e6: n * 6_007 % 52_000 };
+            let off = |place: Place| {
+                let (north, east) = (place.lat() - asked.lat(), (place.lon() - asked.lon()) * 0.5);
+                north * north + east * east
+            };
+            let nearest = off(places[square.nearest(asked).unwrap()]);
+            let least = places.iter().map(|place| off(*place)).fold(f64::INFINITY, f64::min);
+            assert!(nearest <= least * 1.01, "{asked:?}: {nearest} instead of {least}");
+        }
     }
 }
