@@ -183,7 +183,8 @@ fn planned(service: &Service, asked: &Asked) -> Result<Option<(ExpertId, Timesta
     }
     let snapshot = snapshot(service.tree(), &asked.region)?;
     let (terms, seed) = (asked.terms(service.tree()), service.tree().options.seed);
-    let outlook = outlook(&snapshot, &Plan::new(), &mut Memory::default(), &terms, seed, ROUNDS);
+    let outlook = outlook(&snapshot, &Plan::new(), &mut Memory::default(), &terms, seed, ROUNDS)
+        .map_err(|flaw| Failure::Fault(format!("region {}: {flaw}", asked.region.id)))?;
     let number = asked.ticket.number;
     let whose = outlook.plan.iter().find(|(_, tickets)| tickets.contains(&number)).map(|(expert, _)| expert.clone());
     // What is due at once has no later beginning: its own bid says when.
@@ -266,7 +267,8 @@ pub(super) fn ahead(tree: &Tree, id: &RegionId) -> Result<(Arc<Region>, Timestam
     let square = tree.square(&region);
     let drives = tree.drives(&region, square.as_deref());
     let terms = Terms { now, settings: &region.settings, policy, second_round: false, drives };
-    let mut forecast = forecast(&snapshot, &terms, tree.options.seed);
+    let mut forecast = forecast(&snapshot, &terms, tree.options.seed)
+        .map_err(|flaw| Failure::Fault(format!("region {id}: {flaw}")))?;
     (forecast.open, forecast.beyond) =
         (forecast.open.saturating_add(left_out), forecast.beyond.saturating_add(left_out));
     Ok((region, now, forecast))

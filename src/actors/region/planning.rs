@@ -173,11 +173,17 @@ impl Dispatcher {
                 let drives = tree.drives(&region, square.as_deref());
                 let terms = Terms { now, settings: &region.settings, policy, second_round: false, drives };
                 let outlook = outlook(&snapshot, &before, &mut memory, &terms, seed, ROUNDS);
-                Box::new(Planned { outlook, memory })
+                outlook.map(|outlook| Box::new(Planned { outlook, memory }))
             }));
+            let planned = made.ok().and_then(|made| {
+                made.inspect_err(
+                    |flaw| tracing::error!(region = %region.id, %flaw, "a problem was drafted that is none"),
+                )
+                .ok()
+            });
             // Before the answer: who hears it may want to start the next one.
             drop(desk);
-            to.send(Msg::Planned { nth, planned: made.ok() });
+            to.send(Msg::Planned { nth, planned });
         };
         if self.tree.clock.is_virtual() {
             plan();

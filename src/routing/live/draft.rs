@@ -7,10 +7,16 @@ use super::{
     price,
 };
 use crate::{
-    domain::{expert::Expert, settings::RegionSettings, skill::Skill, ticket::WindowKind, time::Timestamp},
+    domain::{
+        expert::Expert,
+        settings::{RegionSettings, Weights as Of},
+        skill::Skill,
+        ticket::WindowKind,
+        time::Timestamp,
+    },
     routing::{
         Terms, VisitSpec,
-        problem::{Draft, Firmness, LATEST, Matrix, Problem, Technician, Visit, Weights, Window},
+        problem::{Draft, Firmness, Flaw, LATEST, Matrix, Problem, Technician, Visit, Weights, Window},
     },
 };
 
@@ -27,6 +33,12 @@ const CHANGE: i64 = 600_000;
 const DEAREST_MATCH: i64 = 1 << 28;
 /// More than any wait of a day comes to.
 const DEAREST: i64 = 1 << 39;
+/// No drive is longer in a plan, in seconds: somebody whose home is half the world away stays the farthest of all, and the
+/// others are planned with as ever.
+const FARTHEST_S: i64 = 24 * 3_600;
+/// No weight per second is larger in a plan; where one is, all are smaller in proportion. Leaving somebody out is
+/// priced in seconds of driving: under larger ones nobody would be served at all.
+const HEAVIEST: f64 = 3.0;
 
 /// The problem, and what its indices stand for in the snapshot.
 pub(super) struct Drafted {
@@ -39,7 +51,15 @@ pub(super) struct Drafted {
 }
 
 /// None: nobody works, or there is nothing that could still be served.
-pub(super) fn draft(snapshot: &Snapshot, before: &Plan, memory: &mut Memory, terms: &Terms<'_>) -> Option<Drafted> {
+///
+/// # Errors
+/// The first flaw of the problem. There is none in what regions, experts and tickets may hold: it is a fault of this code.
+pub(super) fn draft(
+    snapshot: &Snapshot,
+    before: &Plan,
+    memory: &mut Memory,
+    terms: &Terms<'_>,
+) -> Result<Option<Drafted>, Flaw> {
     memory.begin(&terms.settings.travel, terms.drives.edition());
     let mut order: Vec<usize> =
         (0..snapshot.open.len()).filter(|index| in_time(&snapshot.open[*index], terms.now)).collect();
@@ -53,7 +73,7 @@ pub(super) fn draft(snapshot: &Snapshot, before: &Plan, memory: &mut Memory, ter
     let open: Vec<&VisitSpec> = order.iter().map(|index| snapshot.visit(*index)).collect();
     let crew = if open.is_empty() { Vec::new() } else { crew(snapshot, &open, before, memory, terms) };
     if crew.is_empty() {
-        return None;
+        return Ok(None);
     }
     let mut numbers = Numbers::default();
     let asked: Vec<&Expert> = crew.iter().map(|hand| &*snapshot.experts[hand.index].0).collect();
@@ -69,7 +89,8 @@ pub(super) fn draft(snapshot: &Snapshot, before: &Plan, memory: &mut Memory, ter
     let profiles = vec![matrix(&numbers, &technicians, &visits, memory, terms)];
     let draft = Draft { technicians, visits, profiles, weights: weights(terms.settings), scarcity };
     let experts = crew.iter().map(|hand| hand.index).collect();
-    Some(Drafted { problem: Problem::new(draft).ok()?, experts, visits: order, skills: numbers.into_skills() })
+    let problem = Problem::new(draft).map_err(|flaws| flaws.into_iter().next().unwrap_or_default())?;
+    Ok(Some(Drafted { problem, experts, visits: order, skills: numbers.into_skills() }))
 }
 
 /// By the number of each skill; nothing where nothing is known of other days. All who work count, not only those who
@@ -81,7 +102,7 @@ fn scarcity(
     memory: &mut Memory,
     terms: &Terms<'_>,
 ) -> Vec<i64> {
-    let weight = terms.settings.weights.scarcity;
+    let weight = terms.settings.weights.scarcity * scale(&terms.settings.weights);
     if weight <= 0.0 || snapshot.usual.is_empty() {
         return Vec::new();
     }
@@ -138,7 +159,7 @@ fn matrix(
     // All at the speed of this hour: a plan is made anew long before the next one matters.
     let lasts_s = terms.drives.departing(terms.now);
     for cell in &mut durations {
-        *cell = lasts_s(*cell);
+        *cell = lasts_s(*cell).min(FARTHEST_S);
     }
     Matrix { size: size as u32, distances: vec![0; size * size], durations }
 }
@@ -200,15 +221,22 @@ fn visit(spec: &VisitSpec, unserved: i64, experts: &[&Expert], terms: &Terms<'_>
     }
 }
 
+/// At most 1.
+fn scale(weights: &Of) -> f64 {
+    let of_seconds = [weights.travel, weights.response * WAIT, weights.window_lateness, weights.overtime];
+    HEAVIEST / of_seconds.into_iter().fold(HEAVIEST, f64::max)
+}
+
 pub(super) fn weights(settings: &RegionSettings) -> Weights {
-    let milli = |weight: f64| (weight.clamp(0.0, 1_000.0) * 1_000.0).round() as i64;
+    let Of { travel, response, window_lateness, overtime, .. } = settings.weights;
+    let milli = |weight: f64| (weight.max(0.0) * scale(&settings.weights) * 1_000.0).round() as i64;
     Weights {
-        travel_time: milli(settings.weights.travel),
+        travel_time: milli(travel),
         travel_distance: 0,
         route: 0,
-        window_lateness: milli(settings.weights.window_lateness),
-        sla_lateness: milli(settings.weights.response * WAIT),
-        overtime: milli(settings.weights.overtime),
+        window_lateness: milli(window_lateness),
+        sla_lateness: milli(response * WAIT),
+        overtime: milli(overtime),
         over_qualification: 0,
         load: 0,
         preference: 0,

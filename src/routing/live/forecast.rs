@@ -15,6 +15,7 @@ use crate::{
     },
     routing::{
         Terms, VisitSpec, next_on_shift,
+        problem::Flaw,
         remedy::{somebody, unused},
     },
 };
@@ -89,23 +90,25 @@ pub struct More {
 }
 
 /// Plans the rest of the day of `snapshot`, and again with more experts as long as that helps.
-#[must_use]
-pub fn forecast(snapshot: &Snapshot, terms: &Terms<'_>, seed: u64) -> Forecast {
+///
+/// # Errors
+/// As [`super::outlook`].
+pub fn forecast(snapshot: &Snapshot, terms: &Terms<'_>, seed: u64) -> Result<Forecast, Flaw> {
     let next: BTreeMap<TicketNumber, Timestamp> =
         snapshot.open.iter().filter_map(|visit| Some((visit.ticket, next_chance(visit, snapshot, terms)?))).collect();
-    let now = Day::of(snapshot, &Plan::new(), terms, seed, ROUNDS);
+    let now = Day::of(snapshot, &Plan::new(), terms, seed, ROUNDS)?;
     let mut misses = told(snapshot);
     let open = now.misses(snapshot, &next, terms);
     misses.extend(open.iter().cloned());
     misses.sort_by_key(|miss| (miss.until, miss.ticket));
-    let help = if open.is_empty() { None } else { help(snapshot, &now, &open, &next, terms, seed) };
-    Forecast {
+    let help = if open.is_empty() { None } else { help(snapshot, &now, &open, &next, terms, seed)? };
+    Ok(Forecast {
         open: count(snapshot.open.len()),
         planned: count(now.begins.len()),
         beyond: count(now.beyond.len()),
         misses,
         help,
-    }
+    })
 }
 
 fn count(items: usize) -> u32 {
@@ -150,11 +153,11 @@ struct Day {
 }
 
 impl Day {
-    fn of(snapshot: &Snapshot, before: &Plan, terms: &Terms<'_>, seed: u64, rounds: u64) -> Self {
+    fn of(snapshot: &Snapshot, before: &Plan, terms: &Terms<'_>, seed: u64, rounds: u64) -> Result<Self, Flaw> {
         let mut day =
             Self { plan: Plan::new(), begins: BTreeMap::new(), hours: BTreeMap::new(), beyond: BTreeSet::new() };
-        let Some((drafted, solution)) = solved(snapshot, before, &mut Memory::default(), terms, seed, rounds) else {
-            return day;
+        let Some((drafted, solution)) = solved(snapshot, before, &mut Memory::default(), terms, seed, rounds)? else {
+            return Ok(day);
         };
         let seen: BTreeSet<usize> = drafted.visits.iter().copied().collect();
         let lapsed = |visit: &VisitSpec| limit(visit).1 <= terms.now;
@@ -173,7 +176,7 @@ impl Day {
                 day.hours.insert(expert.clone(), (terms.now.plus_s(leaves), terms.now.plus_s(route.home)));
             }
         }
-        day
+        Ok(day)
     }
 
     /// What is nobody's yet and will be too late.
@@ -207,19 +210,21 @@ fn help(
     next: &BTreeMap<TicketNumber, Timestamp>,
     terms: &Terms<'_>,
     seed: u64,
-) -> Option<Help> {
+) -> Result<Option<Help>, Flaw> {
     let (mut with, mut plan, mut misses) = (snapshot.clone(), now.plan.clone(), open.to_vec());
     let (mut hired, mut hours, mut vain) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
     for _ in 0..PLANS {
         let Some(skills) = wanted(&misses, &vain) else { break };
         let region = snapshot.experts.first().map(|(expert, _)| expert.region.clone());
-        let region = region.or_else(|| crate::domain::ids::RegionId::parse("more").ok())?;
-        let id = unused(with.experts.iter().map(|(expert, _)| &expert.id), "more")?;
-        let near = middle(snapshot, &misses, &skills)?;
+        let region = region.or_else(|| crate::domain::ids::RegionId::parse("more").ok());
+        let id = unused(with.experts.iter().map(|(expert, _)| &expert.id), "more");
+        let (Some(region), Some(id), Some(near)) = (region, id, middle(snapshot, &misses, &skills)) else {
+            return Ok(None);
+        };
         let expert = somebody(id.clone(), region.clone(), &skills, near, terms.now, until(snapshot, &misses, terms));
         let route = crate::domain::route::Route::empty(id.clone(), region);
         with.experts.push((Arc::new(expert), Arc::new(route)));
-        let day = Day::of(&with, &plan, terms, seed, MORE_ROUNDS);
+        let day = Day::of(&with, &plan, terms, seed, MORE_ROUNDS)?;
         let left = day.misses(snapshot, next, terms);
         if left.len() < misses.len() {
             hired.push((id, skills, near));
@@ -231,7 +236,7 @@ fn help(
     }
     let more = gathered(&hired, &hours);
     let saved = count(open.len() - misses.len());
-    (saved > 0).then(|| Help { more, saved, of: count(open.len()) })
+    Ok((saved > 0).then(|| Help { more, saved, of: count(open.len()) }))
 }
 
 /// The skills that most misses need, of those that are worth a try.

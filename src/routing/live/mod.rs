@@ -23,7 +23,7 @@ pub use price::{priority, unserved_s};
 
 use super::{
     Terms, VisitSpec,
-    problem::{PlannedStop, Skill as Need, Technician},
+    problem::{Flaw, PlannedStop, Skill as Need, Technician},
     solve::{Solution, improve},
 };
 use crate::domain::{
@@ -113,7 +113,9 @@ impl Snapshot {
 
 /// Plans the rest of the day, starting from the plan before. `rounds`: ruins and recreations; 0: only puts in what
 /// is new where it costs least. `memory`: of the plans before, for speed alone. A rolling horizon: Psaraftis 1980 for the idea, `routing::solve` for each plan.
-#[must_use]
+///
+/// # Errors
+/// A flaw of the problem as it was drafted, which is a fault of this code.
 pub fn outlook(
     snapshot: &Snapshot,
     before: &Plan,
@@ -121,9 +123,9 @@ pub fn outlook(
     terms: &Terms<'_>,
     seed: u64,
     rounds: u64,
-) -> Outlook {
-    let Some((drafted, solution)) = solved(snapshot, before, memory, terms, seed, rounds) else {
-        return Outlook { spare: nobody_works(snapshot, terms), ..Outlook::default() };
+) -> Result<Outlook, Flaw> {
+    let Some((drafted, solution)) = solved(snapshot, before, memory, terms, seed, rounds)? else {
+        return Ok(Outlook { spare: nobody_works(snapshot, terms), ..Outlook::default() });
     };
     let mut outlook = Outlook::default();
     let is_abroad = |visit: u32| drafted.visits[visit as usize] >= snapshot.open.len();
@@ -171,7 +173,7 @@ pub fn outlook(
         holder: worth.technician.map(|who| snapshot.experts[drafted.experts[who as usize]].0.id.clone()),
     };
     outlook.spare = spare.map(offered).collect();
-    outlook
+    Ok(outlook)
 }
 
 /// Whom the prices of skills speak against.
@@ -200,8 +202,8 @@ fn solved(
     terms: &Terms<'_>,
     seed: u64,
     rounds: u64,
-) -> Option<(draft::Drafted, Solution)> {
-    let drafted = draft::draft(snapshot, before, memory, terms)?;
+) -> Result<Option<(draft::Drafted, Solution)>, Flaw> {
+    let Some(drafted) = draft::draft(snapshot, before, memory, terms)? else { return Ok(None) };
     let index: BTreeMap<TicketNumber, u32> =
         drafted.visits.iter().zip(0..).map(|(index, visit)| (snapshot.visit(*index).ticket, visit)).collect();
     let kept = |(index_of, technician): (&usize, u32)| {
@@ -212,7 +214,7 @@ fn solved(
     let budget = rounds.max(1) as f64;
     let spent = &mut |done: u64| if rounds == 0 { 1.0 } else { done as f64 / budget };
     let solution = improve(&drafted.problem, &known, seed, spent);
-    Some((drafted, solution))
+    Ok(Some((drafted, solution)))
 }
 
 impl Outlook {

@@ -100,7 +100,7 @@ fn in_ten_milliseconds_the_plan_of_a_surge_day_is_neither_broken_nor_worse() {
         for look in 0..4 {
             let now = at("09:00").plus_s(look * 20 * MINUTE_S);
             let terms = Terms { now, ..terms("09:00", &settings) };
-            let drafted = draft(&snapshot, &plan, &mut memory, &terms).unwrap();
+            let drafted = draft(&snapshot, &plan, &mut memory, &terms).unwrap().unwrap();
             assert!(drafted.problem.visits().len() > 300 && drafted.problem.technicians().len() > 50);
             // The plan before as it fits now, and one that is good already: it is easily made worse.
             let stale = improve(&drafted.problem, &known(&plan, &snapshot, &drafted), seed, &mut |_| 1.0);

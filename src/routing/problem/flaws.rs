@@ -9,7 +9,7 @@ const DEAREST_LEG: i64 = 1 << 29;
 const DEAREST: i64 = 1 << 40;
 
 /// One thing that is wrong, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flaw {
     /// As a path into the draft: `visits[3].windows`.
     pub at: String,

@@ -107,7 +107,7 @@ fn who_goes(usual: Usual, weight: f64, needs_too: Option<&str>) -> String {
         usual: Arc::new(usual),
         ..Snapshot::default()
     };
-    let outlook = outlook(&snapshot, &Plan::new(), &mut Memory::default(), &terms("09:00", &settings), 1, 64);
+    let outlook = outlook(&snapshot, &Plan::new(), &mut Memory::default(), &terms("09:00", &settings), 1, 64).unwrap();
     outlook.due.iter().map(|due| due.expert.as_str()).collect()
 }
 
@@ -138,7 +138,8 @@ fn whoever_is_kept_for_what_is_rare_goes_where_nobody_else_can() {
             usual: Arc::new(usual("hifi", 9..13, 2)),
             ..Snapshot::default()
         };
-        let outlook = outlook(&snapshot, &Plan::new(), &mut Memory::default(), &terms("09:00", &settings), 1, 64);
+        let outlook =
+            outlook(&snapshot, &Plan::new(), &mut Memory::default(), &terms("09:00", &settings), 1, 64).unwrap();
         assert_eq!(outlook.due.len(), 1, "weight {weight}, {hours} hours");
         assert_eq!(outlook.due[0].scarce.keys().next(), Some(&outlook.due[0].expert), "at a price");
     }

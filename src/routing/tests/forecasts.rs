@@ -18,7 +18,7 @@ fn alone(who: &Expert) -> [(Expert, Route); 1] {
 
 fn told(snapshot: &Snapshot, clock: &str) -> Forecast {
     let settings = settings();
-    forecast(snapshot, &terms(clock, &settings), 1)
+    forecast(snapshot, &terms(clock, &settings), 1).unwrap()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    domain::ticket::RouteEffect,
+    domain::{settings::Weights, ticket::RouteEffect},
     routing::live::{self, Memory, Outlook, Plan, Snapshot, outlook},
 };
 use std::sync::Arc;
@@ -14,7 +14,7 @@ fn snapshot(experts: &[(&Expert, Route)], open: &[VisitSpec]) -> Snapshot {
 
 fn planned(snapshot: &Snapshot, clock: &str) -> Outlook {
     let settings = settings();
-    outlook(snapshot, &Plan::new(), &mut Memory::default(), &terms(clock, &settings), 1, 64)
+    outlook(snapshot, &Plan::new(), &mut Memory::default(), &terms(clock, &settings), 1, 64).unwrap()
 }
 
 fn due(outlook: &Outlook) -> Vec<(&str, u32)> {
@@ -76,6 +76,33 @@ fn nobody_is_planned_for_what_a_hard_rule_forbids() {
 }
 
 #[test]
+fn whoever_lives_half_the_world_away_keeps_nobody_from_being_planned_with() {
+    let (near, far) = (expert("ann", "tv", place(0, 0)), expert("far", "tv", place(12_000_000, 0)));
+    let everybody = [&near, &far].map(|who| (who, nothing_planned(who)));
+    let outlook = planned(&snapshot(&everybody, &[visit(1, place(6_000, 0))]), "09:00");
+    assert_eq!(due(&outlook), [("ann", 1)]);
+}
+
+#[test]
+fn the_heaviest_weights_that_a_region_may_have_leave_nobody_unserved() {
+    let who = expert("ann", "tv", place(0, 0));
+    let snapshot = snapshot(&[(&who, nothing_planned(&who))], &[visit(1, place(6_000, 0))]);
+    let weigh: [fn(&mut Weights); 4] = [
+        |weights| weights.travel = 1_000.0,
+        |weights| weights.response = 1_000.0,
+        |weights| weights.overtime = 1_000.0,
+        |weights| (weights.travel, weights.response, weights.scarcity) = (1_000.0, 1_000.0, 1_000.0),
+    ];
+    for (no, weigh) in weigh.into_iter().enumerate() {
+        let mut settings = settings();
+        weigh(&mut settings.weights);
+        let terms = terms("09:00", &settings);
+        let outlook = outlook(&snapshot, &Plan::new(), &mut Memory::default(), &terms, 1, 64).unwrap();
+        assert_eq!(due(&outlook), [("ann", 1)], "weights {no}");
+    }
+}
+
+#[test]
 fn an_urgent_visit_takes_the_place_of_a_planned_one() {
     let settings = settings();
     let who = expert("ann", "tv", place(0, 0));
@@ -84,7 +111,7 @@ fn an_urgent_visit_takes_the_place_of_a_planned_one() {
     let urgent = VisitSpec { window, urgency: 3, ..visit(2, place(9_000, 0)) };
     let before = Plan::from([(who.id.clone(), vec![usual.ticket])]);
     let snapshot = snapshot(&[(&who, nothing_planned(&who))], &[usual, urgent.clone()]);
-    let outlook = outlook(&snapshot, &before, &mut Memory::default(), &terms("09:00", &settings), 1, 64);
+    let outlook = outlook(&snapshot, &before, &mut Memory::default(), &terms("09:00", &settings), 1, 64).unwrap();
     assert_eq!((due(&outlook), outlook.planned().len()), (vec![("ann", 2)], 1), "there is time for one of them");
 }
 
@@ -106,10 +133,10 @@ fn nothing_new_leaves_the_plan_as_it_was_and_the_same_is_the_same() {
     let crew = [expert("ann", "tv", place(0, 0)), expert("bob", "tv", place(9_000, 0))];
     let open: Vec<VisitSpec> = (0..12).map(|serial| visit(serial, place(serial as i32 * 1_000, 500))).collect();
     let snapshot = snapshot(&[(&crew[0], nothing_planned(&crew[0])), (&crew[1], nothing_planned(&crew[1]))], &open);
-    let first = outlook(&snapshot, &Plan::new(), &mut Memory::default(), &terms, 3, 64);
-    assert_eq!(outlook(&snapshot, &Plan::new(), &mut Memory::default(), &terms, 3, 64), first);
+    let first = outlook(&snapshot, &Plan::new(), &mut Memory::default(), &terms, 3, 64).unwrap();
+    assert_eq!(outlook(&snapshot, &Plan::new(), &mut Memory::default(), &terms, 3, 64).unwrap(), first);
     assert_eq!(
-        outlook(&snapshot, &first.plan, &mut Memory::default(), &terms, 4, 0),
+        outlook(&snapshot, &first.plan, &mut Memory::default(), &terms, 4, 0).unwrap(),
         first,
         "no rounds: only what is new is put in"
     );
@@ -155,8 +182,8 @@ fn what_is_remembered_changes_no_plan() {
             (step..step + 6).map(|nth| visit(nth as u32, place(nth as i32 * 900, 300))).collect();
         let terms = Terms { now, ..terms("00:00", &settings) };
         let snapshot = snapshot(&roster, &open);
-        let fresh = outlook(&snapshot, &Plan::new(), &mut Memory::default(), &terms, 5, 64);
-        assert_eq!(outlook(&snapshot, &Plan::new(), &mut memory, &terms, 5, 64), fresh, "step {step}");
+        let fresh = outlook(&snapshot, &Plan::new(), &mut Memory::default(), &terms, 5, 64).unwrap();
+        assert_eq!(outlook(&snapshot, &Plan::new(), &mut memory, &terms, 5, 64).unwrap(), fresh, "step {step}");
     }
 }
 
