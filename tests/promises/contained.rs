@@ -159,6 +159,27 @@ fn a_ticket_actor_that_blocks_its_thread_is_replaced_and_fenced() {
 }
 
 #[test]
+fn who_comes_while_a_ticket_is_told_to_wait_is_asked() {
+    play(Time::Machine, async |tree: &Tree| {
+        tree.square("west", 0.0, |_| {}).await;
+        // The first of January 1970 was a Thursday.
+        let in_three_days = (tree.clock.now().0 / 86_400_000 + 6) % 7;
+        let day = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"][in_three_days as usize];
+        tree.expert("later", at(6.0, 5.0), "tv", &format!("{day} 09:00-17:00")).await;
+        let number = tree.open(tv(5.0, 5.0)).await;
+        tree.until("nobody works", || tree.ticket(number).waiting.is_some()).await;
+        tree.until("the customer was told", || tree.ticket(number).deliveries.is_empty()).await;
+        let (let_go, held) = block(&tree.service, &format!("ticket {number}")).await;
+        tree.service.optimise(&region("west")).unwrap();
+        tree.until("it is told again", || tree.service.faults().unmet() == 0).await;
+        tree.expert("w", at(5.0, 5.0), "tv", ALWAYS).await;
+        drop(let_go);
+        held.await.unwrap();
+        assert_eq!(tree.offered(number).await, "w", "what woke it meanwhile is not lost");
+    });
+}
+
+#[test]
 fn a_dispatcher_that_blocks_its_thread_is_replaced() {
     play(Time::Machine, async |tree: &Tree| {
         town(tree).await;

@@ -288,6 +288,11 @@ impl Dispatcher {
         self.planning.stale = true;
         take_back(&self.tree, expert, before.as_deref());
         self.wake(expert, 8 * WAKE);
+        self.judge_again();
+    }
+
+    /// What is being judged is judged by what was: once more, when it is told to wait.
+    fn judge_again(&mut self) {
         if let Some(round) = &mut self.round {
             round.overtaken = true;
         }
@@ -317,6 +322,7 @@ impl Dispatcher {
         for expert in everybody {
             self.wake(&expert, usize::MAX);
         }
+        self.judge_again();
     }
 
     fn route_changed(&mut self, me: &Address<Msg>, route: &Arc<Route>) {

@@ -235,7 +235,7 @@ impl Queue {
                         && entry.spec.place.distance_m(home) <= reach_m
                 })
             };
-            found.extend(keys.iter().take(8 * limit).filter(suits).take(limit));
+            found.extend(keys.iter().take(limit.saturating_mul(8)).filter(suits).take(limit));
         }
         found.sort_unstable();
         found.truncate(limit);

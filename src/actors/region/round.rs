@@ -33,7 +33,7 @@ pub(super) struct Round {
     /// Commands sent and not yet answered.
     pub(super) pending: BTreeSet<TicketNumber>,
     pub(super) deadline: Option<tokio::task::AbortHandle>,
-    /// A profile changed meanwhile.
+    /// A profile changed meanwhile, or somebody wants all tried again.
     pub(super) overtaken: bool,
 }
 
