@@ -30,7 +30,8 @@ pub fn run(args: &HindsightArgs) -> ExitCode {
         Ok((online, known)) => {
             println!("{:<22}{:>12}{:>12}{:>8}", "", "online", "hindsight", "ratio");
             for (name, online, known) in known.beside(&online) {
-                println!("{name:<22}{online:>12.3}{known:>12.3}{:>8.3}", ratio(online, known).unwrap_or(f64::NAN));
+                let ratio = ratio(online, known).map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}"));
+                println!("{name:<22}{online:>12.3}{known:>12.3}{ratio:>8}");
             }
             ExitCode::SUCCESS
         }
