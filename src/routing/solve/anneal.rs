@@ -9,6 +9,7 @@ use super::{
     elite::Elite,
     first,
     ground::Ground,
+    local,
     near::{Near, mean_leg},
     price::Prices,
     recreate::{Candidate, Recreate},
@@ -43,6 +44,9 @@ const OPENING: (f64, f64) = (0.1, 10.0);
 const ROUTES_CUT: f64 = 3.0;
 const HOT_OF_CUT: f64 = 5.0;
 
+/// Small moves between two rounds, where they can be judged: together they take about a third of a round's time.
+const MOVES: u32 = 20;
+
 /// A plan may cost anything; far from the end of the numbers.
 const UNLIMITED: i64 = i64::MAX / 4;
 
@@ -64,6 +68,8 @@ pub(super) struct Search<'s, 'g> {
     undo: Undo,
     best: Tours,
     elite: Elite,
+    /// Moves between two rounds.
+    moves: u32,
     /// Kept from round to round to save allocations.
     candidates: Vec<Candidate>,
 }
@@ -121,6 +127,7 @@ impl<'s, 'g> Search<'s, 'g> {
             undo: Undo::default(),
             best: Tours::new(ground),
             elite: Elite::default(),
+            moves: if local::suits(ground) { MOVES } else { 0 },
             candidates: Vec::new(),
         };
         search.undo.begin(&search.tours);
@@ -189,6 +196,7 @@ impl<'s, 'g> Search<'s, 'g> {
             self.tours.cut_routes(self.ground, if is_cut { (ROUTES_CUT * temperature) as i64 } else { 0 });
             for _ in 0..ROUNDS_PER_LOOK {
                 self.round(temperature);
+                self.move_about(temperature);
             }
             rounds += ROUNDS_PER_LOOK;
         }
@@ -230,6 +238,16 @@ impl<'s, 'g> Search<'s, 'g> {
             self.keep_if_best();
         } else {
             self.undo.restore(self.ground, &mut self.tours);
+        }
+    }
+
+    /// Small moves around visits drawn at random.
+    fn move_about(&mut self, temperature: f64) {
+        for _ in 0..self.moves {
+            let visit = self.dice.below(self.ground.visits);
+            if local::attempt(self.ground, &self.near, &mut self.tours, &mut self.dice, visit, temperature) {
+                self.keep_if_best();
+            }
         }
     }
 

@@ -6,7 +6,7 @@
 use super::{
     dice::Dice,
     ground::{Ground, NEVER},
-    near::Near,
+    near::{BESIDE, Near},
     tours::{NONE, Stop, Tours},
     walk,
 };
@@ -18,6 +18,9 @@ pub(super) struct Place {
     /// The node to come behind.
     pub(super) before: u32,
 }
+
+/// What a place costs that nobody can reach in time.
+const NOWHERE: i64 = i64::MAX;
 
 /// One visit looking for its cheapest place.
 pub(super) struct Seeker<'s, 'g> {
@@ -41,38 +44,50 @@ impl<'s, 'g> Seeker<'s, 'g> {
     /// Looks behind every neighbour that has a route, and ahead of those who are the first in it; some
     /// places are overlooked by a blink.
     pub(super) fn beside(&mut self, near: &Near, dice: &mut Blinks) {
-        let (tours, place) = (self.tours, self.ground.place[self.visit as usize]);
-        let (inward, onward) = (self.ground.to(0, place), self.ground.from(0, place));
-        let one_profile = self.ground.profiles() == 1;
-        for neighbour in near.beside(self.ground, self.visit) {
-            let stop = tours.stop(neighbour.visit);
-            let is_first = stop.before >= self.ground.visits && stop.route != NONE;
-            if !one_profile {
+        let neighbours = near.beside(self.ground, self.visit);
+        if self.ground.profiles() > 1 {
+            for neighbour in neighbours {
+                let stop = self.tours.stop(neighbour.visit);
                 if stop.route != NONE {
                     self.behind(neighbour.visit);
-                }
-                if is_first {
-                    self.behind(stop.before);
-                }
-                continue;
-            }
-            // By the triangle inequality the detour is at least twice what the way there is longer than the leg it
-            // replaces. Who is absent leaves after every window.
-            let least = 2 * (i64::from(neighbour.back) - i64::from(stop.leg));
-            if stop.leave <= self.close && least < self.best.cost {
-                let behind = tours.stop(stop.behind);
-                let cost = detour(neighbour.back, onward.leg(behind.place).cost, stop.leg);
-                if self.is_worth(stop, behind, cost) && !dice.blink() {
-                    self.weigh(neighbour.visit, stop, behind, cost);
+                    if stop.before >= self.ground.visits {
+                        self.behind(stop.before);
+                    }
                 }
             }
-            // Behind other visits it is the same place as behind them; only a day's first place is left.
-            if is_first {
-                let before = tours.stop(stop.before);
-                let cost = detour(inward.leg(before.place).cost, neighbour.there, before.leg);
-                if self.is_worth(before, stop, cost) && !dice.blink() {
-                    self.weigh(stop.before, before, stop, cost);
-                }
+            return;
+        }
+        // First what the detours cost, without a branch: nobody, not the processor either, can guess which places
+        // are in time. Then those that are worth a closer look.
+        let mut costs = [NOWHERE; BESIDE];
+        let (mut firsts, mut days) = ([0; BESIDE], 0);
+        let (stops, visits, open, close) = (&self.tours.stops[..], self.ground.visits, self.open, self.close);
+        let onward = self.ground.from(0, self.ground.place[self.visit as usize]);
+        for (at, (neighbour, cost)) in neighbours.iter().zip(&mut costs).enumerate() {
+            let stop = &stops[neighbour.visit as usize];
+            let behind = &stops[stop.behind as usize];
+            let detour = detour(neighbour.back, onward.leg(behind.place).cost, stop.leg);
+            // Who is absent leaves after every window.
+            let in_time = (stop.leave <= close) & (behind.latest >= open);
+            *cost = if in_time { detour } else { NOWHERE };
+            firsts[days] = at as u8;
+            days += usize::from((stop.before >= visits) & (stop.route != NONE));
+        }
+        for (neighbour, cost) in neighbours.iter().zip(costs) {
+            if cost < self.best.cost && !dice.blink() {
+                let stop = &stops[neighbour.visit as usize];
+                self.weigh(neighbour.visit, stop, &stops[stop.behind as usize], cost);
+            }
+        }
+        // Behind other visits it is the same place as behind them; only a day's first place is left.
+        let inward = self.ground.to(0, self.ground.place[self.visit as usize]);
+        for at in &firsts[..days] {
+            let neighbour = &neighbours[*at as usize];
+            let stop = &stops[neighbour.visit as usize];
+            let before = &stops[stop.before as usize];
+            let cost = detour(inward.leg(before.place).cost, neighbour.there, before.leg);
+            if self.is_worth(before, stop, cost) && !dice.blink() {
+                self.weigh(stop.before, before, stop, cost);
             }
         }
     }

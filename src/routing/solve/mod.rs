@@ -11,6 +11,7 @@ mod first;
 mod ground;
 mod insertion;
 mod legs;
+mod local;
 mod near;
 mod price;
 mod reasons;

@@ -32,7 +32,7 @@ pub(super) struct Neighbour {
 /// How many visits a ruin can choose its strings from.
 const AROUND: usize = 150;
 /// How many an insertion looks at first; with 20 of them plans are 1 % worse, with 100 rounds are rarer.
-const BESIDE: usize = 60;
+pub(super) const BESIDE: usize = 60;
 /// How much a unit of unavoidable waiting counts (Vidal et al. 2013, section 4.4).
 const WAITING: f64 = 0.2;
 /// How much a unit of unavoidable lateness counts.

@@ -169,6 +169,11 @@ impl Tours {
         if visits > 0 { i64::from(visits) * self.per_visit } else { self.per_route }
     }
 
+    /// What a route costs beside what it does.
+    pub(super) fn per_route(&self) -> i64 {
+        self.per_route
+    }
+
     pub(super) fn cost_of_served(&self) -> i64 {
         self.sums.iter().map(|sums| sums.travel + sums.fit + sums.soft).sum()
     }
@@ -240,6 +245,19 @@ impl Tours {
         let first = route as usize * ground.dimensions;
         for (sum, load) in self.loads[first..].iter_mut().zip(ground.load(visit)) {
             *sum += sign * load;
+        }
+    }
+
+    /// Counts the visits from `first` to those ahead of `behind` as another route's. They have to be linked there and
+    /// both routes retimed.
+    pub(super) fn hand_over(&mut self, ground: &Ground<'_>, first: u32, behind: u32, route: u32) {
+        let mut node = first;
+        while node != behind {
+            self.count(ground, node, self.stop(node).route, -1);
+            self.count(ground, node, route, 1);
+            let stop = &mut self.stops[node as usize];
+            stop.route = route;
+            node = stop.behind;
         }
     }
 

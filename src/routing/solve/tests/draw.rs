@@ -24,6 +24,26 @@ impl Draw {
 
     /// The same where all technicians are alike and nobody is named: one kind.
     pub(in crate::routing::solve) fn problem_of_alike(&mut self, visits: u32, technicians: u32) -> Problem {
+        judged(self.draft_of_alike(visits, technicians))
+    }
+
+    /// The same where no time costs anything, nobody takes breaks, and many visits fit into a day.
+    pub(in crate::routing::solve) fn plain_problem(&mut self, visits: u32, technicians: u32) -> Problem {
+        let mut draft = self.draft_of_alike(visits, technicians);
+        draft.weights.load = 0;
+        for technician in &mut draft.technicians {
+            technician.breaks.clear();
+            (technician.max_overtime, technician.max_distance) = (0, None);
+            technician.shift_until = technician.shift_from + i64::from(DAY);
+        }
+        for visit in &mut draft.visits {
+            (visit.due, visit.duration) = (None, visit.duration / 4);
+            visit.windows.iter_mut().for_each(|window| window.firmness = Firmness::Promise);
+        }
+        judged(draft)
+    }
+
+    fn draft_of_alike(&mut self, visits: u32, technicians: u32) -> Draft {
         let mut draft = self.draft(visits, technicians);
         let model = draft.technicians[0].clone();
         for (no, technician) in draft.technicians.iter_mut().enumerate() {
@@ -33,7 +53,7 @@ impl Draw {
             (visit.durations, visit.preferred, visit.excluded) = (Vec::new(), Vec::new(), Vec::new());
             visit.told = None;
         }
-        judged(draft)
+        draft
     }
 
     fn draft(&mut self, visits: u32, technicians: u32) -> Draft {
