@@ -121,7 +121,7 @@ done
 echo "| 26 regions, tickets/s | $many | $one (1 region) | $(ratio "$many" "$one") | ≥ 0.9 |"
 echo "| 26 regions, CPU µs per ticket | $many_cpu | $one_cpu (1 region) | $(ratio "$many_cpu" "$one_cpu") | ≤ 1.3 |"
 
-for row in offer restart passivated memory recut; do
+for row in asked offer restart passivated memory recut; do
     # shellcheck disable=SC2086 # flags, several
     "$spine" "$row" --dir "$folder" ${BENCH_COUNTRY:-} >"$folder/row" || echo "| $row | it did not end, see above | – | – | – |"
     cat "$folder/row" >>"${BENCH_JSON:-/dev/null}"

@@ -1,7 +1,7 @@
 //! The speed table's rows that look inside: time to an offer, restart, passivated tickets, memory, a
 //! re-cut under load. Each prints one line of JSON and one line of the table, its ceiling in both.
 //!
-//!     cargo bench --bench spine -- offer|restart|passivated|memory|recut [--dir DIR] [--runs N]
+//!     cargo bench --bench spine -- asked|offer|restart|passivated|memory|recut [--dir DIR] [--runs N]
 //!         [--tickets N] [--regions N] [--experts N] [--open N] [--closed N]
 //!
 //! Must hold: loads are bounded in count and time; ceilings are measured in the same run, on the same
@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used, reason = "a bench ends at the first surprise")]
 #![allow(clippy::disallowed_methods, reason = "a bench measures and waits in real time")]
 
+mod asked;
 mod bare;
 #[allow(dead_code, unreachable_pub, clippy::format_push_string, reason = "shared with the tests, which use all of it")]
 #[path = "../../tests/common/client.rs"]
@@ -76,6 +77,7 @@ fn main() {
     let (row, options) = Options::from_args();
     std::fs::create_dir_all(&options.dir).unwrap();
     match row.as_str() {
+        "asked" => asked::measure(&options),
         "offer" => offer::measure(&options),
         "restart" => restart::measure(&options),
         "passivated" => passivated::measure(&options),
@@ -86,7 +88,7 @@ fn main() {
         // What `restart` starts to see where the time goes.
         "stages" => inside::stages(&options),
         other => {
-            eprintln!("unknown row {other:?}: offer, restart, passivated, memory, recut");
+            eprintln!("unknown row {other:?}: asked, offer, restart, passivated, memory, recut");
             std::process::exit(2);
         }
     }
