@@ -3,10 +3,11 @@
 
 use crate::common::tree::{ALWAYS, Time, Tree, at, desk, expert, play_by, quiet_storms, region, tv};
 use callout::{
-    actors::{Freeze, Kind},
+    actors::{Caller, Freeze, Kind},
     api::decision::decision_view,
     domain::{
         decision::{Decision, Policy, Verdict},
+        drafts::RegionDraft,
         fact::Fact,
         ids::{Thing, TicketNumber},
         intake::NewTicket,
@@ -303,5 +304,29 @@ fn what_was_handed_over_was_asked_for_at_home_before_and_after_a_crash() {
         }
         assert_eq!(tree.service.faults().struck(), 2, "both begin anew");
         assert_eq!(both().await, home_alone);
+    });
+}
+
+#[test]
+fn days_are_the_regions_own_as_soon_as_it_has_another_time_zone() {
+    play_by(Policy::Full, Time::Virtual, async |tree: &Tree| {
+        rare_and_usual(tree, "west", 0.0).await;
+        tree.pass(4 * 24 * 3_600).await;
+        // On Friday morning, to begin in the afternoon.
+        weeks_of_hifi(tree, 1, None).await;
+        assert_eq!(who_goes(tree, 0.0).await, "rarewest", "nothing is known of a Saturday");
+        let before = tree.service.store().region(&region("west")).unwrap();
+        let draft = RegionDraft {
+            id: before.id.clone(),
+            name: before.name.clone(),
+            // There it was Saturday, and is Sunday.
+            time_zone: "Pacific/Auckland".into(),
+            geometry: before.geometry.clone(),
+            zips: before.zips.clone(),
+            settings: None,
+        };
+        tree.service.write_region(draft, &Caller::system()).await.unwrap();
+        tree.settle().await;
+        assert_eq!(who_goes(tree, 0.0).await, "usualwest", "on a weekend it is usual");
     });
 }

@@ -69,6 +69,12 @@ pub(in crate::actors) fn start(tree: &Arc<Tree>, id: &RegionId, to: Address<Msg>
     aside(tree, move |tree| deliver(tree, &id, &to));
 }
 
+/// Counts anew what was asked for, up to this serial, for a region whose days and hours are others by now.
+pub(super) fn count_again(tree: &Arc<Tree>, region: &Arc<Region>, upto: u32, reading: u64, to: &Address<Msg>) {
+    let (region, to) = (region.clone(), to.clone());
+    aside(tree, move |tree| learn(tree, &region, upto, reading, &to));
+}
+
 fn aside(tree: &Arc<Tree>, read: impl FnOnce(&Tree) + Send + 'static) {
     if tree.clock.is_virtual() {
         read(tree);

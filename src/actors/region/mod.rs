@@ -235,6 +235,7 @@ impl Dispatcher {
             Msg::Region(region) => {
                 world.region = region;
                 self.planning.stale = true;
+                self.count_in_its_time(me);
             }
             Msg::Expert(expert) => self.expert_changed(&expert),
             Msg::Route(route) => self.route_changed(me, &route),

@@ -6,7 +6,7 @@
 //! takes nothing with it: the plan before stays for the next one, and until there is one rounds are open to all
 //! who bid, as under the policy `insertion`.
 
-use super::{Address, Dispatcher, Msg, Tree, World};
+use super::{Address, Dispatcher, Msg, Tree, World, load::count_again, tally::Tally};
 use crate::{
     domain::{
         decision::{Kept, Policy},
@@ -208,7 +208,17 @@ impl Dispatcher {
         *self.handle.usual.lock().unwrap_or_else(PoisonError::into_inner) = usual;
     }
 
-    /// What was asked for before this actor started.
+    /// In another time zone the days and hours are others: what is usual stays as it was until it is counted anew.
+    pub(super) fn count_in_its_time(&mut self, me: &Address<Msg>) {
+        let Some(world) = self.world.as_mut().filter(|world| !world.tally.is_in_time_of(&world.region)) else { return };
+        let (upto, reading) = (self.tree.store.last_serial(world.region.code), world.tally.reading + 1);
+        world.tally = Tally::new(&world.region, upto, reading);
+        if self.tree.options.policy == Policy::Full {
+            count_again(&self.tree, &world.region, upto, reading, me);
+        }
+    }
+
+    /// What was asked for before this actor started, or began to count anew.
     pub(super) fn learnt(&mut self, reading: u64, demand: Demand) {
         if self.world.as_mut().is_some_and(|world| world.tally.add(reading, demand)) {
             self.look_back(self.tree.clock.now());

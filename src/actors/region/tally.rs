@@ -16,6 +16,7 @@ pub(super) struct Tally {
     /// Serials up to this one are the store's to count, not the news'.
     pub(super) upto: u32,
     code: RegionCode,
+    zone: String,
     demand: Demand,
     counted: BTreeSet<u32>,
 }
@@ -24,7 +25,12 @@ impl Tally {
     /// Knows nothing yet. `upto`: the last serial that the region has given out.
     pub(super) fn new(region: &Region, upto: u32, reading: u64) -> Self {
         let demand = Demand::new(&region.time_zone);
-        Self { reading, upto, code: region.code, demand, counted: BTreeSet::new() }
+        Self { reading, upto, code: region.code, zone: region.time_zone.clone(), demand, counted: BTreeSet::new() }
+    }
+
+    /// Days and hours are counted in the region's time.
+    pub(super) fn is_in_time_of(&self, region: &Region) -> bool {
+        self.zone == region.time_zone
     }
 
     /// Takes news of a ticket; most are of one that was counted before.
