@@ -138,6 +138,14 @@ impl Hot {
         maps.forwards.get(&number).or_else(|| maps.codes.get(&number.code)).cloned()
     }
 
+    /// Those of a code that live elsewhere than their number says, newest first, at most `limit`.
+    pub(super) fn away(&self, code: RegionCode, limit: usize) -> Vec<TicketNumber> {
+        let mut away: Vec<_> = read(&self.0).forwards.keys().filter(|number| number.code == code).copied().collect();
+        away.sort_unstable_by_key(|number| std::cmp::Reverse(*number));
+        away.truncate(limit);
+        away
+    }
+
     /// Notes where a ticket lives now; true when that is not where its number says.
     pub(super) fn settle(&self, number: TicketNumber, region: &RegionId) -> bool {
         let maps = read(&self.0);

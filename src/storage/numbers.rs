@@ -34,6 +34,11 @@ impl Numbers {
         TicketNumber::new(code, last.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
+    /// Zero: none was handed out.
+    pub(super) fn last(&self, code: RegionCode) -> u32 {
+        read(&self.last).get(&code).map_or(0, |last| last.load(Ordering::Relaxed))
+    }
+
     /// Nothing up to `serial` is handed out from now on.
     pub(super) fn raise(&self, code: RegionCode, serial: u32) {
         let mut all = write(&self.last);
@@ -98,6 +103,7 @@ mod tests {
         numbers.raise(CODE, 10);
         numbers.raise(CODE, 3);
         assert_eq!((numbers.next(CODE).serial, numbers.next(CODE).serial), (11, 12));
+        assert_eq!((numbers.last(CODE), numbers.last(RegionCode(8))), (12, 0));
         assert_eq!(numbers.next(RegionCode(8)).serial, 1);
     }
 

@@ -220,6 +220,12 @@ impl Store {
         Some(self.core().numbers.next(self.core().hot.region(region)?.code))
     }
 
+    /// The last serial that was handed out of a region's code; zero: none.
+    #[must_use]
+    pub fn last_serial(&self, code: RegionCode) -> u32 {
+        self.core().numbers.last(code)
+    }
+
     /// A code never used by any region, ever.
     #[must_use]
     pub fn next_region_code(&self) -> RegionCode {

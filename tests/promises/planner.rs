@@ -3,15 +3,16 @@
 
 use crate::common::tree::{ALWAYS, Time, Tree, at, desk, expert, play_by, quiet_storms, region, tv};
 use callout::{
-    actors::{Freeze, Kind},
+    actors::{Caller, Freeze, Kind},
     api::decision::decision_view,
     domain::{
         decision::{Decision, Policy, Verdict},
+        drafts::RegionDraft,
         fact::Fact,
         ids::{Thing, TicketNumber},
         intake::NewTicket,
         skill::SkillLevel,
-        ticket::{Action, Command, TicketEvent},
+        ticket::{Action, Command, TicketEvent, Window, WindowKind},
     },
 };
 use std::sync::{Arc, Mutex};
@@ -226,16 +227,40 @@ fn a_plan_of_routes_that_moved_meanwhile_is_made_again() {
     });
 }
 
-/// Each workday morning somebody wants six hours of what only `rare` can do, and thinks better of it.
-async fn weeks_of_hifi(tree: &Tree, days: usize) {
+/// Each morning somebody wants six hours of what only `rare` can do, and thinks better of it; before that it went to
+/// `another` region, if there is one.
+async fn weeks_of_hifi(tree: &Tree, days: usize, another: Option<&str>) {
     for _ in 0..days {
         let hifi = vec![SkillLevel::parse("hifi").unwrap()];
-        let number = tree.open(NewTicket { skills: hifi, service_s: Some(6 * 3_600), ..tv(5.0, 5.0) }).await;
+        // So far ahead that nobody is told yet.
+        let from = tree.clock.now().plus_s(3 * 3_600);
+        let window = Some(Window { from, to: from.plus_s(8 * 3_600), kind: WindowKind::Wish });
+        let number = tree.open(NewTicket { skills: hifi, service_s: Some(6 * 3_600), window, ..tv(5.0, 5.0) }).await;
         tree.settle().await;
+        if let Some(to) = another.map(region) {
+            tree.command(number, Command::HandOver { to, why: "they have time".into() }).await.unwrap();
+            tree.settle().await;
+        }
         let cancel = Command::Cancel { reason: "it works again".into() };
         tree.command(number, cancel).await.unwrap();
         tree.pass(24 * 3_600).await;
     }
+}
+
+/// Two who can do TVs live so far east; the nearer one can do what is rare besides.
+async fn rare_and_usual(tree: &Tree, of: &str, east_km: f64) {
+    tree.square(of, east_km, |settings| settings.weights.scarcity = 0.5).await;
+    tree.expert(&format!("rare{of}"), at(east_km + 5.0, 5.0), "tv hifi", ALWAYS).await;
+    tree.expert(&format!("usual{of}"), at(east_km + 8.0, 5.0), "tv", ALWAYS).await;
+}
+
+/// Who gets a TV between them; nobody has anything to do afterwards.
+async fn who_goes(tree: &Tree, east_km: f64) -> String {
+    let number = tree.open(tv(east_km + 6.0, 5.0)).await;
+    let who = tree.offered(number).await;
+    tree.command(number, Command::Cancel { reason: "it works again".into() }).await.unwrap();
+    tree.settle().await;
+    who
 }
 
 #[test]
@@ -250,7 +275,7 @@ fn whoever_can_do_what_is_rare_is_kept_for_it_also_after_a_crash() {
         assert_eq!(tree.offered(before).await, "rare", "the nearer one, while nothing is known of other days");
         tree.act(before, "rare", Action::Accept).await.unwrap();
         serve(tree, before, "rare").await;
-        weeks_of_hifi(tree, 7).await;
+        weeks_of_hifi(tree, 7, None).await;
         let later = tree.open(asked.clone()).await;
         assert_eq!(tree.offered(later).await, "usual");
         tree.act(later, "usual", Action::Accept).await.unwrap();
@@ -259,5 +284,49 @@ fn whoever_can_do_what_is_rare_is_kept_for_it_also_after_a_crash() {
         let again = tree.open(asked).await;
         assert_eq!(tree.offered(again).await, "usual", "what was asked for is in the store");
         assert_eq!(tree.service.faults().struck(), 1);
+    });
+}
+
+#[test]
+fn what_was_handed_over_was_asked_for_at_home_before_and_after_a_crash() {
+    quiet_storms();
+    play_by(Policy::Full, Time::Virtual, async |tree: &Tree| {
+        rare_and_usual(tree, "west", 0.0).await;
+        // Too far for either to take over from the other by itself.
+        rare_and_usual(tree, "east", 400.0).await;
+        weeks_of_hifi(tree, 7, Some("east")).await;
+        let both = async || (who_goes(tree, 0.0).await, who_goes(tree, 400.0).await);
+        let home_alone = ("usualwest".to_owned(), "rareeast".to_owned());
+        assert_eq!(both().await, home_alone);
+        for east_km in [0.0, 400.0] {
+            tree.service.faults().panic_next(Kind::Dispatcher, 1);
+            who_goes(tree, east_km).await;
+        }
+        assert_eq!(tree.service.faults().struck(), 2, "both begin anew");
+        assert_eq!(both().await, home_alone);
+    });
+}
+
+#[test]
+fn days_are_the_regions_own_as_soon_as_it_has_another_time_zone() {
+    play_by(Policy::Full, Time::Virtual, async |tree: &Tree| {
+        rare_and_usual(tree, "west", 0.0).await;
+        tree.pass(4 * 24 * 3_600).await;
+        // On Friday morning, to begin in the afternoon.
+        weeks_of_hifi(tree, 1, None).await;
+        assert_eq!(who_goes(tree, 0.0).await, "rarewest", "nothing is known of a Saturday");
+        let before = tree.service.store().region(&region("west")).unwrap();
+        let draft = RegionDraft {
+            id: before.id.clone(),
+            name: before.name.clone(),
+            // There it was Saturday, and is Sunday.
+            time_zone: "Pacific/Auckland".into(),
+            geometry: before.geometry.clone(),
+            zips: before.zips.clone(),
+            settings: None,
+        };
+        tree.service.write_region(draft, &Caller::system()).await.unwrap();
+        tree.settle().await;
+        assert_eq!(who_goes(tree, 0.0).await, "usualwest", "on a weekend it is usual");
     });
 }

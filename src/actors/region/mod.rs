@@ -12,6 +12,7 @@ mod planning;
 mod queue;
 mod repair;
 mod round;
+mod tally;
 
 pub(super) use handle::{Handle, Part};
 pub(super) use load::{Loaded, start};
@@ -47,12 +48,16 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, atomic::Ordering},
 };
+use tally::Tally;
 
 pub(super) enum Msg {
     /// What the store had when this actor started.
     Loaded(Box<Loaded>),
     /// What was asked for before this actor started.
-    Learnt(Box<Demand>),
+    Learnt {
+        reading: u64,
+        demand: Box<Demand>,
+    },
     Ticket(Arc<Ticket>),
     Route(Arc<Route>),
     Expert(Arc<Expert>),
@@ -132,8 +137,7 @@ struct World {
     experts: BTreeMap<ExpertId, (Arc<Expert>, Arc<Route>)>,
     queue: Queue,
     /// What was asked for since it was loaded, and before as far as that was read.
-    demand: Demand,
-    loaded_at: Timestamp,
+    tally: Tally,
     /// Made anew when the roster changed.
     candidates: Option<Candidates>,
     /// Regions that offered visits to this one.
@@ -219,7 +223,7 @@ impl Dispatcher {
         let Some(world) = &mut self.world else { return };
         match msg {
             Msg::Loaded(_) | Msg::Next => {}
-            Msg::Learnt(demand) => self.learnt(*demand),
+            Msg::Learnt { reading, demand } => self.learnt(reading, *demand),
             Msg::Ticket(ticket) if ticket.region == self.id => world.take(&ticket, now),
             Msg::Ticket(ticket) => self.gone(ticket.number),
             Msg::Gone(number) => self.gone(number),
@@ -231,6 +235,7 @@ impl Dispatcher {
             Msg::Region(region) => {
                 world.region = region;
                 self.planning.stale = true;
+                self.count_in_its_time(me);
             }
             Msg::Expert(expert) => self.expert_changed(&expert),
             Msg::Route(route) => self.route_changed(me, &route),

@@ -6,7 +6,7 @@
 //! takes nothing with it: the plan before stays for the next one, and until there is one rounds are open to all
 //! who bid, as under the policy `insertion`.
 
-use super::{Address, Dispatcher, Msg, Tree, World, queue::Entry};
+use super::{Address, Dispatcher, Msg, Tree, World, load::count_again, tally::Tally};
 use crate::{
     domain::{
         decision::{Kept, Policy},
@@ -204,16 +204,26 @@ impl Dispatcher {
     /// What the days before `now` were like, for the plans to come.
     fn look_back(&mut self, now: Timestamp) {
         let Some(world) = &mut self.world else { return };
-        let usual = Arc::new(world.demand.usual(now));
+        let usual = Arc::new(world.tally.usual(now));
         *self.handle.usual.lock().unwrap_or_else(PoisonError::into_inner) = usual;
     }
 
-    /// What was asked for before this actor started.
-    pub(super) fn learnt(&mut self, demand: Demand) {
-        let Some(world) = &mut self.world else { return };
-        world.demand.add(demand);
-        self.look_back(self.tree.clock.now());
-        self.planning.stale = true;
+    /// In another time zone the days and hours are others: what is usual stays as it was until it is counted anew.
+    pub(super) fn count_in_its_time(&mut self, me: &Address<Msg>) {
+        let Some(world) = self.world.as_mut().filter(|world| !world.tally.is_in_time_of(&world.region)) else { return };
+        let (upto, reading) = (self.tree.store.last_serial(world.region.code), world.tally.reading + 1);
+        world.tally = Tally::new(&world.region, upto, reading);
+        if self.tree.options.policy == Policy::Full {
+            count_again(&self.tree, &world.region, upto, reading, me);
+        }
+    }
+
+    /// What was asked for before this actor started, or began to count anew.
+    pub(super) fn learnt(&mut self, reading: u64, demand: Demand) {
+        if self.world.as_mut().is_some_and(|world| world.tally.add(reading, demand)) {
+            self.look_back(self.tree.clock.now());
+            self.planning.stale = true;
+        }
     }
 
     /// An answer that is waited for no more, because another planner began or this one was given up, is none.
@@ -264,14 +274,8 @@ impl Planning {
 impl World {
     /// Takes a ticket's newest state in; whoever asks for the first time is counted.
     pub(super) fn take(&mut self, ticket: &Ticket, now: Timestamp) {
-        let is_new = ticket.opened_at >= self.loaded_at && self.queue.peek(ticket.number).is_none();
         self.queue.take(ticket, now);
-        let untried = |entry: &&Entry| entry.rounds == 0 && entry.handovers == 0;
-        if let Some(entry) = self.queue.peek(ticket.number).filter(untried)
-            && is_new
-        {
-            self.demand.note(&entry.spec);
-        }
+        self.tally.note(ticket);
     }
 
     /// Who holds nothing and is at work.

@@ -5,13 +5,11 @@
 //! days); the same visits give the same prices. It steers plans and forbids nothing. The price of a resource by the
 //! demand that is still to come: Powell 2011, "Approximate Dynamic Programming", ch. 13, with a ratio for the value function.
 
-use crate::{
-    domain::{
-        expert::Expert,
-        skill::Skill,
-        time::{self, HOUR_S, Timestamp},
-    },
-    routing::VisitSpec,
+use crate::domain::{
+    expert::Expert,
+    skill::{Skill, SkillLevel},
+    ticket::Window,
+    time::{self, HOUR_S, Timestamp},
 };
 use jiff::{
     civil::{Date, Weekday},
@@ -59,14 +57,14 @@ impl Demand {
         Self { zone: time::zone(zone).unwrap_or(TimeZone::UTC), days: BTreeMap::new() }
     }
 
-    /// Counts a visit in the hour in which it could begin at the earliest.
-    pub fn note(&mut self, visit: &VisitSpec) {
-        let wanted = visit.window.map_or(visit.opened_at, |window| window.from.max(visit.opened_at));
+    /// Counts a visit that takes `service_s` in the hour in which it could begin at the earliest.
+    pub fn note(&mut self, skills: &[SkillLevel], service_s: u32, opened_at: Timestamp, window: Option<Window>) {
+        let wanted = window.map_or(opened_at, |window| window.from.max(opened_at));
         let local = wanted.civil_in(&self.zone);
         let day = self.days.entry(local.date()).or_default();
-        for need in visit.skills.iter() {
+        for need in skills {
             let hour = &mut day.entry(need.skill.clone()).or_default()[local.hour() as usize];
-            *hour = hour.saturating_add(visit.service_s);
+            *hour = hour.saturating_add(service_s);
         }
         // What is booked for far-off days is of no use yet.
         if self.days.len() as i64 > 2 * DAYS {

@@ -11,6 +11,10 @@ fn needs(skill: &str) -> Arc<[SkillLevel]> {
     vec![SkillLevel::parse(skill).unwrap()].into()
 }
 
+fn note(demand: &mut Demand, visit: &VisitSpec) {
+    demand.note(&visit.skills, visit.service_s, visit.opened_at, visit.window);
+}
+
 /// Of the last four weeks: on each workday, at these hours, so many visits of half an hour.
 fn usual(skill: &str, hours: std::ops::Range<i64>, visits: u32) -> Usual {
     let mut demand = Demand::new("UTC");
@@ -19,8 +23,9 @@ fn usual(skill: &str, hours: std::ops::Range<i64>, visits: u32) -> Usual {
         if is_workday(day) {
             for hour in hours.clone() {
                 let opened_at = morning.plus_s(hour * 3_600);
-                (0..visits)
-                    .for_each(|_| demand.note(&VisitSpec { skills: needs(skill), opened_at, ..visit(1, place(0, 0)) }));
+                (0..visits).for_each(|_| {
+                    note(&mut demand, &VisitSpec { skills: needs(skill), opened_at, ..visit(1, place(0, 0)) });
+                });
             }
         }
     }
@@ -56,11 +61,11 @@ fn a_day_without_demand_counts_and_an_old_one_does_not() {
     };
     // Friday and the Thursday before; the Wednesday between them and today is a workday, too, and today is none yet.
     for days in [3, 4, 0] {
-        demand.note(&hifi(days));
+        note(&mut demand, &hifi(days));
     }
-    demand.note(&hifi(DAYS + 3));
+    note(&mut demand, &hifi(DAYS + 3));
     assert_eq!(demand.usual(at("09:00")).expected_s(at("09:00"))[&skill("hifi")], 1_800);
-    demand.note(&hifi(7));
+    note(&mut demand, &hifi(7));
     assert_eq!(demand.usual(at("09:00")).expected_s(at("09:00"))[&skill("hifi")], 3 * 1_800 / 5, "of five workdays");
     assert!(
         demand.usual(at("09:00")).holds(at("23:59")) && !demand.usual(at("09:00")).holds(at("00:00").plus_s(DAY_S))
@@ -71,9 +76,9 @@ fn a_day_without_demand_counts_and_an_old_one_does_not() {
 fn hours_are_the_zones_own_and_a_window_is_wanted_when_it_opens() {
     let mut demand = Demand::new("America/New_York");
     let opened_at = at("13:00").plus_s(-3 * DAY_S);
-    demand.note(&VisitSpec { opened_at, ..visit(1, place(0, 0)) });
+    note(&mut demand, &VisitSpec { opened_at, ..visit(1, place(0, 0)) });
     let open = Window { from: opened_at.plus_s(2 * 3_600), to: opened_at.plus_s(3 * 3_600), kind: WindowKind::Wish };
-    demand.note(&VisitSpec { opened_at, window: Some(open), ..visit(2, place(0, 0)) });
+    note(&mut demand, &VisitSpec { opened_at, window: Some(open), ..visit(2, place(0, 0)) });
     let usual = demand.usual(at("12:00"));
     let tv = |clock: &str| usual.expected_s(at(clock))[&skill("tv")];
     assert_eq!((tv("12:00"), tv("14:00"), tv("16:00")), (3_600, 1_800, 0));
@@ -84,8 +89,8 @@ fn what_was_noted_apart_comes_to_the_same() {
     let (mut one, mut other, mut both) = (Demand::new("UTC"), Demand::new("UTC"), Demand::new("UTC"));
     for day in 1..20 {
         let spec = VisitSpec { opened_at: at("10:00").plus_s(-day * DAY_S / 2), ..visit(1, place(0, 0)) };
-        both.note(&spec);
-        if day % 3 == 0 { one.note(&spec) } else { other.note(&spec) }
+        note(&mut both, &spec);
+        if day % 3 == 0 { note(&mut one, &spec) } else { note(&mut other, &spec) }
     }
     one.add(other);
     assert_eq!(one.usual(at("09:00")), both.usual(at("09:00")));

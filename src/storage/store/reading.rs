@@ -10,6 +10,7 @@ use crate::{
         expert::Expert,
         fact::State,
         ids::{CustomerId, ExpertId, RegionId, Seq, Thing, TicketNumber},
+        number::RegionCode,
         region::Region,
         route::Route,
         ticket::{Phase, Ticket, Timer},
@@ -94,6 +95,12 @@ impl Store {
     /// A page of a list, newest first. Fault: the cursor is none, or a file cannot be read.
     pub fn tickets(&self, query: &TicketQuery) -> Result<TicketPage, Fault> {
         self.core().tickets(query)
+    }
+
+    /// Tickets with a region's code that live in another region, the newest serials first, at most `limit`.
+    #[must_use]
+    pub fn away(&self, code: RegionCode, limit: usize) -> Vec<TicketNumber> {
+        self.core().hot.away(code, limit)
     }
 
     /// A page of what a search finds, newest first, within what `query` narrows it to.

@@ -48,6 +48,23 @@ fn pages_of_any_size_make_up_the_list_newest_first() {
 }
 
 #[test]
+fn who_is_away_is_found_by_the_code_of_home_newest_first() {
+    let bed = Bed::peopled();
+    let all = filled(&bed);
+    let code = bed.store().region(&region("north")).unwrap().code;
+    let mut moved: Vec<_> = all.iter().filter(|number| number.code == code).take(3).copied().collect();
+    moved.sort_unstable();
+    let [back, away, newest] = moved[..] else { panic!("{moved:?}") };
+    for number in [newest, back, away] {
+        bed.hand_over(number, "south");
+    }
+    bed.hand_over(back, "north");
+    assert_eq!(bed.store().away(code, 9), [newest, away]);
+    bed.store().flush().unwrap();
+    assert_eq!(bed.store().away(code, 1), [newest]);
+}
+
+#[test]
 fn every_filter_finds_exactly_what_matches() {
     let bed = Bed::peopled();
     let all = filled(&bed);
