@@ -44,7 +44,7 @@ const OPENING: (f64, f64) = (0.1, 10.0);
 const ROUTES_CUT: f64 = 3.0;
 const HOT_OF_CUT: f64 = 5.0;
 
-/// Small moves between two rounds, where they can be judged: together they take about a third of a round's time.
+/// Small moves between two rounds, where they can be judged.
 const MOVES: u32 = 20;
 
 /// A plan may cost anything; far from the end of the numbers.
