@@ -44,8 +44,10 @@ const OPENING: (f64, f64) = (0.1, 10.0);
 const ROUTES_CUT: f64 = 3.0;
 const HOT_OF_CUT: f64 = 5.0;
 
-/// Small moves between two rounds, where they can be judged.
+/// Small moves between two rounds, where they can be judged, and at what share of the temperature: a ruin is mended at
+/// least cost, a move drawn at random is not.
 const MOVES: u32 = 20;
+const HEAT_OF_MOVES: f64 = 0.5;
 
 /// A plan may cost anything; far from the end of the numbers.
 const UNLIMITED: i64 = i64::MAX / 4;
@@ -196,7 +198,7 @@ impl<'s, 'g> Search<'s, 'g> {
             self.tours.cut_routes(self.ground, if is_cut { (ROUTES_CUT * temperature) as i64 } else { 0 });
             for _ in 0..ROUNDS_PER_LOOK {
                 self.round(temperature);
-                self.move_about(temperature);
+                self.move_about(HEAT_OF_MOVES * temperature);
             }
             rounds += ROUNDS_PER_LOOK;
         }

@@ -43,6 +43,7 @@ impl<'s, 'g> Seeker<'s, 'g> {
 
     /// Looks behind every neighbour that has a route, and ahead of those who are the first in it; some
     /// places are overlooked by a blink.
+    #[allow(clippy::needless_bitwise_bool, reason = "no branch for what nobody can guess")]
     pub(super) fn beside(&mut self, near: &Near, dice: &mut Blinks) {
         let neighbours = near.beside(self.ground, self.visit);
         if self.ground.profiles() > 1 {

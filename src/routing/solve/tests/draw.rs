@@ -24,26 +24,6 @@ impl Draw {
 
     /// The same where all technicians are alike and nobody is named: one kind.
     pub(in crate::routing::solve) fn problem_of_alike(&mut self, visits: u32, technicians: u32) -> Problem {
-        judged(self.draft_of_alike(visits, technicians))
-    }
-
-    /// The same where no time costs anything, nobody takes breaks, and many visits fit into a day.
-    pub(in crate::routing::solve) fn plain_problem(&mut self, visits: u32, technicians: u32) -> Problem {
-        let mut draft = self.draft_of_alike(visits, technicians);
-        draft.weights.load = 0;
-        for technician in &mut draft.technicians {
-            technician.breaks.clear();
-            (technician.max_overtime, technician.max_distance) = (0, None);
-            technician.shift_until = technician.shift_from + i64::from(DAY);
-        }
-        for visit in &mut draft.visits {
-            (visit.due, visit.duration) = (None, visit.duration / 4);
-            visit.windows.iter_mut().for_each(|window| window.firmness = Firmness::Promise);
-        }
-        judged(draft)
-    }
-
-    fn draft_of_alike(&mut self, visits: u32, technicians: u32) -> Draft {
         let mut draft = self.draft(visits, technicians);
         let model = draft.technicians[0].clone();
         for (no, technician) in draft.technicians.iter_mut().enumerate() {
@@ -53,7 +33,27 @@ impl Draw {
             (visit.durations, visit.preferred, visit.excluded) = (Vec::new(), Vec::new(), Vec::new());
             visit.told = None;
         }
-        draft
+        judged(draft)
+    }
+
+    /// The same, and nothing costs anything by its time or by how many there are: no breaks, no overtime, no lateness,
+    /// no limit on distance, no load.
+    pub(in crate::routing::solve) fn plain_problem(&mut self, visits: u32, technicians: u32) -> Problem {
+        let mut draft = self.draft(visits, technicians);
+        let mut model = draft.technicians[0].clone();
+        (model.max_overtime, model.max_distance, model.profile) = (0, None, 0);
+        (model.breaks, model.skills) = (Vec::new(), (0..3).map(|skill| Skill { skill, level: 3 }).collect());
+        for (no, technician) in draft.technicians.iter_mut().enumerate() {
+            *technician = Technician { id: format!("t{no}"), ..model.clone() };
+        }
+        draft.profiles.truncate(1);
+        draft.weights.load = 0;
+        for visit in &mut draft.visits {
+            (visit.durations, visit.preferred, visit.excluded) = (Vec::new(), Vec::new(), Vec::new());
+            (visit.told, visit.due) = (None, None);
+            visit.windows.iter_mut().for_each(|window| window.firmness = Firmness::Promise);
+        }
+        judged(draft)
     }
 
     fn draft(&mut self, visits: u32, technicians: u32) -> Draft {
