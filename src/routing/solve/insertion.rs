@@ -194,7 +194,7 @@ impl<'s, 'g> Seeker<'s, 'g> {
         if arrival > to.latest || !tours.has_room(ground, from.route, visit) {
             return;
         }
-        let mut cost = travel + i64::from(fit.cost) + tours.one_more(from.route);
+        let mut cost = travel + i64::from(fit.cost) + tours.one_more(ground, from.route);
         if member.careful {
             let Some(exact) = self.careful(before, cost) else { return };
             cost = exact;

@@ -1,7 +1,7 @@
 //! Small moves under the annealing: two pieces of routes change places, one of them may be empty.
 //!
 //! A ruin takes out and puts in visit by visit; where routes are long it seldom moves a whole stretch, or all that
-//! follows. These moves do, at a hundredth of the price of a round: neighbours come to follow one another (granular
+//! follows. These moves do, for little of the price of a round: neighbours come to follow one another (granular
 //! neighbourhoods, Toth and Vigo 2003), by the exchange of up to a few visits (or-opt, CROSS; Taillard et al. 1997)
 //! or of all that follows (2-opt*, Potvin and Rousseau 1995).
 //!

@@ -52,8 +52,6 @@ pub(super) struct Tours {
     pub(super) prices: Vec<i64>,
     /// What a route costs in `cost` beside what it does: its weight, or less while the search is hot.
     per_route: i64,
-    /// What each visit costs per visit that is in its route already.
-    per_visit: i64,
     pub(super) cost: i64,
 }
 
@@ -77,7 +75,6 @@ impl Tours {
             absent: (0..ground.visits).collect(),
             prices: ground.unserved.clone(),
             per_route: ground.problem.weights().route,
-            per_visit: ground.problem.weights().load,
             cost: ground.unserved.iter().sum(),
         };
         for route in 0..ground.technicians() {
@@ -115,7 +112,7 @@ impl Tours {
         self.leave_out(visit);
         self.count(ground, visit, route, -1);
         let member = &ground.crew.members[route as usize];
-        let fixed = self.one_more(route);
+        let fixed = self.one_more(ground, route);
         let sums = &mut self.sums[route as usize];
         let to = self.stops[behind as usize].place;
         let ahead = &mut self.stops[before as usize];
@@ -164,9 +161,9 @@ impl Tours {
 
     /// What one more visit in a route costs, whichever it is: the route itself for the first one, load for the others.
     #[inline]
-    pub(super) fn one_more(&self, route: u32) -> i64 {
+    pub(super) fn one_more(&self, ground: &Ground<'_>, route: u32) -> i64 {
         let visits = self.sums[route as usize].visits;
-        if visits > 0 { i64::from(visits) * self.per_visit } else { self.per_route }
+        if visits > 0 { i64::from(visits) * ground.problem.weights().load } else { self.per_route }
     }
 
     /// What a route costs beside what it does.
@@ -197,7 +194,7 @@ impl Tours {
         let ahead = &mut self.stops[before as usize];
         (ahead.behind, ahead.leg) = (visit, inward);
         self.stops[behind as usize].before = visit;
-        let fixed = self.one_more(route);
+        let fixed = self.one_more(ground, route);
         let travel = i64::from(inward) + i64::from(onward) - i64::from(leg);
         let fit = fixed + i64::from(ground.fit(visit, member.kind).cost);
         let sums = &mut self.sums[route as usize];
