@@ -61,6 +61,21 @@ impl Place {
         Haversine.distance(self.point(), other.point())
     }
 
+    /// Whether [`Self::distance_m`] is more than this. Nearly all are told apart without trigonometry: along the
+    /// meridian and then along the parallel is never shorter than the great circle, the way along the meridian alone
+    /// never longer.
+    #[must_use]
+    pub fn is_farther(self, other: Self, reach_m: f64) -> bool {
+        const M_PER_E6: f64 = 0.111_195;
+        const MARGIN: f64 = 0.01;
+        let m = |one: i32, other: i32| f64::from(one.abs_diff(other)) * M_PER_E6;
+        let (north, east) = (m(self.lat_e6, other.lat_e6), m(self.lon_e6, other.lon_e6));
+        if (north + east) * (1.0 + MARGIN) < reach_m {
+            return false;
+        }
+        north * (1.0 - MARGIN) > reach_m || self.distance_m(other) > reach_m
+    }
+
     #[must_use]
     pub fn coarse(self) -> CoarseCell {
         CoarseCell { lat_e2: self.lat_e6.div_euclid(10_000) as i16, lon_e2: self.lon_e6.div_euclid(10_000) as i16 }
@@ -327,6 +342,17 @@ mod tests {
     fn a_quarter_of_a_meridian_is_about_ten_thousand_kilometres() {
         let quarter_m = place(0.0, 0.0).distance_m(place(90.0, 0.0));
         assert!((quarter_m - EARTH_RADIUS_M * std::f64::consts::FRAC_PI_2).abs() < 1.0);
+    }
+
+    #[test]
+    fn who_is_farther_is_told_without_trigonometry_and_never_otherwise() {
+        let home = Place { lat_e6: 59_900_000, lon_e6: 179_950_000 };
+        for step in 0..4_000 {
+            let (north, east) = (step % 63 * 9_000 - 280_000, step / 63 * 18_000 - 560_000);
+            let lon_e6 = (home.lon_e6 + east + 180_000_000).rem_euclid(360_000_000) - 180_000_000;
+            let place = Place { lat_e6: home.lat_e6 + north, lon_e6 };
+            assert_eq!(home.is_farther(place, 30_000.0), home.distance_m(place) > 30_000.0, "{north} {east}");
+        }
     }
 
     #[test]

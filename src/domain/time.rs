@@ -98,6 +98,16 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// By how many seconds clocks in `zone` are ahead of UTC now, and until when they stay so. None: beyond all
+    /// calendars.
+    #[must_use]
+    pub fn offset_in(self, zone: &TimeZone) -> Option<(i64, Self)> {
+        let now = jiff::Timestamp::from_millisecond(self.0).ok()?;
+        let change = zone.following(now).next();
+        let until = change.map_or(Self::MAX, |change| Self(change.timestamp().as_millisecond()));
+        Some((i64::from(zone.to_offset(now).seconds()), until))
+    }
+
     /// The civil date and time of this instant in `zone`.
     #[must_use]
     pub fn civil_in(self, zone: &TimeZone) -> civil::DateTime {

@@ -3,7 +3,8 @@
 
 use super::{
     Terms, VisitSpec,
-    cost::cost,
+    cost::{cost, surplus},
+    detour::Detour,
     timing::{Origin, Overdue, Sequence, Timetable},
     working,
 };
@@ -16,7 +17,6 @@ use crate::domain::{
     route::{Route, Stop, StopState},
     shift::Interval,
     skill::first_unmet,
-    ticket::WindowKind,
     time::Timestamp,
 };
 
@@ -69,10 +69,9 @@ pub(super) fn cheapest(
     duty: Interval,
     terms: &Terms<'_>,
 ) -> Option<(Bid, Option<Rule>)> {
-    let stops = &base.sequence.stops;
-    let first = stops.iter().rposition(|stop| stop.started()).map_or(0, |last| last + 1);
-    (first..=stops.len())
-        .map(|position| placed(visit, expert, base, stop, position, Some(duty), terms))
+    let surplus = surplus(visit, expert);
+    base.detours(base.sequence.frozen(), stop, visit.place)
+        .map(|detour| judged(&detour, surplus, base, Some(duty), terms))
         .min_by_key(|(bid, broken)| (broken.is_some(), bid.cost.total(), bid.position))
 }
 
@@ -86,7 +85,8 @@ pub fn append(route: &Route, visit: &VisitSpec, expert: &Expert, terms: &Terms<'
     let stop = stop(visit, 0, false);
     let origin = Origin::of(expert, route, duty, None, terms.now);
     let base = Sequence::of(&route.stops, origin, expert.home(), terms.drives).timed(terms.now, Overdue::STRICT, None);
-    let (bid, late) = placed(visit, expert, &base, &stop, route.stops.len(), duty, terms);
+    let last = base.last_detour(&stop, visit.place);
+    let (bid, late) = judged(&last, surplus(visit, expert), &base, duty, terms);
     let capacity = full(expert, route, terms).then_some(Rule::Capacity);
     (bid, eligible.err().or(shift.err()).or(capacity).or(late))
 }
@@ -109,7 +109,7 @@ pub(super) fn eligible(visit: &VisitSpec, expert: &Expert, terms: &Terms<'_>) ->
         return Err(Rule::Refused);
     }
     let home = expert.home().ok_or(Rule::NoPlace)?;
-    if home.distance_m(visit.place) > f64::from(terms.settings.reach_m) {
+    if home.is_farther(visit.place, f64::from(terms.settings.reach_m)) {
         return Err(Rule::Reach);
     }
     Ok(())
@@ -129,45 +129,27 @@ pub(super) fn allowed(expert: &Expert, terms: &Terms<'_>) -> u8 {
 }
 
 /// The visit at one position: what it would cost, and the time rule it breaks.
-fn placed(
-    visit: &VisitSpec,
-    expert: &Expert,
+fn judged(
+    detour: &Detour,
+    surplus: i64,
     base: &Timetable<'_>,
-    stop: &Stop,
-    position: usize,
     duty: Option<Interval>,
     terms: &Terms<'_>,
 ) -> (Bid, Option<Rule>) {
-    let with = base.sequence.with(position, stop).timed(terms.now, Overdue::STRICT, None);
-    let times = with.times[position];
     let bid = Bid {
-        position: u16::try_from(position).unwrap_or(u16::MAX),
-        depart: times.depart,
-        start: times.start,
-        end: times.end,
-        cost: cost(visit, expert, base, &with, position, duty, terms),
+        position: u16::try_from(detour.position).unwrap_or(u16::MAX),
+        depart: detour.times.depart,
+        start: detour.times.start,
+        end: detour.times.end,
+        cost: cost(detour, surplus, base, duty, terms),
     };
     let latest = duty.map(|duty| duty.to.plus_s(i64::from(terms.settings.max_overtime_s)));
-    let broken = if latest.is_some_and(|latest| with.home_at > latest) {
+    let broken = if latest.is_some_and(|latest| detour.home_at > latest) {
         Some(Rule::ShiftEnd)
     } else {
-        breaks_window(&with, position).then_some(Rule::Window)
+        detour.missed.then_some(Rule::Window)
     };
     (bid, broken)
-}
-
-/// The visit, or a stop after it, cannot begin inside its promised window.
-fn breaks_window(with: &Timetable<'_>, position: usize) -> bool {
-    missed(with, position).is_some()
-}
-
-/// The first stop from `position` on that would begin after its promised window.
-pub(super) fn missed(with: &Timetable<'_>, position: usize) -> Option<usize> {
-    let late = |stop: &Stop, start: Timestamp| {
-        stop.window.is_some_and(|window| window.kind == WindowKind::Promise && start > window.to)
-    };
-    let mut later = with.sequence.stops.iter().zip(&with.times).enumerate().skip(position);
-    later.find(|(_, (stop, times))| !stop.forced && late(stop, times.start)).map(|(index, _)| index)
 }
 
 /// The visit as a stop, not yet timed. `offer` 0: assigned at once.

@@ -76,7 +76,7 @@ impl Candidates {
         let mut experts: Vec<ExpertId> = tree
             .locate_within_distance(on_sphere(visit.place), chord_squared(reach_m))
             .map(|home| &home.data)
-            .filter(|(place, expert)| able(&expert.skills) && place.distance_m(visit.place) <= reach_m)
+            .filter(|(place, expert)| able(&expert.skills) && !place.is_farther(visit.place, reach_m))
             .map(|(_, expert)| expert.id.clone())
             .collect();
         experts.sort_unstable();

@@ -14,6 +14,7 @@ mod change;
 pub mod checker;
 mod cost;
 mod course;
+mod detour;
 pub mod eject;
 mod evaluate;
 pub mod live;

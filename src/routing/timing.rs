@@ -20,7 +20,7 @@ pub(super) struct Origin {
     pub place: Option<Place>,
     pub ready: Timestamp,
     /// Nothing else is set out for before this either: now, or the beginning of the stretch.
-    earliest: Timestamp,
+    pub earliest: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(super) struct Times {
     pub depart: Timestamp,
     pub start: Timestamp,
     pub end: Timestamp,
+    /// Of the drive to it, at the speed of its hour.
+    pub drive_s: i64,
 }
 
 /// How an overtaken plan of a started stop is put right.
@@ -48,23 +50,31 @@ impl Overdue {
 }
 
 /// Stops in driving order with the drives between them. An unknown (erased) place counts as the one before.
+#[derive(Clone)]
 pub(super) struct Sequence<'a> {
-    pub stops: Vec<&'a Stop>,
-    /// At usual speed; `legs_s[i]` leads to stop `i`.
-    legs_s: Vec<i64>,
-    home_s: i64,
-    places: Vec<Option<Place>>,
-    origin: Origin,
-    home: Option<Place>,
-    drives: Drives<'a>,
+    pub steps: Vec<Step<'a>>,
+    /// From the last step home, at usual speed.
+    pub home_s: i64,
+    pub origin: Origin,
+    pub home: Option<Place>,
+    pub drives: Drives<'a>,
+}
+
+/// A stop and the drive to it.
+#[derive(Clone, Copy)]
+pub(super) struct Step<'a> {
+    pub stop: &'a Stop,
+    pub place: Option<Place>,
+    /// At usual speed.
+    pub leg_s: i64,
 }
 
 /// A sequence with its times.
 pub(super) struct Timetable<'a> {
     pub sequence: Sequence<'a>,
     pub times: Vec<Times>,
-    /// `drives_s[i]` leads to stop `i`, at the speed of its hour; the drive home is the last.
-    pub drives_s: Vec<i64>,
+    /// Of the drive home, at the speed of its hour.
+    pub home_drive_s: i64,
     /// End of the drive home; the origin's `ready` for a route without stops.
     pub home_at: Timestamp,
 }
@@ -98,120 +108,119 @@ pub(super) fn frozen(stops: &[Stop]) -> usize {
     stops.iter().rposition(Stop::started).map_or(0, |last| last + 1)
 }
 
-fn leg_s(from: Option<Place>, to: Option<Place>, drives: Drives<'_>) -> i64 {
+pub(super) fn leg_s(from: Option<Place>, to: Option<Place>, drives: Drives<'_>) -> i64 {
     match (from, to) {
         (Some(from), Some(to)) => drives.leg(from, to).duration_s,
         (None, _) | (_, None) => 0,
     }
 }
 
-fn inserted<T: Copy>(items: &[T], position: usize, item: T) -> Vec<T> {
-    let mut with = Vec::with_capacity(items.len() + 1);
-    with.extend_from_slice(&items[..position]);
-    with.push(item);
-    with.extend_from_slice(&items[position..]);
-    with
-}
-
 impl<'a> Sequence<'a> {
     pub(super) fn of(stops: &'a [Stop], origin: Origin, home: Option<Place>, drives: Drives<'a>) -> Self {
-        let (mut places, mut legs_s) = (Vec::with_capacity(stops.len() + 1), Vec::with_capacity(stops.len() + 1));
+        let mut steps = Vec::with_capacity(stops.len() + 1);
         let mut here = origin.place;
         for stop in stops {
-            let there = stop.place.known().copied().or(here);
-            legs_s.push(leg_s(here, there, drives));
-            places.push(there);
-            here = there;
+            let place = stop.place.known().copied().or(here);
+            steps.push(Step { stop, place, leg_s: leg_s(here, place, drives) });
+            here = place;
         }
-        let home_s = leg_s(here, home, drives);
-        Self { stops: stops.iter().collect(), legs_s, home_s, places, origin, home, drives }
+        Self { steps, home_s: leg_s(here, home, drives), origin, home, drives }
     }
 
     /// The same with `stop` put in at `position`: only the two drives to and from it are new.
-    pub(super) fn with(&self, position: usize, stop: &'a Stop) -> Self {
-        let here = if position == 0 { self.origin.place } else { self.places[position - 1] };
-        let there = stop.place.known().copied().or(here);
-        let mut with = Self {
-            stops: inserted(&self.stops, position, stop),
-            legs_s: inserted(&self.legs_s, position, leg_s(here, there, self.drives)),
-            places: inserted(&self.places, position, there),
-            ..*self
-        };
-        match self.places.get(position) {
-            Some(next) => with.legs_s[position + 1] = leg_s(there, *next, self.drives),
-            None => with.home_s = leg_s(there, self.home, self.drives),
+    pub(super) fn with(mut self, position: usize, stop: &'a Stop) -> Self {
+        let here = self.before(position);
+        let place = stop.place.known().copied().or(here);
+        match self.steps.get_mut(position) {
+            Some(next) => next.leg_s = leg_s(place, next.place, self.drives),
+            None => self.home_s = leg_s(place, self.home, self.drives),
         }
-        with
+        self.steps.insert(position, Step { stop, place, leg_s: leg_s(here, place, self.drives) });
+        self
+    }
+
+    /// Where the stop at this index is driven to from.
+    pub(super) fn before(&self, index: usize) -> Option<Place> {
+        index.checked_sub(1).map_or(self.origin.place, |last| self.steps[last].place)
+    }
+
+    /// How many at the front nothing may be put before.
+    pub(super) fn frozen(&self) -> usize {
+        self.steps.iter().rposition(|step| step.stop.started()).map_or(0, |last| last + 1)
     }
 
     /// Where the last stop is, as far as it is known.
     pub(super) fn last_place(&self) -> Option<Place> {
-        self.places.last().copied().flatten()
+        self.steps.last()?.place
     }
 
     /// `floor`: the stop at this index does not start before this time.
     pub(super) fn timed(self, now: Timestamp, overdue: Overdue, floor: Option<(usize, Timestamp)>) -> Timetable<'a> {
-        let current = self.stops.iter().rposition(|stop| stop.started());
-        let mut times: Vec<Times> = Vec::with_capacity(self.stops.len());
-        let mut drives_s = Vec::with_capacity(self.stops.len() + 1);
+        let current = self.frozen().checked_sub(1);
+        let mut times: Vec<Times> = Vec::with_capacity(self.steps.len());
         let mut free = self.origin.ready;
-        for (i, stop) in self.stops.iter().enumerate() {
+        for (i, Step { stop, leg_s, .. }) in self.steps.iter().enumerate() {
             let floor = floor.filter(|(index, _)| *index == i).map(|(_, start)| start);
             // A drive is as fast as in the hour in which its driver is ready for it.
             let ready = if stop.started() { stop.planned_depart } else { free.max(self.origin.earliest) };
-            let drive_s = self.drives.lasts_s(self.legs_s[i], ready);
+            let drive_s = self.drives.lasts_s(*leg_s, ready);
             let planned = match stop.state {
                 StopState::OnSite if current == Some(i) => {
-                    Times { end: overdue.fix(stop.planned_end, now), ..Times::planned(stop) }
+                    Times { end: overdue.fix(stop.planned_end, now), ..Times::planned(stop, drive_s) }
                 }
                 // Left, though nobody said that it is done: history.
-                StopState::OnSite => Times::planned(stop),
+                StopState::OnSite => Times::planned(stop, drive_s),
                 StopState::EnRoute => {
                     // The stop it was driven to from may be gone: then the drive is from the one before that.
                     let driven = if i == 0 { stop.planned_start } else { stop.planned_depart.plus_s(drive_s) };
                     let start = overdue.fix(stop.planned_start.max(driven), now);
-                    Times { start, end: start.plus_s(i64::from(stop.service_s)), ..Times::planned(stop) }
+                    Times { start, end: start.plus_s(i64::from(stop.service_s)), ..Times::planned(stop, drive_s) }
                 }
                 StopState::Offered | StopState::Assigned => Times::ahead(stop, drive_s, ready, floor),
             };
             free = planned.end;
             times.push(planned);
-            drives_s.push(drive_s);
         }
-        let home_s = self.drives.lasts_s(self.home_s, free);
-        drives_s.push(home_s);
-        Timetable { home_at: free.plus_s(home_s), times, drives_s, sequence: self }
+        let home_drive_s = self.drives.lasts_s(self.home_s, free);
+        Timetable { home_at: free.plus_s(home_drive_s), times, home_drive_s, sequence: self }
     }
 }
 
 impl Times {
-    fn planned(stop: &Stop) -> Self {
-        Self { depart: stop.planned_depart, start: stop.planned_start, end: stop.planned_end }
+    fn planned(stop: &Stop, drive_s: i64) -> Self {
+        Self { depart: stop.planned_depart, start: stop.planned_start, end: stop.planned_end, drive_s }
     }
 
     /// As soon as can be, but not before a promised window: then the expert sets out just in time.
-    fn ahead(stop: &Stop, leg_s: i64, ready: Timestamp, floor: Option<Timestamp>) -> Self {
+    pub(super) fn ahead(stop: &Stop, drive_s: i64, ready: Timestamp, floor: Option<Timestamp>) -> Self {
         let promised = stop.window.filter(|window| window.kind == WindowKind::Promise).map(|window| window.from);
-        let start = [promised, floor].into_iter().flatten().fold(ready.plus_s(leg_s), Timestamp::max);
-        Self { depart: start.plus_s(-leg_s), start, end: start.plus_s(i64::from(stop.service_s)) }
+        let start = [promised, floor].into_iter().flatten().fold(ready.plus_s(drive_s), Timestamp::max);
+        Self { depart: start.plus_s(-drive_s), start, end: start.plus_s(i64::from(stop.service_s)), drive_s }
+    }
+
+    /// It would begin after the window that was promised for it.
+    pub(super) fn misses(&self, stop: &Stop) -> bool {
+        let promised = stop.window.filter(|window| window.kind == WindowKind::Promise);
+        !stop.forced && promised.is_some_and(|window| self.start > window.to)
     }
 }
 
 impl Timetable<'_> {
-    /// All driving, home included.
-    pub(super) fn driving_s(&self) -> i64 {
-        self.drives_s.iter().sum()
+    /// The first stop from `position` on that would begin after its promised window.
+    pub(super) fn missed(&self, position: usize) -> Option<usize> {
+        let mut later = self.sequence.steps.iter().zip(&self.times).skip(position);
+        later.position(|(step, times)| times.misses(step.stop)).map(|behind| position + behind)
     }
 
     /// The stops with these times written into them.
     pub(super) fn stops(&self) -> Vec<Stop> {
-        let written = |(stop, times): (&&Stop, &Times)| Stop {
+        let written = |(step, times): (&Step<'_>, &Times)| Stop {
             planned_depart: times.depart,
             planned_start: times.start,
             planned_end: times.end,
-            ..(*stop).clone()
+            ..step.stop.clone()
         };
-        self.sequence.stops.iter().zip(&self.times).map(written).collect()
+        self.sequence.steps.iter().zip(&self.times).map(written).collect()
     }
 }
 

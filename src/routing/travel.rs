@@ -60,6 +60,14 @@ impl<'a> Drives<'a> {
         self.roads.and_then(|roads| roads.leg(from, to)).unwrap_or_else(|| self.off_road(from, to))
     }
 
+    /// Seconds there and back at usual speed. One way is as long as the other where nothing but the great circle is
+    /// reckoned by, so it is reckoned once.
+    pub(super) fn both_ways_s(self, here: Place, there: Place) -> (i64, i64) {
+        let out_s = self.leg(here, there).duration_s;
+        let alike = self.roads.is_none() && self.square.is_none();
+        (out_s, if alike { out_s } else { self.leg(there, here).duration_s })
+    }
+
     /// By the server's legs, or instead of any.
     fn off_road(self, from: Place, to: Place) -> Leg {
         self.square.and_then(|square| square.leg(from, to)).unwrap_or_else(|| self.instead(from, to))

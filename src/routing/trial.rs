@@ -5,8 +5,8 @@
 
 use super::{
     Terms, VisitSpec,
-    bid::{able, allowed, base, cheapest, missed, stop},
-    timing::Timetable,
+    bid::{able, allowed, base, cheapest, stop},
+    timing::{Overdue, Timetable},
     working,
 };
 use crate::domain::{
@@ -118,9 +118,9 @@ pub fn trial(
         return Err(figures(Rule::Capacity, visit, expert, route, terms));
     };
     let at = usize::from(bid.position);
-    let with = base.sequence.with(at, &stop).timed(terms.now, super::timing::Overdue::STRICT, None);
+    let with = base.sequence.clone().with(at, &stop).timed(terms.now, Overdue::STRICT, None);
     let trial = Trial { bid, home_at: with.home_at, moved: moved(&base, &with, at) };
-    match (broken, missed(&with, at)) {
+    match (broken, with.missed(at)) {
         (None, _) => Ok(trial),
         (Some(Rule::Window), Some(index)) => Err(Box::new(Obstacle::Window { late: late(&with, index), trial })),
         (Some(_), _) => {
@@ -131,13 +131,13 @@ pub fn trial(
 }
 
 fn late(with: &Timetable<'_>, index: usize) -> Late {
-    let (stop, start): (&Stop, _) = (with.sequence.stops[index], with.times[index].start);
+    let (stop, start): (&Stop, _) = (with.sequence.steps[index].stop, with.times[index].start);
     let until = stop.window.map_or(start, |window| window.to);
     Late { ticket: stop.ticket, visit: stop.visit, start, until }
 }
 
 fn moved(base: &Timetable<'_>, with: &Timetable<'_>, at: usize) -> Vec<Moved> {
-    let behind = base.sequence.stops.iter().enumerate().skip(at);
+    let behind = base.sequence.steps.iter().map(|step| step.stop).enumerate().skip(at);
     behind
         .map(|(i, stop)| Moved {
             ticket: stop.ticket,

@@ -105,34 +105,5 @@ fn able(expert: &Expert, visit: &VisitSpec) -> bool {
 /// Has refused the visit, or lives out of its reach.
 pub(super) fn barred(expert: &Expert, visit: &VisitSpec, terms: &Terms<'_>) -> bool {
     let refused = !terms.second_round && visit.refused_by.contains(&expert.id);
-    refused || expert.home().is_none_or(|home| is_far(home, visit.place, f64::from(terms.settings.reach_m)))
-}
-
-/// Nearly everybody is told apart without trigonometry: along the meridian and then along the parallel is never
-/// shorter than the great circle, the way along the meridian alone never longer.
-fn is_far(home: Place, place: Place, reach_m: f64) -> bool {
-    const M_PER_E6: f64 = 0.111_195;
-    const MARGIN: f64 = 0.01;
-    let m = |one: i32, other: i32| f64::from(one.abs_diff(other)) * M_PER_E6;
-    let (north, east) = (m(home.lat_e6, place.lat_e6), m(home.lon_e6, place.lon_e6));
-    if (north + east) * (1.0 + MARGIN) < reach_m {
-        return false;
-    }
-    north * (1.0 - MARGIN) > reach_m || home.distance_m(place) > reach_m
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_is_far_is_told_without_trigonometry_and_never_otherwise() {
-        let home = Place { lat_e6: 59_900_000, lon_e6: 179_950_000 };
-        for step in 0..4_000 {
-            let (north, east) = (step % 63 * 9_000 - 280_000, step / 63 * 18_000 - 560_000);
-            let lon_e6 = (home.lon_e6 + east + 180_000_000).rem_euclid(360_000_000) - 180_000_000;
-            let place = Place { lat_e6: home.lat_e6 + north, lon_e6 };
-            assert_eq!(is_far(home, place, 30_000.0), home.distance_m(place) > 30_000.0, "{north} {east}");
-        }
-    }
+    refused || expert.home().is_none_or(|home| home.is_farther(visit.place, f64::from(terms.settings.reach_m)))
 }

@@ -2,7 +2,10 @@
 //! steps; after each event the checker looks at everything.
 
 use super::{
-    super::roads::{CLOSED, Legs, Network, Roads, Street},
+    super::{
+        roads::{CLOSED, Legs, Network, Roads, Street},
+        timing::{Overdue, Timetable},
+    },
     choices::decision,
     *,
 };
@@ -151,6 +154,7 @@ impl Region {
         assert_eq!(recheck(&decision, wanted, look, &self.settings, terms.drives), Recheck::Same);
         self.compare_with_brute_force(wanted, &decision, &terms);
         self.compare_with_index(wanted, &decision);
+        self.compare_with_timing_anew(wanted, &terms);
 
         let Some(winner) = &decision.winner else { return };
         let at = self.crew.iter().position(|(expert, _)| expert.id == *winner).unwrap();
@@ -196,6 +200,30 @@ impl Region {
                 }
                 Verdict::Ruled(Rule::ShiftEnd | Rule::Window) => assert_eq!(brute(), None, "{}", expert.id),
                 Verdict::Ruled(_) => {}
+            }
+        }
+    }
+
+    /// A detour is what timing the whole route anew gives, at each position.
+    fn compare_with_timing_anew(&self, wanted: &VisitSpec, terms: &Terms<'_>) {
+        let stop = bid::stop(wanted, 0, false);
+        for (expert, route) in &self.crew {
+            let Ok(duty) = stretch(expert, terms.now, terms.settings.before_shift_s) else { continue };
+            let base = bid::base(expert, route, None, duty, terms);
+            let first = base.sequence.frozen();
+            let detours: Vec<_> = base.detours(first, &stop, wanted.place).collect();
+            assert_eq!(detours.len(), base.times.len() + 1 - first);
+            assert_eq!(detours.last(), Some(&base.last_detour(&stop, wanted.place)));
+            let driving_s =
+                |table: &Timetable<'_>| table.times.iter().map(|times| times.drive_s).sum::<i64>() + table.home_drive_s;
+            for detour in detours {
+                let at = detour.position;
+                let with = base.sequence.clone().with(at, &stop).timed(terms.now, Overdue::STRICT, None);
+                assert_eq!((detour.times, detour.home_at), (with.times[at], with.home_at), "{at}");
+                assert_eq!(detour.driving_s, driving_s(&with) - driving_s(&base), "{at}");
+                assert_eq!(detour.missed, with.missed(at).is_some(), "{at}");
+                let later = |i: usize| with.times[i + 1].start.since_s(base.times[i].start);
+                assert_eq!(detour.wait_s, (at..base.times.len()).map(later).sum::<i64>(), "{at}");
             }
         }
     }
