@@ -222,3 +222,18 @@ fn ties_go_to_the_smaller_id() {
     let won = choose([(&bob.id, &asked[0]), (&ann.id, &asked[1])].into_iter()).unwrap();
     assert_eq!(won.0, &ann.id);
 }
+
+#[test]
+fn a_promise_that_is_broken_behind_a_stop_that_waits_is_seen() {
+    let who = expert("e1", "tv", place(0, 0));
+    let settings = settings();
+    let terms = terms("08:00", &settings);
+    let first = VisitSpec { window: Some(promise("12:00", "13:00")), ..visit(1, place(1_000, 0)) };
+    let mut route = holding(&who, &[first, visit(2, place(2_000, 0))], &terms);
+    route.stops.sort_by_key(|stop| stop.window.is_none());
+    let wanted = visit(3, place(500, 0));
+    assert_eq!(bid(&wanted, &who, &route, None, &terms).map(|bid| bid.position), Ok(0), "there is time before noon");
+    route.stops[1].window = Some(promise("09:00", "09:30"));
+    let behind = bid(&wanted, &who, &route, None, &terms).map(|bid| bid.position);
+    assert_eq!(behind, Ok(2), "nothing may be put before what is late");
+}
