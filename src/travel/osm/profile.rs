@@ -37,9 +37,8 @@ const KM_PER_MILE: f64 = 1.609_344;
 /// Who goes first decides: the most particular key that is there.
 const ACCESS: [&str; 4] = ["motorcar", "motor_vehicle", "vehicle", "access"];
 /// Everything else, like `destination` or `customers`, is open to who comes to do a job.
-const SHUT: [&str; 12] = [
+const SHUT: [&str; 11] = [
     "no",
-    "private",
     "agricultural",
     "forestry",
     "emergency",
@@ -51,6 +50,9 @@ const SHUT: [&str; 12] = [
     "use_sidepath",
     "restricted",
 ];
+/// A private street lets in who is expected: a customer may live there. So slow that nobody drives through.
+const PRIVATE: &str = "private";
+const PRIVATE_KMH: f64 = 10.0;
 const LOOSE_SURFACES: [&str; 11] =
     ["unpaved", "gravel", "dirt", "ground", "earth", "grass", "sand", "mud", "pebblestone", "rock", "fine_gravel"];
 /// Barriers that a car passes; all others stop it unless access says otherwise.
@@ -98,9 +100,21 @@ pub(super) fn car<'a>(tag: impl Fn(&str) -> Option<&'a str>) -> Option<Use> {
     let class = tag("highway")?;
     let usual = CLASSES.iter().find(|(name, _)| *name == class).map(|(_, kmh)| *kmh).filter(|kmh| *kmh > 0.0)?;
     let loose = tag("surface").is_some_and(|surface| LOOSE_SURFACES.contains(&surface));
+    let private = access == Some(PRIVATE);
+    // Yards, driveways and works: nobody lives behind them whom the street before does not serve as well.
+    if private && class == "service" {
+        return None;
+    }
+    let most = if private {
+        PRIVATE_KMH
+    } else if loose {
+        LOOSE
+    } else {
+        FASTEST
+    };
     let pace = |side: &str| {
         let signed = tag(side).or_else(|| tag("maxspeed")).and_then(limit_kmh).map_or(usual, |kmh| kmh * OF_LIMIT);
-        Pace::Kmh(if loose { signed.min(LOOSE) } else { signed }.clamp(SLOWEST, FASTEST))
+        Pace::Kmh(signed.clamp(SLOWEST, most))
     };
     let (forward, backward) = directions(&tag, matches!(class, "motorway" | "motorway_link"));
     let used = Use {
@@ -215,7 +229,10 @@ mod tests {
         );
         assert_eq!(paces(&[street, ("maxspeed", "IT:urban")]), (at(25.0), at(25.0)));
         assert_eq!(paces(&[street, ("surface", "gravel")]), (at(20.0), at(20.0)));
-        for shut in [("access", "private"), ("motor_vehicle", "no"), ("area", "yes"), ("oneway", "reversible")] {
+        let private = ("access", "private");
+        assert_eq!(paces(&[street, private, ("maxspeed", "50")]), (at(10.0), at(10.0)), "for who is expected there");
+        assert_eq!(used(&[("highway", "service"), private]), None);
+        for shut in [("access", "agricultural"), ("motor_vehicle", "no"), ("area", "yes"), ("oneway", "reversible")] {
             assert_eq!(used(&[street, shut]), None, "{shut:?}");
         }
         assert!(used(&[street, ("access", "no"), ("motorcar", "yes")]).is_some(), "the more particular key counts");
@@ -237,10 +254,11 @@ mod tests {
     }
 
     #[test]
-    fn a_bollard_stops_a_car_and_a_gate_only_when_it_is_shut() {
+    fn a_bollard_stops_a_car_and_a_gate_only_when_nobody_opens_it() {
         let stopped =
             |tags: &[(&str, &str)]| stops(|key| tags.iter().find(|(known, _)| *known == key).map(|(_, v)| *v));
-        assert!(stopped(&[("barrier", "bollard")]) && stopped(&[("barrier", "gate"), ("access", "private")]));
+        assert!(stopped(&[("barrier", "bollard")]) && stopped(&[("barrier", "gate"), ("access", "no")]));
+        assert!(!stopped(&[("barrier", "gate"), ("access", "private")]), "somebody is expected behind it");
         assert!(!stopped(&[("barrier", "gate")]) && !stopped(&[("barrier", "bollard"), ("motor_vehicle", "yes")]));
         assert!(!stopped(&[("highway", "crossing")]));
     }
