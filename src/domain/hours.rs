@@ -1,9 +1,8 @@
 //! Speed by the hour: the rush makes everything slower, whatever source the figures come from.
 
-use super::time::{DAY_S, HOUR_S, Timestamp, zone};
+use super::time::{DAY_S, HOUR_S, Timestamp};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use std::cell::RefCell;
 
 /// Per cent of the usual speed in each local hour of departure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
@@ -60,32 +59,11 @@ impl Hours {
     }
 }
 
-/// How far clocks in a time zone are ahead of UTC for a while.
-struct Steady {
-    zone: String,
-    offset_s: i64,
-    from: Timestamp,
-    until: Timestamp,
-}
-
-thread_local! {
-    /// The last one asked for: a route is timed drive by drive in one zone, on one day.
-    static STEADY: RefCell<Option<Steady>> = const { RefCell::new(None) };
-}
-
 /// The hour that clocks show in a time zone (IANA name; UTC's when there is none), 0 to 23.
 #[must_use]
 pub fn local_hour(at: Timestamp, zone_name: &str) -> u8 {
-    STEADY.with_borrow_mut(|known| {
-        let holds = |known: &Steady| known.zone == zone_name && (known.from..known.until).contains(&at);
-        if !known.as_ref().is_some_and(holds) {
-            let zone = zone(zone_name).unwrap_or(jiff::tz::TimeZone::UTC);
-            let (offset_s, until) = at.offset_in(&zone).unwrap_or((0, Timestamp::MAX));
-            *known = Some(Steady { zone: zone_name.to_owned(), offset_s, from: at, until });
-        }
-        let offset_s = known.as_ref().map_or(0, |known| known.offset_s);
-        (at.plus_s(offset_s).since_s(Timestamp::ZERO).rem_euclid(DAY_S) / HOUR_S) as u8
-    })
+    let (offset_s, _) = at.offset_in_named(zone_name).unwrap_or((0, at));
+    (at.plus_s(offset_s).since_s(Timestamp::ZERO).rem_euclid(DAY_S) / HOUR_S) as u8
 }
 
 #[cfg(test)]
@@ -109,7 +87,14 @@ mod tests {
         assert_eq!(local_hour(at("2024-07-01T12:59:00Z"), "America/New_York"), 8);
         assert_eq!(local_hour(at("2024-12-01T12:59:00Z"), "America/New_York"), 7);
         assert_eq!(local_hour(at("2024-12-01T12:59:00Z"), "Nowhere/None"), 12);
-        assert_eq!(local_hour(Timestamp::MAX, "America/New_York"), 7, "beyond all calendars, but an hour");
+        for beyond in [Timestamp(i64::MIN), Timestamp::MAX] {
+            assert!(local_hour(beyond, "America/New_York") < 24);
+            assert_eq!(
+                local_hour(at("2024-07-01T12:59:00Z"), "America/New_York"),
+                8,
+                "not remembered beyond calendars"
+            );
+        }
     }
 
     #[test]
@@ -117,7 +102,7 @@ mod tests {
         for (name, first) in
             [("America/New_York", "2024-03-10T06:00:00Z"), ("Australia/Lord_Howe", "2024-10-05T14:00:00Z")]
         {
-            let zone = zone(name).unwrap();
+            let zone = crate::domain::time::zone(name).unwrap();
             for minutes in (0..180).chain((0..180).rev()) {
                 let at = Timestamp::parse(first).unwrap().plus_s(minutes * 60);
                 assert_eq!(local_hour(at, name), at.civil_in(&zone).hour() as u8, "{name} {at}");

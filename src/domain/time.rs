@@ -3,7 +3,7 @@
 
 use jiff::{civil, tz::TimeZone};
 use minicbor::{Decode, Encode};
-use std::fmt;
+use std::{cell::RefCell, fmt};
 
 /// Milliseconds since 1970-01-01T00:00:00Z. Years outside 1900 to 2200 are refused when parsed.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -98,14 +98,38 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// By how many seconds clocks in `zone` are ahead of UTC now, and until when they stay so. None: beyond all
-    /// calendars.
+    /// By how many seconds clocks in `zone` are ahead of UTC then, and until when they stay so: the end of the
+    /// calendar (year 9999) at the latest. None: not in the calendar.
     #[must_use]
     pub fn offset_in(self, zone: &TimeZone) -> Option<(i64, Self)> {
-        let now = jiff::Timestamp::from_millisecond(self.0).ok()?;
-        let change = zone.following(now).next();
-        let until = change.map_or(Self::MAX, |change| Self(change.timestamp().as_millisecond()));
-        Some((i64::from(zone.to_offset(now).seconds()), until))
+        match zone.iana_name() {
+            Some(name) => self.offset_remembered(name, || Some(zone.clone())),
+            None => self.offset_looked_up(zone),
+        }
+    }
+
+    /// As [`Self::offset_in`], of the zone of this name (IANA); UTC's when there is none.
+    #[must_use]
+    pub fn offset_in_named(self, name: &str) -> Option<(i64, Self)> {
+        self.offset_remembered(name, || zone(name))
+    }
+
+    fn offset_remembered(self, name: &str, zone: impl FnOnce() -> Option<TimeZone>) -> Option<(i64, Self)> {
+        LAST.with_borrow_mut(|last| {
+            let holds = |ahead: &&mut Ahead| ahead.zone == name && (ahead.from..ahead.until).contains(&self);
+            if let Some(Ahead { offset_s, until, .. }) = last.as_mut().filter(holds) {
+                return Some((*offset_s, *until));
+            }
+            let (offset_s, until) = self.offset_looked_up(&zone().unwrap_or(TimeZone::UTC))?;
+            *last = Some(Ahead { zone: name.to_owned(), offset_s, from: self, until });
+            Some((offset_s, until))
+        })
+    }
+
+    fn offset_looked_up(self, zone: &TimeZone) -> Option<(i64, Self)> {
+        let instant = jiff::Timestamp::from_millisecond(self.0).ok()?;
+        let change = zone.following(instant).next().map_or(jiff::Timestamp::MAX, |change| change.timestamp());
+        Some((i64::from(zone.to_offset(instant).seconds()), Self(change.as_millisecond())))
     }
 
     /// The civil date and time of this instant in `zone`.
@@ -130,6 +154,19 @@ impl fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// How far clocks in a time zone are ahead of UTC for a while.
+struct Ahead {
+    zone: String,
+    offset_s: i64,
+    from: Timestamp,
+    until: Timestamp,
+}
+
+thread_local! {
+    /// The last one asked for: a region's shifts and drives lie in one zone and within days.
+    static LAST: RefCell<Option<Ahead>> = const { RefCell::new(None) };
 }
 
 /// Looks an IANA zone up in the bundled database.

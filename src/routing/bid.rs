@@ -70,7 +70,7 @@ pub(super) fn cheapest(
     terms: &Terms<'_>,
 ) -> Option<(Bid, Option<Rule>)> {
     let surplus = surplus(visit, expert);
-    base.detours(base.sequence.frozen(), stop, visit.place)
+    base.detours(stop)
         .map(|detour| judged(&detour, surplus, base, Some(duty), terms))
         .min_by_key(|(bid, broken)| (broken.is_some(), bid.cost.total(), bid.position))
 }
@@ -85,7 +85,7 @@ pub fn append(route: &Route, visit: &VisitSpec, expert: &Expert, terms: &Terms<'
     let stop = stop(visit, 0, false);
     let origin = Origin::of(expert, route, duty, None, terms.now);
     let base = Sequence::of(&route.stops, origin, expert.home(), terms.drives).timed(terms.now, Overdue::STRICT, None);
-    let last = base.last_detour(&stop, visit.place);
+    let last = base.last_detour(&stop);
     let (bid, late) = judged(&last, surplus(visit, expert), &base, duty, terms);
     let capacity = full(expert, route, terms).then_some(Rule::Capacity);
     (bid, eligible.err().or(shift.err()).or(capacity).or(late))

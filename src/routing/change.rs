@@ -51,7 +51,7 @@ pub fn insert(
     terms: &Terms<'_>,
 ) -> Route {
     let stop = stop(visit, offer, pinned);
-    let position = usize::from(bid.position).clamp(frozen(&route.stops), route.stops.len());
+    let position = usize::from(bid.position).clamp(frozen(route.stops.iter()), route.stops.len());
     let duty = working::duty(expert, terms);
     let origin = Origin::of(expert, route, duty, None, terms.now);
     let stops = Sequence::of(&route.stops, origin, expert.home(), terms.drives)
@@ -166,7 +166,7 @@ impl Route {
         }
         stop.planned_end = stop.planned_start.plus_s(i64::from(stop.service_s));
         stop.state = state;
-        self.stops.insert(frozen(&self.stops), stop);
+        self.stops.insert(frozen(self.stops.iter()), stop);
     }
 
     /// Ends what was under way at `at`. Returns where the expert set out from, and when they were free there.

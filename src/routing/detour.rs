@@ -5,7 +5,7 @@
 //! slack takes the delay in. A drive between the visit and a stop is reckoned once for both positions next to it.
 
 use super::timing::{Step, Times, Timetable, leg_s};
-use crate::domain::{place::Place, route::Stop, ticket::WindowKind, time::Timestamp};
+use crate::domain::{route::Stop, ticket::WindowKind, time::Timestamp};
 
 /// A visit at one position of a route, against the route without it; sums in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,22 +30,24 @@ pub(super) struct Detour {
 }
 
 impl Timetable<'_> {
-    /// A visit at `place` behind all others.
-    pub(super) fn last_detour(&self, visit: &Stop, place: Place) -> Detour {
-        let (route, there) = (&self.sequence, Some(place));
+    /// A visit behind all others.
+    pub(super) fn last_detour(&self, visit: &Stop) -> Detour {
+        let (route, there) = (&self.sequence, visit.place.known().copied());
         let last = route.steps.len();
         let inward_s = leg_s(route.before(last), there, route.drives);
         self.detour(last, visit, (inward_s, leg_s(there, route.home, route.drives)))
     }
 
-    /// A visit at `place` at each position from `first` on; nothing from there on may have been started.
-    pub(super) fn detours(&self, first: usize, visit: &Stop, place: Place) -> impl Iterator<Item = Detour> {
-        let (route, there) = (&self.sequence, Some(place));
+    /// A visit at each position behind what was started. No drive is reckoned to or from an unknown (erased) place.
+    pub(super) fn detours(&self, visit: &Stop) -> impl Iterator<Item = Detour> {
+        let (route, there) = (&self.sequence, visit.place.known().copied());
+        let first = route.frozen();
         let mut inward_s = leg_s(route.before(first), there, route.drives);
         (first..=route.steps.len()).map(move |position| {
             let (onward_s, next_s) = match route.steps.get(position) {
-                Some(Step { place: Some(next), .. }) => route.drives.both_ways_s(place, *next),
-                Some(Step { place: None, .. }) => (0, 0),
+                Some(next) => {
+                    there.zip(next.place).map_or((0, 0), |(there, next)| route.drives.both_ways_s(there, next))
+                }
                 None => (leg_s(there, route.home, route.drives), 0),
             };
             let legs_s = (std::mem::replace(&mut inward_s, next_s), onward_s);

@@ -53,7 +53,7 @@ pub fn openings(
     terms: &Terms<'_>,
 ) -> Vec<Opening> {
     let less = |stop: &Stop| movable(stop) && stop.urgency < visit.urgency;
-    let mut found: Vec<Opening> = (frozen(&route.stops)..route.stops.len())
+    let mut found: Vec<Opening> = (frozen(route.stops.iter())..route.stops.len())
         .filter(|index| less(&route.stops[*index]))
         .filter_map(|index| {
             let mut without = route.clone();

@@ -100,12 +100,12 @@ impl Origin {
 
 /// A reported position says where the expert would set out: on shift, and nothing under way.
 pub(super) fn position_counts(route: &Route, duty: Option<Interval>, now: Timestamp) -> bool {
-    duty.is_some_and(|duty| duty.from <= now && now < duty.to) && frozen(&route.stops) == 0
+    duty.is_some_and(|duty| duty.from <= now && now < duty.to) && frozen(route.stops.iter()) == 0
 }
 
 /// How many stops at the front nothing may be put before.
-pub(super) fn frozen(stops: &[Stop]) -> usize {
-    stops.iter().rposition(Stop::started).map_or(0, |last| last + 1)
+pub(super) fn frozen<'s>(mut stops: impl DoubleEndedIterator<Item = &'s Stop> + ExactSizeIterator) -> usize {
+    stops.rposition(Stop::started).map_or(0, |last| last + 1)
 }
 
 pub(super) fn leg_s(from: Option<Place>, to: Option<Place>, drives: Drives<'_>) -> i64 {
@@ -144,9 +144,9 @@ impl<'a> Sequence<'a> {
         index.checked_sub(1).map_or(self.origin.place, |last| self.steps[last].place)
     }
 
-    /// How many at the front nothing may be put before.
+    /// As [`frozen`].
     pub(super) fn frozen(&self) -> usize {
-        self.steps.iter().rposition(|step| step.stop.started()).map_or(0, |last| last + 1)
+        frozen(self.steps.iter().map(|step| step.stop))
     }
 
     /// Where the last stop is, as far as it is known.

@@ -191,6 +191,7 @@ mod tests {
         let drives = Drives::new(&settings, "UTC", None).by_server(Some(&square));
         assert_eq!((drives.leg(a, b), drives.edition()), (twice, 7));
         assert_eq!(drives.leg(b, a), circle, "no way: the great circle as it is");
+        assert_eq!(drives.both_ways_s(a, b), (twice.duration_s, circle.duration_s));
         let reckoned = great_circle(near_a, beside, &settings);
         let leg = drives.leg(near_a, beside);
         assert_eq!((leg.duration_s, leg.distance_m), (2 * reckoned.duration_s, 3 * reckoned.distance_m));

@@ -237,3 +237,27 @@ fn a_promise_that_is_broken_behind_a_stop_that_waits_is_seen() {
     let behind = bid(&wanted, &who, &route, None, &terms).map(|bid| bid.position);
     assert_eq!(behind, Ok(2), "nothing may be put before what is late");
 }
+
+#[test]
+fn a_stop_that_a_person_forced_in_may_be_late() {
+    let who = expert("e1", "tv", place(0, 0));
+    let settings = settings();
+    let terms = terms("10:00", &settings);
+    let mut route = holding(&who, &[visit(1, place(1_000, 0))], &terms);
+    route.stops[0].window = Some(promise("08:00", "09:00"));
+    let wanted = VisitSpec { window: Some(promise("10:00", "10:05")), ..visit(2, place(500, 0)) };
+    assert_eq!(bid(&wanted, &who, &route, None, &terms), Err(Rule::Window));
+    route.stops[0].forced = true;
+    assert_eq!(bid(&wanted, &who, &route, None, &terms).map(|bid| bid.position), Ok(0));
+}
+
+#[test]
+fn what_is_appended_comes_last_however_far_that_is() {
+    let who = expert("e1", "tv", place(0, 0));
+    let settings = settings();
+    let terms = terms("08:00", &settings);
+    let route = holding(&who, &[visit(1, place(5_000, 0)), visit(2, place(9_000, 0))], &terms);
+    let (bid, broken) = append(&route, &visit(3, place(100, 0)), &who, &terms);
+    assert_eq!((bid.position, broken), (2, None));
+    assert!(bid.start > route.stops[1].planned_end, "{bid:?}");
+}

@@ -210,10 +210,9 @@ impl Region {
         for (expert, route) in &self.crew {
             let Ok(duty) = stretch(expert, terms.now, terms.settings.before_shift_s) else { continue };
             let base = bid::base(expert, route, None, duty, terms);
-            let first = base.sequence.frozen();
-            let detours: Vec<_> = base.detours(first, &stop, wanted.place).collect();
-            assert_eq!(detours.len(), base.times.len() + 1 - first);
-            assert_eq!(detours.last(), Some(&base.last_detour(&stop, wanted.place)));
+            let detours: Vec<_> = base.detours(&stop).collect();
+            assert_eq!(detours.len(), base.times.len() + 1 - base.sequence.frozen());
+            assert_eq!(detours.last(), Some(&base.last_detour(&stop)));
             let driving_s =
                 |table: &Timetable<'_>| table.times.iter().map(|times| times.drive_s).sum::<i64>() + table.home_drive_s;
             for detour in detours {
@@ -224,6 +223,7 @@ impl Region {
                 assert_eq!(detour.missed, with.missed(at).is_some(), "{at}");
                 let later = |i: usize| with.times[i + 1].start.since_s(base.times[i].start);
                 assert_eq!(detour.wait_s, (at..base.times.len()).map(later).sum::<i64>(), "{at}");
+                assert_eq!(detour.moved_s, (at..base.times.len()).map(|i| later(i).abs()).sum::<i64>(), "{at}");
             }
         }
     }
