@@ -4,7 +4,7 @@
 //! to. Nothing is copied and nothing before the position is looked at; behind it, no more than up to the stop whose
 //! slack takes the delay in. A drive between the visit and a stop is reckoned once for both positions next to it.
 
-use super::timing::{Step, Times, Timetable, leg_s};
+use super::timing::{Step, Times, Timetable, known, leg_s};
 use crate::domain::{route::Stop, ticket::WindowKind, time::Timestamp};
 
 /// A visit at one position of a route, against the route without it; sums in seconds.
@@ -32,23 +32,24 @@ pub(super) struct Detour {
 impl Timetable<'_> {
     /// A visit behind all others.
     pub(super) fn last_detour(&self, visit: &Stop) -> Detour {
-        let (route, there) = (&self.sequence, visit.place.known().copied());
+        let (route, there) = (&self.sequence, known(visit));
         let last = route.steps.len();
-        let inward_s = leg_s(route.before(last), there, route.drives);
-        self.detour(last, visit, (inward_s, leg_s(there, route.home, route.drives)))
+        let inward_s = leg_s(route.before(last).as_ref(), there.as_ref(), route.drives);
+        self.detour(last, visit, (inward_s, leg_s(there.as_ref(), route.home.as_ref(), route.drives)))
     }
 
     /// A visit at each position behind what was started. No drive is reckoned to or from an unknown (erased) place.
     pub(super) fn detours(&self, visit: &Stop) -> impl Iterator<Item = Detour> {
-        let (route, there) = (&self.sequence, visit.place.known().copied());
+        let (route, there) = (&self.sequence, known(visit));
         let first = route.frozen();
-        let mut inward_s = leg_s(route.before(first), there, route.drives);
+        let mut inward_s = leg_s(route.before(first).as_ref(), there.as_ref(), route.drives);
         (first..=route.steps.len()).map(move |position| {
             let (onward_s, next_s) = match route.steps.get(position) {
                 Some(next) => {
-                    there.zip(next.place).map_or((0, 0), |(there, next)| route.drives.both_ways_s(there, next))
+                    let both = there.as_ref().zip(next.place.as_ref());
+                    both.map_or((0, 0), |(there, next)| route.drives.both_ways_s(there, next))
                 }
-                None => (leg_s(there, route.home, route.drives), 0),
+                None => (leg_s(there.as_ref(), route.home.as_ref(), route.drives), 0),
             };
             let legs_s = (std::mem::replace(&mut inward_s, next_s), onward_s);
             self.detour(position, visit, legs_s)

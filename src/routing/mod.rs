@@ -28,6 +28,7 @@ mod timing;
 mod travel;
 mod trial;
 mod visit;
+mod waypoint;
 mod working;
 
 pub use arrival::{FRESH_S, arrival, eta};

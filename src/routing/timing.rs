@@ -3,7 +3,7 @@
 //! Must hold: stops never overlap, drives included (P5); nobody sets out before now, before the shift
 //! or before they are free; what was started is not turned round. Never judges: rules are in `bid`.
 
-use super::{Drives, Terms, working};
+use super::{Drives, Terms, waypoint::Waypoint, working};
 use crate::domain::{
     expert::Expert,
     place::Place,
@@ -17,7 +17,7 @@ use crate::domain::{
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Origin {
     /// None: home unknown (erased), its drives count nothing.
-    pub place: Option<Place>,
+    pub place: Option<Waypoint>,
     pub ready: Timestamp,
     /// Nothing else is set out for before this either: now, or the beginning of the stretch.
     pub earliest: Timestamp,
@@ -56,7 +56,7 @@ pub(super) struct Sequence<'a> {
     /// From the last step home, at usual speed.
     pub home_s: i64,
     pub origin: Origin,
-    pub home: Option<Place>,
+    pub home: Option<Waypoint>,
     pub drives: Drives<'a>,
 }
 
@@ -64,7 +64,7 @@ pub(super) struct Sequence<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Step<'a> {
     pub stop: &'a Stop,
-    pub place: Option<Place>,
+    pub place: Option<Waypoint>,
     /// At usual speed.
     pub leg_s: i64,
 }
@@ -94,7 +94,8 @@ impl Origin {
         let ready = earliest.max(anchor.map_or(since, |anchor| anchor.at));
         let reported = position.filter(|_| position_counts(route, duty, now));
         let anchored = || anchor.and_then(|anchor| anchor.place.known().copied());
-        Self { place: reported.or_else(anchored).or_else(|| expert.home()), ready, earliest }
+        let place = reported.or_else(anchored).or_else(|| expert.home());
+        Self { place: place.map(Waypoint::from), ready, earliest }
     }
 }
 
@@ -108,39 +109,42 @@ pub(super) fn frozen<'s>(mut stops: impl DoubleEndedIterator<Item = &'s Stop> + 
     stops.rposition(Stop::started).map_or(0, |last| last + 1)
 }
 
-pub(super) fn leg_s(from: Option<Place>, to: Option<Place>, drives: Drives<'_>) -> i64 {
-    match (from, to) {
-        (Some(from), Some(to)) => drives.leg(from, to).duration_s,
-        (None, _) | (_, None) => 0,
-    }
+pub(super) fn leg_s(from: Option<&Waypoint>, to: Option<&Waypoint>, drives: Drives<'_>) -> i64 {
+    from.zip(to).map_or(0, |(from, to)| drives.usual_s(from, to))
+}
+
+/// Where a stop is.
+pub(super) fn known(stop: &Stop) -> Option<Waypoint> {
+    stop.place.known().copied().map(Waypoint::from)
 }
 
 impl<'a> Sequence<'a> {
     pub(super) fn of(stops: &'a [Stop], origin: Origin, home: Option<Place>, drives: Drives<'a>) -> Self {
         let mut steps = Vec::with_capacity(stops.len() + 1);
+        let home = home.map(Waypoint::from);
         let mut here = origin.place;
         for stop in stops {
-            let place = stop.place.known().copied().or(here);
-            steps.push(Step { stop, place, leg_s: leg_s(here, place, drives) });
+            let place = known(stop).or(here);
+            steps.push(Step { stop, place, leg_s: leg_s(here.as_ref(), place.as_ref(), drives) });
             here = place;
         }
-        Self { steps, home_s: leg_s(here, home, drives), origin, home, drives }
+        Self { steps, home_s: leg_s(here.as_ref(), home.as_ref(), drives), origin, home, drives }
     }
 
     /// The same with `stop` put in at `position`: only the two drives to and from it are new.
     pub(super) fn with(mut self, position: usize, stop: &'a Stop) -> Self {
         let here = self.before(position);
-        let place = stop.place.known().copied().or(here);
+        let place = known(stop).or(here);
         match self.steps.get_mut(position) {
-            Some(next) => next.leg_s = leg_s(place, next.place, self.drives),
-            None => self.home_s = leg_s(place, self.home, self.drives),
+            Some(next) => next.leg_s = leg_s(place.as_ref(), next.place.as_ref(), self.drives),
+            None => self.home_s = leg_s(place.as_ref(), self.home.as_ref(), self.drives),
         }
-        self.steps.insert(position, Step { stop, place, leg_s: leg_s(here, place, self.drives) });
+        self.steps.insert(position, Step { stop, place, leg_s: leg_s(here.as_ref(), place.as_ref(), self.drives) });
         self
     }
 
     /// Where the stop at this index is driven to from.
-    pub(super) fn before(&self, index: usize) -> Option<Place> {
+    pub(super) fn before(&self, index: usize) -> Option<Waypoint> {
         index.checked_sub(1).map_or(self.origin.place, |last| self.steps[last].place)
     }
 
@@ -151,7 +155,7 @@ impl<'a> Sequence<'a> {
 
     /// Where the last stop is, as far as it is known.
     pub(super) fn last_place(&self) -> Option<Place> {
-        self.steps.last()?.place
+        self.steps.last()?.place.map(|known| known.place)
     }
 
     /// `floor`: the stop at this index does not start before this time.

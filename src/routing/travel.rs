@@ -10,6 +10,7 @@ use super::{
     Leg,
     roads::{Drive, Legs, Weight},
     square::Square,
+    waypoint::Waypoint,
 };
 use crate::domain::{
     decision::TravelSource,
@@ -60,12 +61,22 @@ impl<'a> Drives<'a> {
         self.roads.and_then(|roads| roads.leg(from, to)).unwrap_or_else(|| self.off_road(from, to))
     }
 
-    /// Seconds there and back at usual speed. One way is as long as the other where nothing but the great circle is
-    /// reckoned by, so it is reckoned once.
-    pub(super) fn both_ways_s(self, here: Place, there: Place) -> (i64, i64) {
-        let out_s = self.leg(here, there).duration_s;
-        let alike = self.roads.is_none() && self.square.is_none();
-        (out_s, if alike { out_s } else { self.leg(there, here).duration_s })
+    /// Seconds at usual speed: of [`Self::leg`], whose metres a timetable has no use for.
+    pub(super) fn usual_s(self, from: &Waypoint, to: &Waypoint) -> i64 {
+        if !self.is_by_great_circle() {
+            return self.leg(from.place, to.place).duration_s;
+        }
+        if from.place == to.place { 0 } else { circle_s(from.distance_m(to), self.settings) }
+    }
+
+    /// Seconds there and back at usual speed. One way is as long as the other by great circle, so it is reckoned once.
+    pub(super) fn both_ways_s(self, here: &Waypoint, there: &Waypoint) -> (i64, i64) {
+        let out_s = self.usual_s(here, there);
+        (out_s, if self.is_by_great_circle() { out_s } else { self.usual_s(there, here) })
+    }
+
+    fn is_by_great_circle(self) -> bool {
+        self.roads.is_none() && self.square.is_none()
     }
 
     /// By the server's legs, or instead of any.
@@ -157,14 +168,18 @@ impl<'a> Drives<'a> {
 /// Great circle x detour at the set speed; whole seconds, rounded up.
 #[must_use]
 pub fn great_circle(from: Place, to: Place, settings: &TravelSettings) -> Leg {
-    const SECONDS_PER_HOUR: f64 = 3_600.0;
-    const SLOWEST_M_PER_S: f64 = 0.1;
     if from == to {
         return Leg { duration_s: 0, distance_m: 0 };
     }
-    let road_m = from.distance_m(to) * settings.detour;
+    let circle_m = from.distance_m(to);
+    Leg { duration_s: circle_s(circle_m, settings), distance_m: (circle_m * settings.detour).round() as i64 }
+}
+
+fn circle_s(circle_m: f64, settings: &TravelSettings) -> i64 {
+    const SECONDS_PER_HOUR: f64 = 3_600.0;
+    const SLOWEST_M_PER_S: f64 = 0.1;
     let speed = (settings.speed_kmh * 1_000.0 / SECONDS_PER_HOUR).max(SLOWEST_M_PER_S);
-    Leg { duration_s: (road_m / speed).ceil() as i64, distance_m: road_m.round() as i64 }
+    (circle_m * settings.detour / speed).ceil() as i64
 }
 
 #[cfg(test)]
@@ -191,7 +206,7 @@ mod tests {
         let drives = Drives::new(&settings, "UTC", None).by_server(Some(&square));
         assert_eq!((drives.leg(a, b), drives.edition()), (twice, 7));
         assert_eq!(drives.leg(b, a), circle, "no way: the great circle as it is");
-        assert_eq!(drives.both_ways_s(a, b), (twice.duration_s, circle.duration_s));
+        assert_eq!(drives.both_ways_s(&a.into(), &b.into()), (twice.duration_s, circle.duration_s));
         let reckoned = great_circle(near_a, beside, &settings);
         let leg = drives.leg(near_a, beside);
         assert_eq!((leg.duration_s, leg.distance_m), (2 * reckoned.duration_s, 3 * reckoned.distance_m));

@@ -59,7 +59,7 @@ fn hand(index: usize, expert: &Expert, route: &Route, memory: &mut Memory, terms
     let origin = Origin::of(expert, route, Some(duty), None, terms.now);
     let table = Sequence::of(&route.stops, origin, Some(home), terms.drives).timed(terms.now, Overdue::STRICT, None);
     let free = table.times.last().map_or(origin.ready, |times| times.end);
-    let from = table.sequence.last_place().or(origin.place).unwrap_or(home);
+    let from = table.sequence.last_place().or(origin.place.map(|known| known.place)).unwrap_or(home);
     let until_s = duty.to.since_s(terms.now);
     let ready_s = ceil_s(free.since_ms(terms.now)).max(0);
     (ready_s < until_s).then_some(Hand { index, from, home, ready_s, until_s })
