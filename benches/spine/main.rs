@@ -26,6 +26,10 @@ mod restart;
 mod row;
 mod server;
 
+/// As the server's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use country::Size;
 use std::path::PathBuf;
 

@@ -115,14 +115,14 @@ pub fn intervals(shifts: &[Shift], zone: &TimeZone, from: Timestamp, to: Timesta
 
 fn merged(mut found: Vec<Interval>) -> Vec<Interval> {
     found.sort_unstable();
-    let mut merged: Vec<Interval> = Vec::new();
-    for interval in found {
-        match merged.last_mut() {
-            Some(before) if interval.from <= before.to => before.to = before.to.max(interval.to),
-            _ => merged.push(interval),
+    found.dedup_by(|next, before| {
+        let touch = next.from <= before.to;
+        if touch {
+            before.to = before.to.max(next.to);
         }
-    }
-    merged
+        touch
+    });
+    found
 }
 
 /// Shifts that touch `[from, to)` while clocks are changed, or may be.

@@ -115,15 +115,15 @@ impl Timestamp {
     }
 
     fn offset_remembered(self, name: &str, zone: impl FnOnce() -> Option<TimeZone>) -> Option<(i64, Self)> {
-        LAST.with_borrow_mut(|last| {
-            let holds = |ahead: &&mut Ahead| ahead.zone == name && (ahead.from..ahead.until).contains(&self);
-            if let Some(Ahead { offset_s, until, .. }) = last.as_mut().filter(holds) {
-                return Some((*offset_s, *until));
-            }
-            let (offset_s, until) = self.offset_looked_up(&zone().unwrap_or(TimeZone::UTC))?;
-            *last = Some(Ahead { zone: name.to_owned(), offset_s, from: self, until });
-            Some((offset_s, until))
-        })
+        let holds = |ahead: &&Ahead| ahead.name == name && (ahead.from..ahead.until).contains(&self);
+        let known = LAST.with_borrow(|last| last.as_ref().filter(holds).map(|ahead| (ahead.offset_s, ahead.until)));
+        if known.is_some() {
+            return known;
+        }
+        let zone = zone().unwrap_or(TimeZone::UTC);
+        let (offset_s, until) = self.offset_looked_up(&zone)?;
+        LAST.replace(Some(Ahead { name: name.to_owned(), zone, offset_s, from: self, until }));
+        Some((offset_s, until))
     }
 
     fn offset_looked_up(self, zone: &TimeZone) -> Option<(i64, Self)> {
@@ -158,7 +158,9 @@ impl fmt::Debug for Timestamp {
 
 /// How far clocks in a time zone are ahead of UTC for a while.
 struct Ahead {
-    zone: String,
+    name: String,
+    /// UTC for a name that is no zone's.
+    zone: TimeZone,
     offset_s: i64,
     from: Timestamp,
     until: Timestamp,
@@ -172,7 +174,9 @@ thread_local! {
 /// Looks an IANA zone up in the bundled database.
 #[must_use]
 pub fn zone(name: &str) -> Option<TimeZone> {
-    TimeZone::get(name).ok()
+    let is_it = |ahead: &&Ahead| ahead.name == name && ahead.zone.iana_name() == Some(name);
+    let known = LAST.with_borrow(|last| last.as_ref().filter(is_it).map(|ahead| ahead.zone.clone()));
+    known.or_else(|| TimeZone::get(name).ok())
 }
 
 #[cfg(test)]
