@@ -8,14 +8,15 @@
     target/peers/bin/python benches/routing/peers.py days DAY.vroom.json [SECONDS [LEVEL,LEVEL]]
     target/peers/bin/python benches/routing/peers.py first VISITS TECHNICIANS SEED SECONDS [LEVEL,LEVEL]
 
-`gaps`: PyVRP beside `callout route solve`, in turns, on the classic texts in DIR (see gaps.sh); `peers`: OR-Tools and vrp-cli as
-well. What a peer returns is measured here, by the DIMACS convention, and counts only if it breaks no rule. `days`: VROOM (its levels
+`gaps`: PyVRP beside `callout route solve`, in turns, on the classic texts in DIR (see gaps.sh); `peers`: VROOM,
+OR-Tools and vrp-cli as well. What a peer returns is measured here, by the DIMACS convention, and counts only if it breaks no rule. `days`: VROOM (its levels
 of exploration as the time allows) beside ours on a day in VROOM's format: jobs served, hours of travel. `first`: the same
 on a day that draw.py draws, to see how soon there is a plan; its times are those of the whole process, ours too.
 Both run with wall-clock time; whatever else runs on the machine costs both alike.
 """
 
 import csv
+import datetime
 import json
 import math
 import pathlib
@@ -113,6 +114,30 @@ def ortools_routes(path, seconds, _):
     return routes
 
 
+def vroom_routes(path, seconds, _):
+    """Its deepest search, stopped when the time is over; it has no seed."""
+    import vroom
+
+    vehicles, capacity, rows = instance(path)
+    jobs = [
+        {
+            "id": no, "location_index": no, "delivery": [row[3]], "service": 10 * row[6],
+            "time_windows": [[10 * row[4], 10 * row[5]]],
+        }
+        for no, row in enumerate(rows[1:], 1)
+    ]
+    depot = {"start_index": 0, "end_index": 0, "capacity": [capacity], "time_window": [10 * rows[0][4], 10 * rows[0][5]]}
+    day = {
+        "jobs": jobs,
+        "vehicles": [depot | {"id": no + 1} for no in range(vehicles)],
+        "matrices": {"car": {"durations": [[leg(one, other) for other in rows] for one in rows]}},
+    }
+    with written(day) as file:
+        timeout = datetime.timedelta(seconds=seconds)
+        plan = vroom.Input.from_json(file.name).solve(exploration_level=5, nb_threads=1, timeout=timeout).to_dict()
+    return [[step["id"] for step in route["steps"] if step["type"] == "job"] for route in plan["routes"]]
+
+
 def vrp_cli_routes(path, seconds, _):
     with tempfile.NamedTemporaryFile("r", suffix=".txt") as file:
         command = ["vrp-cli", "solve", "solomon", str(path), "--max-time", str(int(seconds)), "--parallelism", "1,1"]
@@ -121,7 +146,7 @@ def vrp_cli_routes(path, seconds, _):
     return [[int(word) for word in line] for line in lines]
 
 
-PEERS = {"PyVRP": pyvrp_routes, "OR-Tools": ortools_routes, "vrp-cli": vrp_cli_routes}
+PEERS = {"PyVRP": pyvrp_routes, "VROOM": vroom_routes, "OR-Tools": ortools_routes, "vrp-cli": vrp_cli_routes}
 
 
 def callout(arguments):
