@@ -248,7 +248,9 @@ mod tests {
     fn there_are_no_shifts_beyond_the_calendar() {
         let shifts = Shift::parse_all("mon-sun 08:00-16:00").unwrap();
         let zone = zone("UTC").unwrap();
-        for (from, to) in [(i64::MAX - 1, i64::MAX), (i64::MIN, i64::MIN + 1), (i64::MAX / 2, i64::MAX - 400_000_000)] {
+        // The last is from 2024 into the year 12000: UTC's clocks never change, so only the calendar's end is in the way.
+        let spans = [(i64::MAX - 1, i64::MAX), (i64::MIN, i64::MIN + 1), (1_704_067_200_000, 316_516_464_000_000)];
+        for (from, to) in spans {
             assert_eq!(intervals(&shifts, &zone, Timestamp(from), Timestamp(to)), []);
         }
     }
