@@ -32,6 +32,7 @@ macro_rules! under_both_policies {
 under_both_policies!(
     who_declines_is_followed_by_the_next,
     an_offer_that_nobody_answers_goes_on,
+    who_refused_is_left_in_peace_while_others_are_only_full,
     whoever_calls_in_sick_is_replaced,
     a_cancellation_gives_its_room_to_whoever_waits,
     an_urgent_ticket_goes_before_those_that_wait,
@@ -81,6 +82,25 @@ async fn an_offer_that_nobody_answers_goes_on(tree: &Tree) {
     let number = tree.open(tv(5.0, 5.0)).await;
     assert_eq!(tree.offered(number).await, "near");
     goes_to(tree, number, "far", 300 + AT_ONCE_S).await;
+}
+
+async fn who_refused_is_left_in_peace_while_others_are_only_full(tree: &Tree) {
+    tree.square("west", 0.0, |settings| settings.max_visits_ahead = 1).await;
+    tree.expert("busy", at(5.0, 5.0), "tv", ALWAYS).await;
+    let first = tree.open(tv(5.0, 5.0)).await;
+    take(tree, first, "busy").await;
+    tree.expert("unwilling", at(9.0, 5.0), "tv", ALWAYS).await;
+    let second = tree.open(tv(6.0, 5.0)).await;
+    assert_eq!(tree.offered(second).await, "unwilling");
+    tree.decline(second, "unwilling").await;
+    tree.until("it waits", || tree.ticket(second).waiting.is_some()).await;
+    assert_eq!((holder(tree, second), tree.ticket(second).next_offer), (None, 2));
+    tree.command(first, Command::Cancel { reason: "works again".into() }).await.unwrap();
+    goes_to(tree, second, "busy", AT_ONCE_S).await;
+    tree.decline(second, "busy").await;
+    // Nobody else is left: they are asked again after all.
+    tree.until("both are asked again", || tree.ticket(second).next_offer >= 4).await;
+    assert!(holder(tree, second).is_some());
 }
 
 async fn whoever_calls_in_sick_is_replaced(tree: &Tree) {

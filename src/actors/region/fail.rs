@@ -47,9 +47,14 @@ impl Dispatcher {
             entry.failed = Some(Box::new(Failed { decision, rules: contest.rules() }));
             // Whom a plan keeps for others may come yet.
             let nobody = contest.verdicts.values().all(|heard| heard.verdict.is_err());
-            let refused = nobody && entry.failed.as_ref().is_some_and(|f| f.rules.contains_key(&Rule::Refused));
-            if refused && !entry.second_round && !self.rounds_used_up(number) {
-                // Nobody else is left: those who refused are asked once more.
+            let spec = &contest.asked.spec;
+            let latest = spec.window.map_or(spec.due, |window| window.to.min(spec.due));
+            let in_time = now.plus_s(FULL_RETRY_S) <= latest;
+            let refused = entry.failed.as_ref().is_some_and(|failed| {
+                failed.rules.contains_key(&Rule::Refused) && !(full(&failed.rules) && in_time)
+            });
+            if nobody && refused && !entry.second_round && !self.rounds_used_up(number) {
+                // Nobody else is left who gets room in time: those who refused are asked once more.
                 if let Some(entry) = self.world.as_mut().and_then(|w| w.queue.entry(number)) {
                     entry.second_round = true;
                 }
@@ -112,7 +117,6 @@ impl Dispatcher {
         helpers: &[Arc<Expert>],
         now: Timestamp,
     ) -> Waiting {
-        let full = [Rule::Capacity, Rule::NoAnswer, Rule::Planned].iter().any(|rule| rules.contains_key(rule));
         let Some(world) = &self.world else {
             return Waiting { reason: WaitReason::AllFull, next_try_at: now.plus_s(FULL_RETRY_S) };
         };
@@ -124,7 +128,7 @@ impl Dispatcher {
         let next_shift = on_shift.filter(|at| *at > now).unwrap_or(now.plus_s(FULL_RETRY_S));
         let (reason, next_try_at) = if !rules.keys().any(|rule| rule.passes()) {
             (WaitReason::NobodyQualified, now.plus_s(NOBODY_RETRY_S))
-        } else if full {
+        } else if full(rules) {
             (WaitReason::AllFull, next_shift.min(now.plus_s(FULL_RETRY_S)))
         } else {
             (WaitReason::OffShift, next_shift)
@@ -197,6 +201,11 @@ impl Dispatcher {
         }
         self.round = Some(round);
     }
+}
+
+/// Somebody could come once they have done or given up what they hold.
+fn full(rules: &BTreeMap<Rule, u32>) -> bool {
+    [Rule::Capacity, Rule::NoAnswer, Rule::Planned].iter().any(|rule| rules.contains_key(rule))
 }
 
 impl World {
