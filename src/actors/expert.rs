@@ -31,7 +31,7 @@ pub(super) struct BidRequest {
     pub(super) at: Timestamp,
     /// Whose dispatcher asks.
     pub(super) asker: RegionId,
-    /// Whose settings count.
+    /// Whose settings count for experts of that region; for others their own region's.
     pub(super) terms_of: Arc<Region>,
     /// And what a server had said of its drives when the round began.
     pub(super) square: Option<Arc<Square>>,
@@ -81,13 +81,17 @@ impl ExpertActor {
         let now = request.at;
         let known = self.tree.positions.of(&self.id);
         let position = known.filter(|fix| now.since_s(fix.at) <= routing::FRESH_S).map(|fix| fix.place);
+        // A neighbour's visit is judged by the terms that it would be awarded by: those of whom it would be handed to.
+        let own = (profile.region != request.terms_of.id).then(|| self.tree.store.region(&profile.region)).flatten();
+        let square = own.as_ref().map_or_else(|| request.square.clone(), |region| self.tree.square(region));
+        let terms_of = own.as_ref().unwrap_or(&request.terms_of);
         let verdict = |asked: &Arc<Asked>| {
             let terms = Terms {
                 now,
-                settings: &request.terms_of.settings,
+                settings: &terms_of.settings,
                 policy: request.policy,
                 second_round: asked.second_round,
-                drives: self.tree.drives(&request.terms_of, request.square.as_deref()),
+                drives: self.tree.drives(terms_of, square.as_deref()),
             };
             routing::bid(&asked.spec, &profile, &route, position, &terms)
         };

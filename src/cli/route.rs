@@ -4,7 +4,12 @@ use super::output::{Done, Trouble, print_json};
 use crate::{
     domain::{place::Place, time::Timestamp},
     plans::{Aim, Format, Job, answer, convergence, gantt, read, read_measured, svg},
-    routing::{Solution, checker::check_plan, problem::Matrix, solve_watched},
+    routing::{
+        Solution,
+        checker::check_plan,
+        problem::{Matrix, Plan, Rule},
+        solve_watched,
+    },
     travel::{Ask, GreatCircle, Guarded, Hours, OnRoads, Osrm, OsrmOptions, SNAP_M, Travel, road_file},
 };
 use clap::{Args, Subcommand, ValueEnum};
@@ -125,6 +130,13 @@ fn run_solve(args: &SolveArgs) -> Done {
         Some(travel) => read_measured(&text, format, aim, &|places| measured(travel.as_ref(), places)),
     };
     let job = job.map_err(|flaws| at(&args.file, &flaws.join("\n  ")))?;
+    if args.svg.is_some() && job.places.is_empty() {
+        return Err(Trouble::Refused("no map: the file has no coordinates; leave --svg out, or add places".to_owned()));
+    }
+    for file in [&args.out, &args.svg, &args.gantt, &args.convergence].into_iter().flatten() {
+        // Now, not when the time is spent and the plan would be lost.
+        fs::OpenOptions::new().append(true).create(true).open(file).map_err(|error| at(file, &error.to_string()))?;
+    }
     let (solution, steps) = search(args, &job, start);
     let breaches = check_plan(&job.problem, &solution.plan);
     if let Some(breach) = breaches.first() {
@@ -147,7 +159,9 @@ fn now() -> Instant {
 /// A file's times have no day: the hour at which roads are neither empty nor full.
 const MIDDAY: u8 = 12;
 /// A thousand places are 400 calls of OSRM's usual size.
-const OSRM_PATIENCE: Duration = Duration::from_secs(20);
+const OSRM_PATIENCE_S: f64 = 20.0;
+/// Of the budget; what is left is for a plan by great circle, should the server hang.
+const OSRM_SHARE: f64 = 0.8;
 const OSRM_COORDINATES: usize = 100;
 
 /// Where travel comes from, if not from the file.
@@ -158,7 +172,8 @@ fn source(args: &SolveArgs) -> Result<Option<Arc<dyn Travel>>, Trouble> {
         return Ok(Some(Arc::new(OnRoads { roads, snap_m: SNAP_M, hours: Hours::default() })));
     }
     let Some(url) = args.osrm.clone() else { return Ok(None) };
-    let options = OsrmOptions { url, patience: OSRM_PATIENCE, coordinates: OSRM_COORDINATES, hours: Hours::default() };
+    let patience = Duration::from_secs_f64((args.seconds * OSRM_SHARE).clamp(0.5, OSRM_PATIENCE_S));
+    let options = OsrmOptions { url, patience, coordinates: OSRM_COORDINATES, hours: Hours::default() };
     let server = Osrm::open(options).map_err(Trouble::Usage)?;
     Ok(Some(Arc::new(Guarded::new(Arc::new(server), Arc::new(GreatCircle::default())))))
 }
@@ -227,7 +242,39 @@ fn show(args: &SolveArgs, job: &Job, solution: &Solution, wall_s: f64) -> Done {
         told["distance"],
         solution.rounds,
     );
+    print_plan(job, plan);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Lines of routes, and of visits left out, that a terminal gets; `--json` has all.
+const MOST_LINES: usize = 40;
+const MOST_NAMES: usize = 5;
+
+fn print_plan(job: &Job, plan: &Plan) {
+    let visit = |visit: u32| job.problem.visits()[visit as usize].id.as_str();
+    let technician = |who: u32| job.problem.technicians()[who as usize].id.as_str();
+    let routes = plan.routes.iter().map(|route| {
+        let stops: Vec<&str> = route.stops.iter().map(|stop| visit(stop.visit)).collect();
+        format!("{}: {}", technician(route.technician), stops.join(" "))
+    });
+    let reason = |(rule, who): &(Rule, Vec<u32>)| {
+        let named: Vec<&str> = who.iter().take(MOST_NAMES).map(|who| technician(*who)).collect();
+        let more = who.len() - named.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{} ({}{more})", rule.words(), named.join(", "))
+    };
+    let left_out = plan.unserved.iter().map(|unserved| {
+        let reasons: Vec<String> = unserved.reasons.iter().map(reason).collect();
+        format!("{} is left out: {}", visit(unserved.visit), reasons.join("; "))
+    });
+    for lines in [routes.collect::<Vec<_>>(), left_out.collect()] {
+        for line in lines.iter().take(MOST_LINES) {
+            println!("  {line}");
+        }
+        if lines.len() > MOST_LINES {
+            println!("  and {} more; --json has all", lines.len() - MOST_LINES);
+        }
+    }
 }
 
 fn write(file: &Path, text: &str) -> Result<(), Trouble> {

@@ -18,8 +18,9 @@ pub use map::svg;
 
 use crate::{
     domain::place::Place,
-    routing::problem::{Draft, Matrix, Problem},
+    routing::problem::{Draft, Matrix, Problem, UNREACHABLE},
 };
+use std::collections::HashSet;
 
 /// Which words the text uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,8 +94,44 @@ fn job(sketch: Sketch, aim: Aim) -> Result<Job, Vec<String>> {
     if aim == Aim::VehiclesThenDistance {
         draft.weights.route = ROUTE_FIRST;
     }
+    let twice = twice("technician", draft.technicians.iter().map(|technician| &technician.id))
+        .or_else(|| twice("visit", draft.visits.iter().map(|visit| &visit.id)));
+    if let Some(twice) = twice {
+        return Err(refused(twice));
+    }
     let problem = Problem::new(draft).map_err(|flaws| flaws.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     Ok(Job { problem, places: sketch.places, distance_unit: sketch.distance_unit })
+}
+
+/// Two of the same name: nobody could tell which of them a rule or an answer means.
+fn twice<'i>(what: &str, ids: impl Iterator<Item = &'i String>) -> Option<String> {
+    let mut seen = HashSet::new();
+    let mut ids = ids;
+    ids.find(|id| !seen.insert(*id)).map(|id| format!("{what} {id}: there are two of that id"))
+}
+
+/// The rows of a square matrix in one; a cell without a figure cannot be reached.
+fn square(rows: &[Vec<Option<i64>>], places: usize, name: &str) -> Result<Vec<i64>, Vec<String>> {
+    if rows.len() != places {
+        return Err(refused(format!("{name}: not square: {} rows, {places} are needed", rows.len())));
+    }
+    if let Some((no, row)) = rows.iter().enumerate().find(|(_, row)| row.len() != places) {
+        let why = format!("{name}[{no}]: not square: a row of {} cells, {places} are needed", row.len());
+        return Err(refused(why));
+    }
+    Ok(rows.iter().flatten().map(|cell| cell.unwrap_or(UNREACHABLE)).collect())
+}
+
+/// Both tables of a profile; distances that are not given are as the durations.
+fn tables(
+    durations: &[Vec<Option<i64>>],
+    distances: Option<&[Vec<Option<i64>>]>,
+    name: &str,
+) -> Result<Matrix, Vec<String>> {
+    let size = durations.len();
+    let durations = square(durations, size, &format!("{name}.durations"))?;
+    let distances = distances.map(|rows| square(rows, size, &format!("{name}.distances"))).transpose()?;
+    Ok(Matrix { size: size as u32, distances: distances.unwrap_or_else(|| durations.clone()), durations })
 }
 
 /// What a reader makes of a text.

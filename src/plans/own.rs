@@ -3,8 +3,8 @@
 //! Must hold: unknown members are refused by name. Times are whole seconds since any midnight,
 //! penalties seconds of driving; names of skills and technicians become indices here.
 
-use super::{Sketch, refused};
-use crate::routing::problem::{Break, Draft, Firmness, Matrix, Skill, Technician, UNREACHABLE, Visit, Weights, Window};
+use super::{Sketch, refused, tables};
+use crate::routing::problem::{Break, Draft, Firmness, Matrix, Skill, Technician, Visit, Weights, Window};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -111,7 +111,7 @@ pub(super) fn read(text: &str) -> Result<Sketch, Vec<String>> {
     let draft = Draft {
         technicians,
         visits,
-        profiles: input.matrices.iter().map(matrix).collect(),
+        profiles: (0..).zip(&input.matrices).map(matrix).collect::<Result<_, _>>()?,
         weights: weights(&input.weights)?,
         scarcity,
     };
@@ -187,11 +187,8 @@ impl Names {
     }
 }
 
-fn matrix(matrix: &MatrixIn) -> Matrix {
-    let flat = |rows: &[Vec<Option<i64>>]| rows.iter().flatten().map(|cell| cell.unwrap_or(UNREACHABLE)).collect();
-    let durations: Vec<i64> = flat(&matrix.durations);
-    let distances = matrix.distances.as_deref().map_or_else(|| durations.clone(), flat);
-    Matrix { size: matrix.durations.len() as u32, durations, distances }
+fn matrix((no, given): (usize, &MatrixIn)) -> Result<Matrix, Vec<String>> {
+    tables(&given.durations, given.distances.as_deref(), &format!("matrices[{no}]"))
 }
 
 fn weights(given: &BTreeMap<String, i64>) -> Result<Weights, Vec<String>> {
@@ -208,7 +205,10 @@ fn weights(given: &BTreeMap<String, i64>) -> Result<Weights, Vec<String>> {
             "load" => &mut weights.load,
             "preference" => &mut weights.preference,
             "instability" => &mut weights.instability,
-            _ => return Err(refused(format!("weights: there is no term {name}"))),
+            _ => {
+                let terms = Weights::default().named().map(|(term, _)| term).join(", ");
+                return Err(refused(format!("weights: there is no term {name}, but {terms}")));
+            }
         };
         *weight = *value;
     }

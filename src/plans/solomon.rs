@@ -23,14 +23,16 @@ struct Customer {
 }
 
 pub(super) fn read(text: &str) -> Result<Sketch, Vec<String>> {
-    let rows: Vec<Vec<f64>> = text.lines().filter_map(numbers).collect();
-    let Some((fleet, table)) = rows.split_first().filter(|(fleet, _)| fleet.len() == 2) else {
+    let mut lines = (1..).zip(text.lines());
+    let fleet = lines.find_map(|(no, line)| figures(line).map(|fleet| (no, fleet)));
+    let Some((no, fleet)) = fleet.filter(|(_, fleet)| fleet.len() == 2) else {
         return Err(refused("no line with the number of vehicles and their capacity"));
     };
-    let customers: Vec<Customer> = table.iter().filter_map(|row| customer(row)).collect();
-    if let Some(short) = table.iter().find(|row| row.len() != 7) {
-        return Err(refused(format!("a customer has 7 figures, not {}: {short:?}", short.len())));
-    }
+    let &[Some(vehicles), Some(capacity)] = &fleet.iter().map(|figure| whole(*figure)).collect::<Vec<_>>()[..] else {
+        return Err(refused(format!("line {no}: vehicles and their capacity are whole numbers, zero or more")));
+    };
+    let customers = lines.filter(|(_, line)| !is_heading(line)).map(|(no, line)| customer(no, line));
+    let customers = customers.collect::<Result<Vec<Customer>, _>>()?;
     let Some((depot, visits)) = customers.split_first() else { return Err(refused("no depot")) };
     let places: Vec<(f64, f64)> = customers.iter().map(|customer| (customer.x, customer.y)).collect();
     let leg = |from: u32, to: u32| {
@@ -38,8 +40,10 @@ pub(super) fn read(text: &str) -> Result<Sketch, Vec<String>> {
         let tenths = (TENTHS * (a.0 - b.0).hypot(a.1 - b.1)).floor() as i64;
         (tenths, tenths)
     };
+    // More than one vehicle a customer is never driven.
+    let fleet = vehicles.min(visits.len() as i64) as u32;
     let draft = Draft {
-        technicians: (0..fleet[0] as u32).map(|no| technician(no, depot, fleet[1] as i64)).collect(),
+        technicians: (0..fleet).map(|no| technician(no, depot, capacity)).collect(),
         visits: (1..).zip(visits).map(|(place, customer)| visit(place, customer)).collect(),
         profiles: vec![Matrix::of(customers.len() as u32, leg)],
         weights: Weights { travel_time: 0, travel_distance: TENTH_COST, ..Weights::default() },
@@ -49,15 +53,30 @@ pub(super) fn read(text: &str) -> Result<Sketch, Vec<String>> {
 }
 
 /// The figures of a line that has nothing else.
-fn numbers(line: &str) -> Option<Vec<f64>> {
+fn figures(line: &str) -> Option<Vec<f64>> {
     let figures: Option<Vec<f64>> = line.split_whitespace().map(|word| word.parse().ok()).collect();
     figures.filter(|figures: &Vec<f64>| !figures.is_empty() && figures.iter().all(|figure| figure.is_finite()))
 }
 
-fn customer(row: &[f64]) -> Option<Customer> {
-    let &[number, x, y, demand, ready, due, service] = row else { return None };
+/// A line without any figure.
+fn is_heading(line: &str) -> bool {
+    line.split_whitespace().all(|word| word.parse::<f64>().is_err())
+}
+
+fn whole(figure: f64) -> Option<i64> {
+    (figure >= 0.0 && figure.fract() == 0.0).then_some(figure as i64)
+}
+
+fn customer(no: u32, line: &str) -> Result<Customer, Vec<String>> {
+    let row = figures(line).unwrap_or_default();
+    let &[number, x, y, demand, ready, due, service] = &row[..] else {
+        let line = line.trim();
+        return Err(refused(format!(
+            "line {no}: a customer has 7 figures (number, x, y, demand, ready, due, service): {line}"
+        )));
+    };
     let tenths = |time: f64| (TENTHS * time).round() as i64;
-    Some(Customer {
+    Ok(Customer {
         number: format!("{number}"),
         x,
         y,

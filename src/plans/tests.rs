@@ -44,6 +44,25 @@ fn a_classic_text_that_is_cut_is_refused_with_the_line() {
     assert!(read("", Format::Solomon, Aim::Distance).is_err());
 }
 
+#[test]
+fn a_classic_line_that_is_not_understood_is_refused_with_its_number() {
+    for (good, bad) in [
+        (" 1 0 3 5", " 1 NaN 3 5"),
+        (" 1 0 3 5", " 1 0 3O 5"),
+        (" 1 0 3 5", " x 0 3 5"),
+        (" 0 0 0 0 0", " 0 inf 0 0 0"),
+        ("  3  10", "  3  -10"),
+        ("  3  10", "  2.5  10"),
+        (" 2 4 3", " 1 4 3"),
+    ] {
+        let text = FOUR_CORNERS.replacen(good, bad, 1);
+        let flaws = read(&text, Format::Solomon, Aim::Distance).unwrap_err();
+        assert!(flaws[0].starts_with("line ") || flaws[0].contains("two of that id"), "{bad}: {flaws:?}");
+    }
+    let fleet = FOUR_CORNERS.replace("  3  10", "  4000000000  10");
+    assert_eq!(read(&fleet, Format::Solomon, Aim::Distance).unwrap().problem.technicians().len(), 4);
+}
+
 fn vroom() -> Value {
     json!({
         "jobs": [
@@ -63,6 +82,17 @@ fn a_job_that_nobody_can_do_is_named_with_the_rule() {
     let told = told(&vroom().to_string(), Format::Vroom);
     assert_eq!(told["unserved"], json!([{ "visit": 2, "reasons": [{ "rule": "skill", "technicians": ["7"] }] }]));
     assert_eq!(told["schedule"][0]["breaks"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_job_at_the_other_end_of_the_world_is_left_out_alone() {
+    let mut input = vroom();
+    input["jobs"][2]["location"] = json!([109.0, -42.0]);
+    input["jobs"][1]["skills"] = json!([]);
+    let told = told(&input.to_string(), Format::Vroom);
+    assert_eq!(told["unserved"], json!([{ "visit": 3, "reasons": [{ "rule": "unreachable", "technicians": ["7"] }] }]));
+    let job = read(&vroom().to_string(), Format::Vroom, Aim::Distance).unwrap();
+    assert_eq!(job.places.len(), 4, "the vehicle begins and ends at one place");
 }
 
 #[test]
@@ -131,6 +161,47 @@ fn names_that_lead_nowhere_are_refused() {
     input["matrices"][0]["durations"][1] = json!([1, 2]);
     let flaws = read(&input.to_string(), Format::Callout, Aim::Distance).unwrap_err();
     assert!(flaws.iter().any(|flaw| flaw.contains("not square")), "{flaws:?}");
+}
+
+#[test]
+fn a_ragged_table_and_two_of_one_id_are_refused_where_they_are() {
+    let refused = |change: &dyn Fn(&mut Value)| {
+        let mut input = own();
+        change(&mut input);
+        read(&input.to_string(), Format::Callout, Aim::Distance).unwrap_err().join("; ")
+    };
+    // As many cells as there should be, in the wrong rows.
+    let ragged = refused(&|input| {
+        input["matrices"][0]["durations"] = json!([[0, 1, 2], [1, 0, 2, 3, 4], [1, 2, 0, 3], [1, 2, 3, 0]]);
+    });
+    assert_eq!(ragged, "matrices[0].durations[0]: not square: a row of 3 cells, 4 are needed");
+    let short = refused(&|input| input["matrices"][0]["distances"] = json!([[0, 1, 2, 3]]));
+    assert_eq!(short, "matrices[0].distances: not square: 1 rows, 4 are needed");
+    let technicians = refused(&|input| input["technicians"][1]["id"] = json!("north"));
+    assert_eq!(technicians, "technician north: there are two of that id");
+    let visits = refused(&|input| input["visits"][1] = input["visits"][0].clone());
+    assert_eq!(visits, "visit boiler: there are two of that id");
+    let weights = refused(&|input| input["weights"] = json!({ "travel": 1 }));
+    assert!(weights.contains("travel_time") && weights.contains("instability"), "{weights}");
+}
+
+#[test]
+fn who_cannot_come_is_listed_with_the_rule() {
+    let rule = |change: &dyn Fn(&mut Value)| {
+        let mut input = own();
+        input["technicians"].as_array_mut().unwrap().truncate(1);
+        input["visits"].as_array_mut().unwrap().truncate(1);
+        change(&mut input);
+        told(&input.to_string(), Format::Callout)["unserved"][0]["reasons"][0]["rule"].clone()
+    };
+    assert_eq!(rule(&|_| ()), Value::Null);
+    assert_eq!(rule(&|input| input["technicians"][0]["max_visits"] = json!(0)), "max_visits");
+    assert_eq!(rule(&|input| input["technicians"][0]["max_distance"] = json!(19)), "max_distance");
+    assert_eq!(rule(&|input| input["matrices"][0]["durations"][2][0] = Value::Null), "unreachable");
+    assert_eq!(rule(&|input| input["visits"][0]["windows"] = json!([[2, 9]])), "window");
+    assert_eq!(rule(&|input| input["visits"][0]["windows"] = json!([[480, 700]])), "shift");
+    let pause = json!([{ "window": [0, 20], "duration": 480 }]);
+    assert_eq!(rule(&|input| input["technicians"][0]["breaks"] = pause.clone()), "shift");
 }
 
 #[test]

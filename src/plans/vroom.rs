@@ -3,7 +3,7 @@
 //! Must hold: what is not understood is refused by name, never ignored: a plan for half a problem is
 //! worse than none. Without a matrix, drives are great circles x 1.35 at 30 km/h, whole seconds up.
 
-use super::{Sketch, refused};
+use super::{Sketch, refused, tables};
 use crate::{
     domain::place::Place,
     routing::problem::{Break, Draft, Firmness, Matrix, Skill, Technician, UNREACHABLE, Visit, Weights, Window},
@@ -14,6 +14,8 @@ use std::collections::HashMap;
 /// Detour and metres a second of a drive nobody measured.
 const DETOUR: f64 = 1.35;
 const METRES_PER_S: f64 = 30.0 / 3.6;
+/// Nobody drives longer than this to a job; what is farther off, or a wrong sign, is left out and costs the others nothing.
+const FARTHEST_S: i64 = 4 * 86_400;
 /// Penalty of leaving out a job of priority 0, thousandths: two hours of driving, more than one visit
 /// costs in a city. Priority 100 is eleven times as much.
 const UNSERVED: i64 = 7_200_000;
@@ -102,7 +104,8 @@ pub(super) fn read(text: &str) -> Result<Sketch, Vec<String>> {
     let mut profiles: Vec<String> = input.vehicles.iter().map(|vehicle| vehicle.profile.clone()).collect();
     profiles.sort();
     profiles.dedup();
-    let mut places = Places { given: !input.matrices.is_empty(), points: Vec::new() };
+    let given_by_file = !input.matrices.is_empty();
+    let mut places = Places { given: given_by_file, points: Vec::new(), rows: HashMap::new() };
     let mut draft = Draft { weights: Weights::default(), ..Draft::default() };
     for job in &input.jobs {
         draft.visits.push(visit(job, &mut places)?);
@@ -123,6 +126,8 @@ pub(super) fn read(text: &str) -> Result<Sketch, Vec<String>> {
 struct Places {
     given: bool,
     points: Vec<(f64, f64)>,
+    /// Of each point, by its bits: many jobs at one door are one place.
+    rows: HashMap<[u64; 2], u32>,
 }
 
 impl Places {
@@ -133,8 +138,11 @@ impl Places {
             (false, _, None) => Err(refused(format!("{whose}: an index without `matrices`"))),
             (true, Some(index), _) => Ok(Some(index)),
             (false, _, Some([lon, lat])) => {
-                self.points.push((lon, lat));
-                Ok(Some(self.points.len() as u32 - 1))
+                let row = *self.rows.entry([lon, lat].map(f64::to_bits)).or_insert_with(|| {
+                    self.points.push((lon, lat));
+                    self.points.len() as u32 - 1
+                });
+                Ok(Some(row))
             }
         }
     }
@@ -143,11 +151,14 @@ impl Places {
 fn visit(job: &JobIn, places: &mut Places) -> Result<Visit, Vec<String>> {
     let whose = format!("job {}", job.id);
     let place = places.row(job.location_index, job.location, &whose)?;
+    if job.setup < 0 || job.service < 0 {
+        return Err(refused(format!("{whose}: setup or service is negative")));
+    }
     let window = |[from, until]: &[i64; 2]| Window { from: *from, until: *until, firmness: Firmness::Promise };
     Ok(Visit {
         id: job.id.to_string(),
         place: place.ok_or_else(|| refused(format!("{whose}: no location")))?,
-        duration: job.setup + job.service,
+        duration: job.setup.saturating_add(job.service),
         durations: Vec::new(),
         windows: job.time_windows.iter().map(window).collect(),
         due: None,
@@ -194,16 +205,14 @@ fn great_circles(points: &[(f64, f64)]) -> Result<Matrix, Vec<String>> {
     let places = points.iter().map(known).collect::<Result<Vec<Place>, _>>()?;
     let leg = |from: u32, to: u32| {
         let metres = places[from as usize].distance_m(places[to as usize]) * DETOUR;
-        ((metres / METRES_PER_S).ceil() as i64, metres.round() as i64)
+        let seconds = (metres / METRES_PER_S).ceil() as i64;
+        if seconds > FARTHEST_S { (UNREACHABLE, UNREACHABLE) } else { (seconds, metres.round() as i64) }
     };
     Ok(Matrix::of(points.len() as u32, leg))
 }
 
-/// A matrix of the input; cells without a figure cannot be reached.
+/// A matrix of the input.
 fn given(matrices: &HashMap<String, MatrixIn>, name: &str) -> Result<Matrix, Vec<String>> {
     let matrix = matrices.get(name).ok_or_else(|| refused(format!("no matrix for profile {name}")))?;
-    let flat = |rows: &[Vec<Option<i64>>]| rows.iter().flatten().map(|cell| cell.unwrap_or(UNREACHABLE)).collect();
-    let durations: Vec<i64> = flat(&matrix.durations);
-    let distances = matrix.distances.as_deref().map_or_else(|| durations.clone(), flat);
-    Ok(Matrix { size: matrix.durations.len() as u32, durations, distances })
+    tables(&matrix.durations, matrix.distances.as_deref(), &format!("matrices.{name}"))
 }

@@ -42,6 +42,23 @@ under_both_policies!(
     questions_are_answered_as_it_is_decided,
 );
 
+// A plan trades with neighbours and promises nothing ahead: these are of `insertion` alone.
+
+#[test]
+fn who_refused_is_asked_again_after_the_neighbours() {
+    play_by(Policy::Insertion, Time::Virtual, neighbours_come_before_who_refused);
+}
+
+#[test]
+fn nobody_is_handed_what_their_own_region_would_not_give_them() {
+    play_by(Policy::Insertion, Time::Virtual, neighbours_are_asked_by_their_own_terms);
+}
+
+#[test]
+fn more_room_by_a_setting_reaches_those_who_wait() {
+    play_by(Policy::Insertion, Time::Virtual, more_room_by_a_setting);
+}
+
 fn holder(tree: &Tree, number: TicketNumber) -> Option<String> {
     tree.ticket(number).visit.expert.as_ref().map(ToString::to_string)
 }
@@ -101,6 +118,47 @@ async fn who_refused_is_left_in_peace_while_others_are_only_full(tree: &Tree) {
     // Nobody else is left: they are asked again after all.
     tree.until("both are asked again", || tree.ticket(second).next_offer >= 4).await;
     assert!(holder(tree, second).is_some());
+}
+
+async fn neighbours_come_before_who_refused(tree: &Tree) {
+    for (region, east_km) in [("west", 0.0), ("east", 10.0)] {
+        tree.square(region, east_km, |settings| settings.max_visits_ahead = 1).await;
+    }
+    tree.expert("home", at(5.0, 5.0), "tv", ALWAYS).await;
+    let first = tree.open(tv(5.0, 5.0)).await;
+    take(tree, first, "home").await;
+    tree.expert("next", at(11.0, 5.0), "tv", ALWAYS).await;
+    let second = tree.open(tv(12.0, 5.0)).await;
+    assert_eq!(tree.offered(second).await, "next");
+    tree.command(first, Command::Cancel { reason: "works again".into() }).await.unwrap();
+    tree.decline(second, "next").await;
+    goes_to(tree, second, "home", AT_ONCE_S).await;
+}
+
+async fn neighbours_are_asked_by_their_own_terms(tree: &Tree) {
+    tree.square("west", 0.0, |settings| settings.max_visits_ahead = 1).await;
+    tree.square("east", 10.0, |settings| settings.max_visits_ahead = 1).await;
+    tree.expert("next", at(11.0, 5.0), "tv", ALWAYS).await;
+    let first = tree.open(tv(12.0, 5.0)).await;
+    take(tree, first, "next").await;
+    tree.square("west", 0.0, |settings| settings.max_visits_ahead = 6).await;
+    let second = tree.open(tv(9.0, 5.0)).await;
+    tree.until("it waits", || tree.ticket(second).waiting.is_some()).await;
+    assert_eq!((tree.ticket(second).region.as_str(), tree.ticket(second).handovers), ("west", 0));
+    tree.command(first, Command::Cancel { reason: "works again".into() }).await.unwrap();
+    // Their room is news next door, too, sooner or later.
+    tree.until("it is theirs", || holder(tree, second).as_deref() == Some("next")).await;
+}
+
+async fn more_room_by_a_setting(tree: &Tree) {
+    tree.square("west", 0.0, |settings| settings.max_visits_ahead = 1).await;
+    tree.expert("only", at(5.0, 5.0), "tv", ALWAYS).await;
+    let first = tree.open(tv(5.0, 5.0)).await;
+    take(tree, first, "only").await;
+    let second = tree.open(tv(6.0, 5.0)).await;
+    tree.until("it waits", || tree.ticket(second).waiting.is_some()).await;
+    tree.square("west", 0.0, |settings| settings.max_visits_ahead = 2).await;
+    goes_to(tree, second, "only", AT_ONCE_S).await;
 }
 
 async fn whoever_calls_in_sick_is_replaced(tree: &Tree) {

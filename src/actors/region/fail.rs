@@ -45,29 +45,15 @@ impl Dispatcher {
                 round.at,
             );
             entry.failed = Some(Box::new(Failed { decision, rules: contest.rules() }));
-            // Whom a plan keeps for others may come yet.
-            let nobody = contest.verdicts.values().all(|heard| heard.verdict.is_err());
-            let spec = &contest.asked.spec;
-            let latest = spec.window.map_or(spec.due, |window| window.to.min(spec.due));
-            let in_time = now.plus_s(FULL_RETRY_S) <= latest;
-            let refused = entry.failed.as_ref().is_some_and(|failed| {
-                failed.rules.contains_key(&Rule::Refused) && !(full(&failed.rules) && in_time)
-            });
-            if nobody && refused && !entry.second_round && !self.rounds_used_up(number) {
-                // Nobody else is left who gets room in time: those who refused are asked once more.
-                if let Some(entry) = self.world.as_mut().and_then(|w| w.queue.entry(number)) {
-                    entry.second_round = true;
-                }
-                self.planning.stale = true;
-                return;
-            }
-            let Some(entry) = self.world.as_mut().and_then(|w| w.queue.entry(number)) else { return };
             let asked_lately = entry.neighbours_asked.is_some_and(|at| now.since_s(at) < NEIGHBOURS_AGAIN_S);
             if entry.handovers < MAX_HANDOVERS && !asked_lately {
                 entry.neighbours_asked = Some(now);
                 entry.scope = Scope::Neighbours;
                 return;
             }
+        }
+        if self.ask_again(&contest.asked.spec, now) {
+            return;
         }
         let Some(entry) = self.world.as_mut().and_then(|w| w.queue.entry(number)) else { return };
         entry.scope = Scope::Home;
@@ -84,6 +70,25 @@ impl Dispatcher {
             helpers.extend(contest.verdicts.values().filter_map(|heard| heard.profile.clone()));
         }
         self.conclude(me, round, &contest.asked.spec, *failed, &helpers, escalated, now);
+    }
+
+    /// Nobody else is left, at home or next door, who gets room in time: those who refused are asked once more.
+    fn ask_again(&mut self, spec: &VisitSpec, now: Timestamp) -> bool {
+        if self.rounds_used_up(spec.ticket) {
+            return false;
+        }
+        let Some(entry) = self.world.as_mut().and_then(|world| world.queue.entry(spec.ticket)) else { return false };
+        let Some(rules) = entry.failed.as_ref().map(|failed| &failed.rules) else { return false };
+        let latest = spec.window.map_or(spec.due, |window| window.to.min(spec.due));
+        // Whom a plan keeps for others may come yet.
+        let others = rules.contains_key(&Rule::Planned) || full(rules) && now.plus_s(FULL_RETRY_S) <= latest;
+        if entry.second_round || others || !rules.contains_key(&Rule::Refused) {
+            return false;
+        }
+        entry.second_round = true;
+        entry.scope = Scope::Home;
+        self.planning.stale = true;
+        true
     }
 
     /// Wait, or escalate and wait: an escalated ticket stays in the automatic queue.

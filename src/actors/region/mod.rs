@@ -233,9 +233,14 @@ impl Dispatcher {
                 self.planning.stale = true;
             }
             Msg::Region(region) => {
+                let other_terms = world.region.settings != region.settings;
                 world.region = region;
                 self.planning.stale = true;
                 self.count_in_its_time(me);
+                if other_terms {
+                    // There may be room now that there was not.
+                    self.wake_all();
+                }
             }
             Msg::Expert(expert) => self.expert_changed(&expert),
             Msg::Route(route) => self.route_changed(me, &route),

@@ -59,7 +59,7 @@ pub(super) fn of(draft: &Draft) -> Vec<Flaw> {
         );
     }
     for (no, matrix) in draft.profiles.iter().enumerate() {
-        matrix_flaws(draft, matrix, &format!("profiles[{no}]"), &mut search);
+        matrix_flaws(draft, matrix, &format!("matrices[{no}]"), &mut search);
     }
     for (no, technician) in draft.technicians.iter().enumerate() {
         technician_flaws(draft, technician, &format!("technicians[{no}]"), &mut search);
@@ -117,7 +117,9 @@ fn cell_fault(draft: &Draft, duration: i64, distance: i64) -> Option<&'static st
     let cost = (weights.travel_time.checked_mul(duration))
         .zip(weights.travel_distance.checked_mul(distance))
         .and_then(|(time, way)| time.checked_add(way));
-    cost.is_none_or(|cost| cost > DEAREST_LEG).then_some("times its weight, a leg costs more than 2^29 thousandths")
+    cost.is_none_or(|cost| cost > DEAREST_LEG).then_some(
+        "too far: at its weight the drive costs more than 2^29 thousandths, six days of driving at the usual one",
+    )
 }
 
 fn technician_flaws(draft: &Draft, technician: &Technician, at: &str, search: &mut Search) {
@@ -126,7 +128,8 @@ fn technician_flaws(draft: &Draft, technician: &Technician, at: &str, search: &m
         search.expect(known, || format!("{at}.{name}"), "a place that the matrix does not have");
     }
     let (from, until) = (technician.shift_from, technician.shift_until);
-    search.expect(0 <= from && from <= until, || format!("{at}.shift"), "ends before it begins");
+    search.expect(from >= 0, || format!("{at}.shift"), "begins before 0");
+    search.expect(from <= until, || format!("{at}.shift"), "ends before it begins");
     search.expect(technician.max_overtime >= 0, || format!("{at}.max_overtime"), "negative");
     let home = until.saturating_add(technician.max_overtime);
     search.expect(home <= LATEST, || format!("{at}.shift"), "ends after six years");
@@ -184,14 +187,16 @@ fn visit_flaws(draft: &Draft, visit: &Visit, at: &str, search: &mut Search) {
 
 fn window_flaws(visit: &Visit, at: &str, search: &mut Search) {
     for (no, window) in visit.windows.iter().enumerate() {
-        let ordered = 0 <= window.from && window.from <= window.until && window.until <= LATEST;
-        search.expect(ordered, || format!("{at}.windows[{no}]"), "ends before it begins, or after six years");
+        let within = 0 <= window.from && window.until <= LATEST;
+        search.expect(within, || format!("{at}.windows[{no}]"), "begins before 0, or ends after six years of seconds");
+        search.expect(window.from <= window.until, || format!("{at}.windows[{no}]"), "ends before it begins");
         let last = no + 1 == visit.windows.len();
         let firm = last || window.firmness == Firmness::Promise;
         search.expect(firm, || format!("{at}.windows[{no}]"), "a wish that another window follows");
     }
     for (no, pair) in visit.windows.windows(2).enumerate() {
         let apart = pair[0].until < pair[1].from;
-        search.expect(apart, || format!("{at}.windows[{}]", no + 1), "contradicts the window before it: they overlap");
+        let what = "contradicts the window before it: they overlap, or are not in order of time";
+        search.expect(apart, || format!("{at}.windows[{}]", no + 1), what);
     }
 }

@@ -32,8 +32,16 @@ pub enum Rule {
     Excluded,
     /// The load is more than fits in.
     Load,
-    /// Not even with the whole day for it: window, shift, breaks, distance or no way.
+    /// They may have no visit at all.
+    MaxVisits,
+    /// There is no way there and home. From here to `Shift`: not even with the whole day for it.
     Unreachable,
+    /// There and home is farther than they may drive.
+    MaxDistance,
+    /// Its windows are over before they could be there.
+    Window,
+    /// They would be home too late, or a break has no room.
+    Shift,
     /// The others in the route leave no room.
     Full,
     /// There would be room, at more than leaving it out costs.
@@ -47,9 +55,30 @@ impl Rule {
             Self::Skill => "skill",
             Self::Excluded => "excluded",
             Self::Load => "load",
+            Self::MaxVisits => "max_visits",
             Self::Unreachable => "unreachable",
+            Self::MaxDistance => "max_distance",
+            Self::Window => "window",
+            Self::Shift => "shift",
             Self::Full => "full",
             Self::Dear => "dear",
+        }
+    }
+
+    /// The same for people.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Skill => "a skill is missing, or its level",
+            Self::Excluded => "not wanted there",
+            Self::Load => "the load does not fit in",
+            Self::MaxVisits => "may have no visits",
+            Self::Unreachable => "there is no way there and home",
+            Self::MaxDistance => "too far there and home",
+            Self::Window => "too late for its windows",
+            Self::Shift => "home too late, or no room for a break",
+            Self::Full => "the day is full",
+            Self::Dear => "would cost more than leaving it out",
         }
     }
 }

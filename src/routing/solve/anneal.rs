@@ -80,10 +80,8 @@ impl<'s, 'g> Search<'s, 'g> {
     /// Starts from a plan made by insertion alone.
     pub(super) fn new(ground: &'s Ground<'g>, seed: u64) -> Self {
         let mut search = Self::bare(ground, seed);
-        if first::is_quick(ground) {
-            first::fill(ground, &mut search.tours);
-        } else {
-            search.candidates.extend((0..ground.visits).map(Candidate::fresh));
+        if !first::is_quick(ground) || !first::fill(ground, &mut search.tours) {
+            search.candidates.extend(search.tours.absent.iter().copied().map(Candidate::fresh));
             search.insert(UNLIMITED);
         }
         search.begin();

@@ -2,7 +2,8 @@
 //! (regret insertion, Potvin and Rousseau 1993).
 //!
 //! Must hold: a table of visits by technicians is kept, of which a step changes one column; problems for
-//! which that is too much, or whose routes have to be walked, are begun one visit after the other instead.
+//! which that is too much, or whose routes have to be walked, are begun one visit after the other instead. So are those
+//! who still wait when so many places were looked at that no budget would be kept: thousands of visits at one door.
 
 use super::{
     ground::Ground,
@@ -12,6 +13,8 @@ use super::{
 
 /// Largest table, visits by technicians: 16 MB.
 const LARGEST: usize = 1_000_000;
+/// Places looked at; a thousand visits of a hundred routes are some five million.
+const MOST_LOOKS: usize = 64_000_000;
 
 /// Whether a problem can begin like that.
 pub(super) fn is_quick(ground: &Ground<'_>) -> bool {
@@ -19,10 +22,16 @@ pub(super) fn is_quick(ground: &Ground<'_>) -> bool {
     cells <= LARGEST && ground.crew.members.iter().all(|member| !member.careful)
 }
 
-/// Puts in as many of the absent visits as have a place that is cheaper than leaving them out.
-pub(super) fn fill(ground: &Ground<'_>, tours: &mut Tours) {
+/// Puts in as many of the absent visits as have a place that is cheaper than leaving them out. False: it was too much, and
+/// some may be left who have one.
+pub(super) fn fill(ground: &Ground<'_>, tours: &mut Tours) -> bool {
     let mut table = Table::new(ground, tours);
+    let mut done = true;
     while let Some((visit, route)) = table.next() {
+        if table.looks > MOST_LOOKS {
+            done = false;
+            break;
+        }
         let place = table.cell(visit, route);
         let behind = tours.stop(place.before).behind;
         tours.link(ground, visit, place.before);
@@ -32,6 +41,7 @@ pub(super) fn fill(ground: &Ground<'_>, tours: &mut Tours) {
         table.update(ground, tours, route);
     }
     tours.absent.clone_from(&table.absent);
+    done
 }
 
 /// The cheapest place of each absent visit in each route.
@@ -42,6 +52,7 @@ struct Table {
     absent: Vec<u32>,
     /// By visit.
     choices: Vec<Choice>,
+    looks: usize,
 }
 
 /// The best route for a visit, and what the second best costs.
@@ -61,6 +72,7 @@ impl Table {
             places: vec![nowhere; routes * ground.visits as usize],
             absent: tours.absent.clone(),
             choices: vec![Choice { route: NONE, cost: 0, second: 0 }; ground.visits as usize],
+            looks: 0,
         };
         for route in stand_ins(ground, tours) {
             table.measure(ground, tours, route);
@@ -99,6 +111,7 @@ impl Table {
     }
 
     fn measure(&mut self, ground: &Ground<'_>, tours: &Tours, route: u32) {
+        self.looks += self.absent.len() * (1 + tours.sums[route as usize].visits as usize);
         for visit in &self.absent {
             let mut seeker = Seeker::new(ground, tours, *visit, tours.prices[*visit as usize]);
             seeker.along_all(route);

@@ -6,7 +6,7 @@ use super::{
     tours::{NONE, Tours},
     walk,
 };
-use crate::routing::problem::{Rule, Unserved};
+use crate::routing::problem::{Rule, UNREACHABLE, Unserved};
 
 pub(super) fn of(ground: &Ground<'_>, tours: &Tours, visit: u32) -> Unserved {
     let mut reasons: Vec<(Rule, Vec<u32>)> = Vec::new();
@@ -31,11 +31,32 @@ fn rule(ground: &Ground<'_>, tours: &Tours, visit: u32, who: u32) -> Rule {
         Rule::Excluded
     } else if ground.fit(visit, kind).cost == NEVER {
         Rule::Load
-    } else if technician.max_visits == Some(0) || walk::day(ground, who, &[visit], false).is_none() {
-        Rule::Unreachable
+    } else if let Some(rule) = alone(ground, visit, who) {
+        rule
     } else {
         let mut seeker = Seeker::new(ground, tours, visit, i64::MAX);
         seeker.along_all(who);
         if seeker.best.before == NONE { Rule::Full } else { Rule::Dear }
+    }
+}
+
+/// What keeps them from it with the whole day for it; none: nothing.
+fn alone(ground: &Ground<'_>, visit: u32, who: u32) -> Option<Rule> {
+    let (wanted, technician) = (&ground.problem.visits()[visit as usize], &ground.problem.technicians()[who as usize]);
+    let matrix = ground.problem.matrix(technician);
+    let there_s = technician.start.map_or(0, |start| matrix.duration(start, wanted.place));
+    let home_s = technician.end.map_or(0, |end| matrix.duration(wanted.place, end));
+    if technician.max_visits == Some(0) {
+        Some(Rule::MaxVisits)
+    } else if there_s == UNREACHABLE || home_s == UNREACHABLE {
+        Some(Rule::Unreachable)
+    } else if !walk::within_distance(ground, technician, who, &[visit]) {
+        Some(Rule::MaxDistance)
+    } else if walk::day(ground, who, &[visit], false).is_some() {
+        None
+    } else if ground.begin(visit, (technician.shift_from + there_s) as i32).is_none() {
+        Some(Rule::Window)
+    } else {
+        Some(Rule::Shift)
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn day(ground: &Ground<'_>, route: u32, visits: &[u32], with_times: b
     days.into_iter().filter_map(|day| evening(ground, technician, route, day)).min_by_key(|day| (day.soft, day.arrival))
 }
 
-fn within_distance(ground: &Ground<'_>, technician: &Technician, route: u32, visits: &[u32]) -> bool {
+pub(super) fn within_distance(ground: &Ground<'_>, technician: &Technician, route: u32, visits: &[u32]) -> bool {
     let Some(most) = technician.max_distance else { return true };
     let matrix = ground.problem.matrix(technician);
     let nodes = [ground.start(route)].into_iter().chain(visits.iter().copied()).chain([ground.end(route)]);
