@@ -179,6 +179,9 @@ pub fn run() -> ExitCode {
     };
     let serves = matches!(cli.command, Command::Serve(_));
     telemetry::start(&settings.log.level, settings.log.format == LogFormat::Json, serves && settings.log.files > 0);
+    if !matches!(cli.command, Command::Serve(_) | Command::Demo(_)) {
+        output::end_with_the_reader();
+    }
     let done = match cli.command {
         Command::Serve(args) => return serve::run(&args, settings),
         Command::Demo(args) => return demo::run(&args, settings),

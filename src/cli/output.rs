@@ -11,6 +11,19 @@ use std::{
     process::ExitCode,
 };
 
+/// From now on the command ends without a word when whoever reads what it prints stops reading (`| head`). Not for
+/// servers: they go on.
+pub(super) fn end_with_the_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let message = panic.payload_as_str().unwrap_or_default();
+        if message.starts_with("failed printing to stdout") && message.contains("Broken pipe") {
+            std::process::exit(0);
+        }
+        usual(panic);
+    }));
+}
+
 /// Why a command did not do what was asked; each kind has its exit code.
 #[derive(Debug)]
 pub(super) enum Trouble {

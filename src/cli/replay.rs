@@ -13,7 +13,7 @@ use crate::{
     },
     import::{ExpertOptions, Experts, ImportError, Regions, Renames, Report, Source, TicketOptions, Tickets},
     routing::roads::Legs,
-    sim::{Arrival, Behaviour, Demand, Kpis, Replay, generate_experts, replay},
+    sim::{Arrival, Behaviour, Demand, Kpis, Middle, Replay, generate_experts, replay},
     travel::{networks, road_file},
 };
 use clap::{Args, ValueEnum};
@@ -359,12 +359,21 @@ pub(super) fn print_table(kpis: &Kpis) {
         ),
         ("late", format!("{:.1} %", kpis.late_share * 100.0)),
         ("hard rules broken", kpis.hard_violations.to_string()),
-        ("ticket to offer", format!("median {:.2} ms, p99 {:.2} ms", kpis.assign_ms.p50, kpis.assign_ms.p99)),
+        ("ticket to offer", at_once(kpis.assign_ms)),
         ("took", format!("{:.1} s, {:.0} tickets/s", kpis.wall_s, kpis.tickets_per_s)),
         ("journal head", kpis.head.clone()),
     ];
     for (name, value) in rows {
         println!("{name:<24}{value}");
+    }
+}
+
+/// Of tickets that had to wait for nobody, if there were any.
+fn at_once(assign_ms: Middle) -> String {
+    if assign_ms.p99 > 0.0 {
+        format!("median {:.2} ms, p99 {:.2} ms", assign_ms.p50, assign_ms.p99)
+    } else {
+        "-".to_owned()
     }
 }
 

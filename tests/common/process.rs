@@ -81,6 +81,15 @@ pub fn callout(arguments: &[&str]) -> Output {
     Command::new(binary()).args(arguments).stdin(Stdio::null()).output().expect("the binary runs")
 }
 
+/// Runs a subcommand whose output goes into a pipe that nobody reads any more.
+pub fn unread(arguments: &[&str]) -> Output {
+    let (reader, writer) = std::io::pipe().expect("a pipe opens");
+    drop(reader);
+    let mut command = Command::new(binary());
+    command.args(arguments).stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped());
+    command.spawn().and_then(std::process::Child::wait_with_output).expect("the binary runs")
+}
+
 /// Runs a subcommand with a text on its standard input.
 pub fn fed(arguments: &[&str], input: &str) -> Output {
     let mut command = Command::new(binary());

@@ -2,7 +2,7 @@
 
 use crate::common::{
     client::Client,
-    process::{Server, callout, succeed, token},
+    process::{Server, callout, succeed, token, unread},
 };
 use serde_json::Value;
 use std::{net::TcpListener, os::unix::fs::PermissionsExt, path::Path};
@@ -87,6 +87,39 @@ fn an_edit_in_the_editor_clears_what_was_taken_out_speaks_json_and_undoes_nobody
     let shown = Client::new(&server.address, &admin).get("/v1/experts/e-1").unwrap().json();
     assert_eq!((&shown["name"], &shown["skills"]["tv"]), (&Value::from("Other"), &Value::from(2)));
     assert_eq!(server.stop(), Some(0));
+}
+
+const DAY: &str = r#"{"technicians": [{"id": "t1", "start": 0, "end": 0, "shift": [0, 28800]}],
+    "visits": [{"id": "v1", "place": 1, "duration": 1800}, {"id": "v2", "place": 1, "duration": 60, "skills": {"gas": 1}}],
+    "matrices": [{"durations": [[0, 600], [600, 0]]}]}"#;
+
+#[test]
+fn a_plan_is_told_with_who_is_left_out_and_never_made_for_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("day.json");
+    std::fs::write(&file, DAY).unwrap();
+    let solve = |seconds: &str, more: &[&str]| {
+        callout(&[&["route", "solve", file.to_str().unwrap(), "--seconds", seconds], more].concat())
+    };
+    let told = solve("0.1", &[]);
+    let stdout = String::from_utf8_lossy(&told.stdout);
+    for line in ["1 of 2 visits by 1 technicians", "t1: v1", "v2 is left out: a skill is missing, or its level (t1)"] {
+        assert!(stdout.contains(line), "{stdout}");
+    }
+    // Refused before an hour is spent on a plan that has nowhere to go.
+    let nowhere = folder.path().join("nowhere/plan.json");
+    for more in [["--out", nowhere.to_str().unwrap()], ["--svg", "plan.svg"]] {
+        assert_eq!(solve("3600", &more).status.code(), Some(1), "{more:?}");
+    }
+}
+
+#[test]
+fn who_stops_reading_ends_a_command_without_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("day.json");
+    std::fs::write(&file, DAY).unwrap();
+    let output = unread(&["route", "solve", file.to_str().unwrap(), "--seconds", "0.1"]);
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
 }
 
 #[test]

@@ -145,9 +145,9 @@ async fn neighbours_are_asked_by_their_own_terms(tree: &Tree) {
     let second = tree.open(tv(9.0, 5.0)).await;
     tree.until("it waits", || tree.ticket(second).waiting.is_some()).await;
     assert_eq!((tree.ticket(second).region.as_str(), tree.ticket(second).handovers), ("west", 0));
-    tree.command(first, Command::Cancel { reason: "works again".into() }).await.unwrap();
-    // Their room is news next door, too, sooner or later.
-    tree.until("it is theirs", || holder(tree, second).as_deref() == Some("next")).await;
+    tree.square("east", 10.0, |settings| settings.max_visits_ahead = 2).await;
+    let third = tree.open(tv(9.0, 5.0)).await;
+    goes_to(tree, third, "next", AT_ONCE_S).await;
 }
 
 async fn more_room_by_a_setting(tree: &Tree) {
