@@ -108,7 +108,9 @@ impl Asked {
                 return Err(refuse(Refusal::WrongPhase { command: "looking for an expert", phase }));
             }
         }
-        let spec = VisitSpec::of(&ticket).ok_or_else(|| refuse(Refusal::NoPlace))?;
+        let mut spec = VisitSpec::of(&ticket).ok_or_else(|| refuse(Refusal::NoPlace))?;
+        // Whoever has it now was asked once more.
+        spec.refused_by.retain(|who| Some(who) != ticket.visit.expert.as_ref());
         let region = region(service.tree(), &ticket.region)?;
         let (at, policy) = (service.clock().now(), service.tree().options.policy);
         let square = service.tree().square(&region);

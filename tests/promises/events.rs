@@ -117,7 +117,8 @@ async fn who_refused_is_left_in_peace_while_others_are_only_full(tree: &Tree) {
     tree.decline(second, "busy").await;
     // Nobody else is left: they are asked again after all.
     tree.until("both are asked again", || tree.ticket(second).next_offer >= 4).await;
-    assert!(holder(tree, second).is_some());
+    let again = holder(tree, second).unwrap();
+    assert!(tree.service.why_not(second, &expert(&again)).unwrap().verdict.is_ok(), "{again} has it now");
 }
 
 async fn neighbours_come_before_who_refused(tree: &Tree) {
