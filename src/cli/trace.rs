@@ -106,17 +106,39 @@ fn candidates(decision: &Value) -> Vec<String> {
     let lost = |candidate: &Value| candidate["expert"] != decision["winner"];
     let order = |candidate: &Value| (lost(candidate), cost(candidate).unwrap_or(f64::MAX));
     all.sort_by(|a, b| order(a).0.cmp(&order(b).0).then(order(a).1.total_cmp(&order(b).1)));
-    all.into_iter()
-        .map(|candidate| {
-            let verdict = match cost(candidate) {
-                Some(_) if candidate["why"].is_string() => at(candidate, "why"),
-                Some(cost) => format!("cost {cost:.1} s ({})", terms(&candidate["cost_terms_s"])),
-                None => format!("not possible: {}", at(candidate, "ruled_out")),
-            };
-            let mark = if candidate["expert"] == decision["winner"] { "*" } else { " " };
-            format!("    {mark} {:<20}{verdict}", at(candidate, "expert"))
-        })
-        .collect()
+    let again = decision["second_round"] == true;
+    let told = again.then(|| "    nobody else was left: who refused before was asked once more".to_owned());
+    let judged = all.into_iter().map(|candidate| {
+        let verdict = match cost(candidate) {
+            Some(_) if candidate["why"].is_string() => at(candidate, "why"),
+            Some(cost) => format!("cost {cost:.1} s ({})", terms(&candidate["cost_terms_s"])),
+            None => {
+                let rule = at(candidate, "ruled_out");
+                format!("not possible: {rule}{}", words(&rule))
+            }
+        };
+        let mark = if candidate["expert"] == decision["winner"] { "*" } else { " " };
+        format!("    {mark} {:<20}{verdict}", at(candidate, "expert"))
+    });
+    told.into_iter().chain(judged).collect()
+}
+
+/// A rule for people.
+fn words(rule: &str) -> &'static str {
+    match rule {
+        "retired" => " (works here no more)",
+        "skill" => " (a skill is missing, or its level)",
+        "refused" => " (declined it, let its offer lapse, or had it taken away)",
+        "no_place" => " (no home on the map)",
+        "reach" => " (lives too far away)",
+        "absent" => " (is absent)",
+        "off_shift" => " (is not at work)",
+        "capacity" => " (holds as many visits as are allowed)",
+        "shift_end" => " (would be home too late)",
+        "window" => " (too late for a promised window)",
+        "no_answer" => " (did not answer in time)",
+        _ => "",
+    }
 }
 
 /// Costs that are not nothing.
@@ -143,7 +165,7 @@ mod tests {
             ],
             "incidents": [{ "at": "2026-01-31T09:00:01.000Z", "kind": "park", "phase": "begin", "region": "north", "cause": "x" }],
         });
-        let decisions = json!({ "items": [{ "seq": 4, "winner": "e-2", "candidates": [
+        let decisions = json!({ "items": [{ "seq": 4, "winner": "e-2", "second_round": true, "candidates": [
             { "expert": "e-1", "ruled_out": "skill" },
             { "expert": "e-3", "ruled_out": "planned", "cost_s": 9.0, "why": "could be there at 14:10, but is planned elsewhere" },
             { "expert": "e-2", "cost_s": 12.5, "cost_terms_s": { "travel": 12.5, "response": 0.0 } },
@@ -155,17 +177,18 @@ mod tests {
     fn restarts_stand_between_the_events_they_touched_and_reasons_below_their_decision() {
         let story = story(200);
         let has = |no: usize, text: &str| assert!(story[no].contains(text), "{:?} has no {text}", story[no]);
-        assert_eq!(story.len(), 9, "{story:#?}");
+        assert_eq!(story.len(), 10, "{story:#?}");
         has(0, "ticket.opened");
         has(1, "request mine-1  trace 4bf92f3577b34da6a3ce929d0e0e4736");
         has(2, "park begins");
         has(3, "ticket.decided");
         has(4, "after entry 1  trace 4bf9");
-        has(5, "* e-2");
-        has(5, "cost 12.5 s (travel 12.5)");
-        has(6, "e-3                 could be there at 14:10, but is planned");
-        has(7, "not possible: skill");
-        has(8, "ticket.offered");
+        has(5, "was asked once more");
+        has(6, "* e-2");
+        has(6, "cost 12.5 s (travel 12.5)");
+        has(7, "e-3                 could be there at 14:10, but is planned");
+        has(8, "not possible: skill (a skill is missing, or its level)");
+        has(9, "ticket.offered");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The routes of a plan as a picture: an SVG that shows the places where they are.
 
-use super::Job;
+use super::{Job, escaped};
 use crate::routing::problem::{Plan, PlannedRoute};
 use std::fmt::Write;
 
@@ -8,20 +8,21 @@ use std::fmt::Write;
 const SIZE: f64 = 1_000.0;
 const MARGIN: f64 = 20.0;
 
-/// The map of `plan`; none, if nobody knows where the places are.
+/// The map of `plan`: a line per technician, a square where their day begins, a dot per visit, empty when it is left out.
+/// What the pointer is on is named. None, if nobody knows where the places are.
 #[must_use]
 pub fn svg(job: &Job, plan: &Plan) -> Option<String> {
     let frame = Frame::around(&job.places)?;
     let mut picture = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {SIZE} {SIZE}\">\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {SIZE} {SIZE}\" font-family=\"sans-serif\" \
+         font-size=\"10\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
     for (no, route) in plan.routes.iter().enumerate() {
         draw(job, &frame, route, &colour(no), &mut picture);
     }
     for unserved in &plan.unserved {
-        let (x, y) = frame.point(job, job.problem.visits()[unserved.visit as usize].place);
-        let _ = writeln!(picture, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"none\" stroke=\"black\"/>");
+        dot(job, &frame, unserved.visit, "fill=\"white\" stroke=\"black\"", "left out", &mut picture);
     }
     picture.push_str("</svg>\n");
     Some(picture)
@@ -30,16 +31,45 @@ pub fn svg(job: &Job, plan: &Plan) -> Option<String> {
 fn draw(job: &Job, frame: &Frame, route: &PlannedRoute, colour: &str, picture: &mut String) {
     let technician = &job.problem.technicians()[route.technician as usize];
     let stops = route.stops.iter().map(|stop| job.problem.visits()[stop.visit as usize].place);
+    let name = escaped(&technician.id);
     let mut line = String::new();
-    for place in technician.start.into_iter().chain(stops.clone()).chain(technician.end) {
+    for place in technician.start.into_iter().chain(stops).chain(technician.end) {
         let (x, y) = frame.point(job, place);
         let _ = write!(line, "{x:.1},{y:.1} ");
     }
-    let _ = writeln!(picture, "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\"/>", line.trim_end());
-    for place in stops {
-        let (x, y) = frame.point(job, place);
-        let _ = writeln!(picture, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>");
+    let _ = writeln!(
+        picture,
+        "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\"><title>{name}</title></polyline>",
+        line.trim_end()
+    );
+    for stop in &route.stops {
+        dot(
+            job,
+            frame,
+            stop.visit,
+            &format!("fill=\"{colour}\""),
+            &format!("{}, {name}", job.time(stop.begin)),
+            picture,
+        );
     }
+    if let Some(start) = technician.start {
+        let (x, y) = frame.point(job, start);
+        let _ = writeln!(
+            picture,
+            "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"8\" height=\"8\" fill=\"{colour}\"/>",
+            x - 4.0,
+            y - 4.0
+        );
+        let _ = writeln!(picture, "<text x=\"{:.1}\" y=\"{:.1}\" fill=\"{colour}\">{name}</text>", x + 6.0, y - 4.0);
+    }
+}
+
+/// A visit, with its name and what is told of it.
+fn dot(job: &Job, frame: &Frame, visit: u32, paint: &str, told: &str, picture: &mut String) {
+    let visit = &job.problem.visits()[visit as usize];
+    let ((x, y), id) = (frame.point(job, visit.place), escaped(&visit.id));
+    let _ =
+        writeln!(picture, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" {paint}><title>{id}: {told}</title></circle>");
 }
 
 /// Neighbouring numbers far apart on the colour circle (the golden angle).

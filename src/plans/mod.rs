@@ -50,6 +50,29 @@ pub struct Job {
     pub places: Vec<(f64, f64)>,
     /// Divides the matrix' distances into what people read.
     pub distance_unit: f64,
+    clock: Clock,
+}
+
+impl Job {
+    /// A moment as people read it: hours and minutes, or the units of a classic text.
+    fn time(&self, time: i64) -> String {
+        match self.clock {
+            Clock::Seconds => format!("{}:{:02}", time.div_euclid(3_600), time.rem_euclid(3_600) / 60),
+            Clock::Tenths => format!("{}", time as f64 / 10.0),
+        }
+    }
+}
+
+/// What a unit of the problem's time is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Clock {
+    /// Since any midnight.
+    Seconds,
+    Tenths,
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// Weight of a route that is dearer than any drive: a thousand days, in thousandths of a second.
@@ -100,7 +123,7 @@ fn job(sketch: Sketch, aim: Aim) -> Result<Job, Vec<String>> {
         return Err(refused(twice));
     }
     let problem = Problem::new(draft).map_err(|flaws| flaws.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-    Ok(Job { problem, places: sketch.places, distance_unit: sketch.distance_unit })
+    Ok(Job { problem, places: sketch.places, distance_unit: sketch.distance_unit, clock: sketch.clock })
 }
 
 /// Two of the same name: nobody could tell which of them a rule or an answer means.
@@ -139,6 +162,7 @@ struct Sketch {
     draft: Draft,
     places: Vec<(f64, f64)>,
     distance_unit: f64,
+    clock: Clock,
 }
 
 /// One flaw of the whole text.

@@ -213,9 +213,19 @@ fn few_vehicles_can_count_first() {
 }
 
 #[test]
-fn pictures_show_every_visit() {
-    let job = read(&own().to_string(), Format::Callout, Aim::Distance).unwrap();
+fn pictures_show_and_name_every_visit_inside_the_frame() {
+    let mut input = own();
+    input["technicians"][0]["shift"] = json!([0, 90_000]);
+    input["visits"][0]["windows"] = json!([[4_000, 5_000]]);
+    let job = read(&input.to_string(), Format::Callout, Aim::Distance).unwrap();
     let plan = solved(&job).plan;
-    assert_eq!(svg(&job, &plan).unwrap().matches("<circle").count(), 2);
-    assert_eq!(gantt(&job, &plan).matches("<title>").count(), 2);
+    let (map, chart) = (svg(&job, &plan).unwrap(), gantt(&job, &plan));
+    assert_eq!(map.matches("<circle").count(), 2);
+    for name in ["<title>boiler: 1:06, north</title>", "<title>lamp: ", ">north</text>", ">south</text>"] {
+        assert!(map.contains(name), "{name}: {map}");
+    }
+    assert_eq!(chart.matches("<title>").count(), 2);
+    assert!(chart.contains(">0:00</text>") && chart.contains(">1:05</text>"), "{chart}");
+    let edges = chart.split(" x2=\"").skip(1).map(|rest| rest.split('"').next().unwrap().parse::<f64>().unwrap());
+    assert!(edges.clone().count() >= 2 && edges.fold(0.0, f64::max) <= 1_200.0, "{chart}");
 }

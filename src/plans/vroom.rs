@@ -3,7 +3,7 @@
 //! Must hold: what is not understood is refused by name, never ignored: a plan for half a problem is
 //! worse than none. Without a matrix, drives are great circles x 1.35 at 30 km/h, whole seconds up.
 
-use super::{Sketch, refused, tables};
+use super::{Clock, Sketch, refused, tables};
 use crate::{
     domain::place::Place,
     routing::problem::{Break, Draft, Firmness, Matrix, Skill, Technician, UNREACHABLE, Visit, Weights, Window},
@@ -119,7 +119,7 @@ pub(super) fn read(text: &str) -> Result<Sketch, Vec<String>> {
     } else {
         profiles.iter().map(|name| given(&input.matrices, name)).collect::<Result<_, _>>()?
     };
-    Ok(Sketch { draft, places: places.points, distance_unit: 1.0 })
+    Ok(Sketch { draft, places: places.points, distance_unit: 1.0, clock: Clock::Seconds })
 }
 
 /// Rows of the matrix: as the input numbers them, or in the order they are met.
