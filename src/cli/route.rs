@@ -1,6 +1,6 @@
 //! `callout route solve`: plans a file, with nothing but the file.
 
-use super::output::{Done, Trouble, print_json};
+use super::output::{Done, Trouble, columns, fit, print_json};
 use crate::{
     domain::{place::Place, time::Timestamp},
     plans::{Aim, Format, Job, answer, convergence, gantt, read, read_measured, svg},
@@ -269,7 +269,7 @@ fn print_plan(job: &Job, plan: &Plan) {
     });
     for lines in [routes.collect::<Vec<_>>(), left_out.collect()] {
         for line in lines.iter().take(MOST_LINES) {
-            println!("  {line}");
+            println!("{}", fit(&format!("  {line}"), columns()));
         }
         if lines.len() > MOST_LINES {
             println!("  and {} more; --json has all", lines.len() - MOST_LINES);
