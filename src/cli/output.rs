@@ -11,6 +11,9 @@ use std::{
     process::ExitCode,
 };
 
+/// Exit code of whom SIGPIPE would have ended: what the command found is not known.
+const UNREAD: i32 = 128 + 13;
+
 /// From now on the command ends without a word when whoever reads what it prints stops reading (`| head`). Not for
 /// servers: they go on.
 pub(super) fn end_with_the_reader() {
@@ -18,7 +21,7 @@ pub(super) fn end_with_the_reader() {
     std::panic::set_hook(Box::new(move |panic| {
         let message = panic.payload_as_str().unwrap_or_default();
         if message.starts_with("failed printing to stdout") && message.contains("Broken pipe") {
-            std::process::exit(0);
+            std::process::exit(UNREAD);
         }
         usual(panic);
     }));

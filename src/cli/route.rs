@@ -135,7 +135,7 @@ fn run_solve(args: &SolveArgs) -> Done {
     }
     for file in [&args.out, &args.svg, &args.gantt, &args.convergence].into_iter().flatten() {
         // Now, not when the time is spent and the plan would be lost.
-        fs::OpenOptions::new().append(true).create(true).open(file).map_err(|error| at(file, &error.to_string()))?;
+        probe(file).map_err(|error| at(file, &error.to_string()))?;
     }
     let (solution, steps) = search(args, &job, start);
     let breaches = check_plan(&job.problem, &solution.plan);
@@ -275,6 +275,16 @@ fn print_plan(job: &Job, plan: &Plan) {
             println!("  and {} more; --json has all", lines.len() - MOST_LINES);
         }
     }
+}
+
+/// Whether a file can be written, without a change to it; of a pipe or a device nobody can tell.
+fn probe(file: &Path) -> std::io::Result<()> {
+    let before = file.exists();
+    if before && !file.is_file() {
+        return Ok(());
+    }
+    fs::OpenOptions::new().append(true).create(true).open(file)?;
+    if before { Ok(()) } else { fs::remove_file(file) }
 }
 
 fn write(file: &Path, text: &str) -> Result<(), Trouble> {

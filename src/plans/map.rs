@@ -2,7 +2,7 @@
 
 use super::{Job, escaped};
 use crate::routing::problem::{Plan, PlannedRoute};
-use std::fmt::Write;
+use std::{collections::HashSet, fmt::Write};
 
 /// Of the picture, in pixels.
 const SIZE: f64 = 1_000.0;
@@ -18,8 +18,9 @@ pub fn svg(job: &Job, plan: &Plan) -> Option<String> {
          font-size=\"10\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
+    let mut named = HashSet::new();
     for (no, route) in plan.routes.iter().enumerate() {
-        draw(job, &frame, route, &colour(no), &mut picture);
+        draw(job, &frame, route, &colour(no), &mut named, &mut picture);
     }
     for unserved in &plan.unserved {
         dot(job, &frame, unserved.visit, "fill=\"white\" stroke=\"black\"", "left out", &mut picture);
@@ -28,7 +29,7 @@ pub fn svg(job: &Job, plan: &Plan) -> Option<String> {
     Some(picture)
 }
 
-fn draw(job: &Job, frame: &Frame, route: &PlannedRoute, colour: &str, picture: &mut String) {
+fn draw(job: &Job, frame: &Frame, route: &PlannedRoute, colour: &str, named: &mut HashSet<u32>, picture: &mut String) {
     let technician = &job.problem.technicians()[route.technician as usize];
     let stops = route.stops.iter().map(|stop| job.problem.visits()[stop.visit as usize].place);
     let name = escaped(&technician.id);
@@ -60,7 +61,15 @@ fn draw(job: &Job, frame: &Frame, route: &PlannedRoute, colour: &str, picture: &
             x - 4.0,
             y - 4.0
         );
-        let _ = writeln!(picture, "<text x=\"{:.1}\" y=\"{:.1}\" fill=\"{colour}\">{name}</text>", x + 6.0, y - 4.0);
+        // Of many who begin at one place, one is written; the pointer names the others.
+        if named.insert(start) {
+            let (x, anchor) = if x > SIZE / 2.0 { (x - 6.0, "end") } else { (x + 6.0, "start") };
+            let y = y - 6.0;
+            let _ = writeln!(
+                picture,
+                "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"{colour}\">{name}</text>"
+            );
+        }
     }
 }
 

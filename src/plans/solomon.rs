@@ -24,7 +24,7 @@ struct Customer {
 
 pub(super) fn read(text: &str) -> Result<Sketch, Vec<String>> {
     let mut lines = (1..).zip(text.lines());
-    let fleet = lines.find_map(|(no, line)| figures(line).map(|fleet| (no, fleet)));
+    let fleet = lines.find_map(|(no, line)| figures(line).filter(|row| row.len() > 1).map(|fleet| (no, fleet)));
     let Some((no, fleet)) = fleet.filter(|(_, fleet)| fleet.len() == 2) else {
         return Err(refused("no line with the number of vehicles and their capacity"));
     };
@@ -75,12 +75,15 @@ fn customer(no: u32, line: &str) -> Result<Customer, Vec<String>> {
             "line {no}: a customer has 7 figures (number, x, y, demand, ready, due, service): {line}"
         )));
     };
+    let Some(demand) = whole(demand) else {
+        return Err(refused(format!("line {no}: a demand is a whole number, zero or more: {demand}")));
+    };
     let tenths = |time: f64| (TENTHS * time).round() as i64;
     Ok(Customer {
         number: format!("{number}"),
         x,
         y,
-        demand: demand as i64,
+        demand,
         ready: tenths(ready),
         due: tenths(due),
         service: tenths(service),

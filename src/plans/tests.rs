@@ -50,6 +50,7 @@ fn a_classic_line_that_is_not_understood_is_refused_with_its_number() {
         (" 1 0 3 5", " 1 NaN 3 5"),
         (" 1 0 3 5", " 1 0 3O 5"),
         (" 1 0 3 5", " x 0 3 5"),
+        (" 1 0 3 5", " 1 0 3 2.5"),
         (" 0 0 0 0 0", " 0 inf 0 0 0"),
         ("  3  10", "  3  -10"),
         ("  3  10", "  2.5  10"),
@@ -59,6 +60,7 @@ fn a_classic_line_that_is_not_understood_is_refused_with_its_number() {
         let flaws = read(&text, Format::Solomon, Aim::Distance).unwrap_err();
         assert!(flaws[0].starts_with("line ") || flaws[0].contains("two of that id"), "{bad}: {flaws:?}");
     }
+    assert!(read(&format!("101\n{FOUR_CORNERS}"), Format::Solomon, Aim::Distance).is_ok(), "a name that is a number");
     let fleet = FOUR_CORNERS.replace("  3  10", "  4000000000  10");
     assert_eq!(read(&fleet, Format::Solomon, Aim::Distance).unwrap().problem.technicians().len(), 4);
 }

@@ -18,6 +18,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// A ticket that waits for room is tried again after this, even when nobody told of room.
 const FULL_RETRY_S: i64 = 4 * 3_600;
+/// An answer and a drive may take this long.
+const LEAD_S: i64 = 3_600;
 /// One that nobody is qualified for is tried again after this, even when the roster stays the same.
 const NOBODY_RETRY_S: i64 = 24 * 3_600;
 /// What the plan has somebody for is looked at again after this at the earliest.
@@ -72,7 +74,8 @@ impl Dispatcher {
         self.conclude(me, round, &contest.asked.spec, *failed, &helpers, escalated, now);
     }
 
-    /// Nobody else is left, at home or next door, who gets room in time: those who refused are asked once more.
+    /// Nobody else is left: no neighbour takes it, and nobody at home is only full while there is time to look again. Those
+    /// who refused are asked once more.
     fn ask_again(&mut self, spec: &VisitSpec, now: Timestamp) -> bool {
         if self.rounds_used_up(spec.ticket) {
             return false;
@@ -81,7 +84,8 @@ impl Dispatcher {
         let Some(rules) = entry.failed.as_ref().map(|failed| &failed.rules) else { return false };
         let latest = spec.window.map_or(spec.due, |window| window.to.min(spec.due));
         // Whom a plan keeps for others may come yet.
-        let others = rules.contains_key(&Rule::Planned) || full(rules) && now.plus_s(FULL_RETRY_S) <= latest;
+        let others = rules.contains_key(&Rule::Planned)
+            || rules.contains_key(&Rule::Capacity) && now.plus_s(FULL_RETRY_S + LEAD_S) <= latest;
         if entry.second_round || others || !rules.contains_key(&Rule::Refused) {
             return false;
         }
