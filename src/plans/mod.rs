@@ -50,25 +50,18 @@ pub struct Job {
     pub places: Vec<(f64, f64)>,
     /// Divides the matrix' distances into what people read.
     pub distance_unit: f64,
-    clock: Clock,
+    /// Says what a unit of time is: seconds since any midnight, or tenths of a classic text's.
+    format: Format,
 }
 
 impl Job {
     /// A moment as people read it: hours and minutes, or the units of a classic text.
     fn time(&self, time: i64) -> String {
-        match self.clock {
-            Clock::Seconds => format!("{}:{:02}", time.div_euclid(3_600), time.rem_euclid(3_600) / 60),
-            Clock::Tenths => format!("{}", time as f64 / 10.0),
+        match self.format {
+            Format::Callout | Format::Vroom => format!("{}:{:02}", time.div_euclid(3_600), time.rem_euclid(3_600) / 60),
+            Format::Solomon => format!("{}", time as f64 / 10.0),
         }
     }
-}
-
-/// What a unit of the problem's time is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Clock {
-    /// Since any midnight.
-    Seconds,
-    Tenths,
 }
 
 fn escaped(text: &str) -> String {
@@ -83,7 +76,7 @@ pub type Measure<'a> = &'a dyn Fn(&[Place]) -> Result<Matrix, String>;
 
 /// Reads `text`; each thing that is wrong is a line of its own.
 pub fn read(text: &str, format: Format, aim: Aim) -> Result<Job, Vec<String>> {
-    job(sketch(text, format)?, aim)
+    job(sketch(text, format)?, format, aim)
 }
 
 /// The same with travel from elsewhere, for all profiles, in place of the text's.
@@ -101,7 +94,7 @@ pub fn read_measured(text: &str, format: Format, aim: Aim, measure: Measure<'_>)
         |(lon, lat): &(f64, f64)| Place::new(*lat, *lon).map_err(|error| refused(format!("{lon},{lat}: {error}")));
     let places = sketch.places.iter().map(place).collect::<Result<Vec<_>, _>>()?;
     sketch.draft.profiles = vec![measure(&places).map_err(refused)?; profiles];
-    job(sketch, aim)
+    job(sketch, format, aim)
 }
 
 fn sketch(text: &str, format: Format) -> Result<Sketch, Vec<String>> {
@@ -112,7 +105,7 @@ fn sketch(text: &str, format: Format) -> Result<Sketch, Vec<String>> {
     }
 }
 
-fn job(sketch: Sketch, aim: Aim) -> Result<Job, Vec<String>> {
+fn job(sketch: Sketch, format: Format, aim: Aim) -> Result<Job, Vec<String>> {
     let mut draft = sketch.draft;
     if aim == Aim::VehiclesThenDistance {
         draft.weights.route = ROUTE_FIRST;
@@ -123,13 +116,12 @@ fn job(sketch: Sketch, aim: Aim) -> Result<Job, Vec<String>> {
         return Err(refused(twice));
     }
     let problem = Problem::new(draft).map_err(|flaws| flaws.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-    Ok(Job { problem, places: sketch.places, distance_unit: sketch.distance_unit, clock: sketch.clock })
+    Ok(Job { problem, places: sketch.places, distance_unit: sketch.distance_unit, format })
 }
 
 /// Two of the same name: nobody could tell which of them a rule or an answer means.
-fn twice<'i>(what: &str, ids: impl Iterator<Item = &'i String>) -> Option<String> {
+fn twice<'i>(what: &str, mut ids: impl Iterator<Item = &'i String>) -> Option<String> {
     let mut seen = HashSet::new();
-    let mut ids = ids;
     ids.find(|id| !seen.insert(*id)).map(|id| format!("{what} {id}: there are two of that id"))
 }
 
@@ -162,7 +154,6 @@ struct Sketch {
     draft: Draft,
     places: Vec<(f64, f64)>,
     distance_unit: f64,
-    clock: Clock,
 }
 
 /// One flaw of the whole text.

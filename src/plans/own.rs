@@ -3,7 +3,7 @@
 //! Must hold: unknown members are refused by name. Times are whole seconds since any midnight,
 //! penalties seconds of driving; names of skills and technicians become indices here.
 
-use super::{Clock, Sketch, refused, tables};
+use super::{Sketch, refused, tables};
 use crate::routing::problem::{Break, Draft, Firmness, Matrix, Skill, Technician, Visit, Weights, Window};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -116,7 +116,7 @@ pub(super) fn read(text: &str) -> Result<Sketch, Vec<String>> {
         scarcity,
     };
     let places = input.places.iter().map(|[lon, lat]| (*lon, *lat)).collect();
-    Ok(Sketch { draft, places, distance_unit: 1.0, clock: Clock::Seconds })
+    Ok(Sketch { draft, places, distance_unit: 1.0 })
 }
 
 /// Names that became indices.

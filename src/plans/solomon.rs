@@ -3,7 +3,7 @@
 //! Must hold: DIMACS 2021's convention, travel = floor(10 x euclid) / 10 for distance and time. The
 //! problem's unit is that tenth, so all of it stays whole.
 
-use super::{Clock, Sketch, refused};
+use super::{Sketch, refused};
 use crate::routing::problem::{Draft, Firmness, Matrix, Technician, Visit, Weights, Window};
 
 /// Units of a distance, and of time, in the problem.
@@ -49,7 +49,7 @@ pub(super) fn read(text: &str) -> Result<Sketch, Vec<String>> {
         weights: Weights { travel_time: 0, travel_distance: TENTH_COST, ..Weights::default() },
         scarcity: Vec::new(),
     };
-    Ok(Sketch { draft, places, distance_unit: TENTHS, clock: Clock::Tenths })
+    Ok(Sketch { draft, places, distance_unit: TENTHS })
 }
 
 /// The figures of a line that has nothing else.

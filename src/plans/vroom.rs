@@ -3,7 +3,7 @@
 //! Must hold: what is not understood is refused by name, never ignored: a plan for half a problem is
 //! worse than none. Without a matrix, drives are great circles x 1.35 at 30 km/h, whole seconds up.
 
-use super::{Clock, Sketch, refused, tables};
+use super::{Sketch, refused, tables};
 use crate::{
     domain::place::Place,
     routing::problem::{Break, Draft, Firmness, Matrix, Skill, Technician, UNREACHABLE, Visit, Weights, Window},
@@ -104,8 +104,7 @@ pub(super) fn read(text: &str) -> Result<Sketch, Vec<String>> {
     let mut profiles: Vec<String> = input.vehicles.iter().map(|vehicle| vehicle.profile.clone()).collect();
     profiles.sort();
     profiles.dedup();
-    let given_by_file = !input.matrices.is_empty();
-    let mut places = Places { given: given_by_file, points: Vec::new(), rows: HashMap::new() };
+    let mut places = Places { given: !input.matrices.is_empty(), points: Vec::new(), rows: HashMap::new() };
     let mut draft = Draft { weights: Weights::default(), ..Draft::default() };
     for job in &input.jobs {
         draft.visits.push(visit(job, &mut places)?);
@@ -119,7 +118,7 @@ pub(super) fn read(text: &str) -> Result<Sketch, Vec<String>> {
     } else {
         profiles.iter().map(|name| given(&input.matrices, name)).collect::<Result<_, _>>()?
     };
-    Ok(Sketch { draft, places: places.points, distance_unit: 1.0, clock: Clock::Seconds })
+    Ok(Sketch { draft, places: places.points, distance_unit: 1.0 })
 }
 
 /// Rows of the matrix: as the input numbers them, or in the order they are met.

@@ -76,6 +76,15 @@ async fn take(tree: &Tree, number: TicketNumber, id: &str) {
     tree.act(number, id, Action::Accept).await.unwrap();
 }
 
+/// A region whose only expert may hold one visit, and has it.
+async fn full(tree: &Tree, id: &str) -> TicketNumber {
+    tree.square("west", 0.0, |settings| settings.max_visits_ahead = 1).await;
+    tree.expert(id, at(5.0, 5.0), "tv", ALWAYS).await;
+    let first = tree.open(tv(5.0, 5.0)).await;
+    take(tree, first, id).await;
+    first
+}
+
 /// Promised from now on for so many minutes.
 fn promised(tree: &Tree, minutes: i64, new: NewTicket) -> NewTicket {
     let (from, to) = (tree.clock.now(), tree.clock.now().plus_s(minutes * MINUTE_S));
@@ -102,10 +111,7 @@ async fn an_offer_that_nobody_answers_goes_on(tree: &Tree) {
 }
 
 async fn who_refused_is_left_in_peace_while_others_are_only_full(tree: &Tree) {
-    tree.square("west", 0.0, |settings| settings.max_visits_ahead = 1).await;
-    tree.expert("busy", at(5.0, 5.0), "tv", ALWAYS).await;
-    let first = tree.open(tv(5.0, 5.0)).await;
-    take(tree, first, "busy").await;
+    let first = full(tree, "busy").await;
     tree.expert("unwilling", at(9.0, 5.0), "tv", ALWAYS).await;
     let second = tree.open(tv(6.0, 5.0)).await;
     assert_eq!(tree.offered(second).await, "unwilling");
@@ -152,10 +158,7 @@ async fn neighbours_are_asked_by_their_own_terms(tree: &Tree) {
 }
 
 async fn more_room_by_a_setting(tree: &Tree) {
-    tree.square("west", 0.0, |settings| settings.max_visits_ahead = 1).await;
-    tree.expert("only", at(5.0, 5.0), "tv", ALWAYS).await;
-    let first = tree.open(tv(5.0, 5.0)).await;
-    take(tree, first, "only").await;
+    full(tree, "only").await;
     let second = tree.open(tv(6.0, 5.0)).await;
     tree.until("it waits", || tree.ticket(second).waiting.is_some()).await;
     tree.square("west", 0.0, |settings| settings.max_visits_ahead = 2).await;
@@ -181,10 +184,7 @@ async fn whoever_calls_in_sick_is_replaced(tree: &Tree) {
 }
 
 async fn a_cancellation_gives_its_room_to_whoever_waits(tree: &Tree) {
-    tree.square("west", 0.0, |settings| settings.max_visits_ahead = 1).await;
-    tree.expert("only", at(5.0, 5.0), "tv", ALWAYS).await;
-    let first = tree.open(tv(5.0, 5.0)).await;
-    take(tree, first, "only").await;
+    let first = full(tree, "only").await;
     let second = tree.open(tv(6.0, 5.0)).await;
     tree.until("it waits", || tree.ticket(second).waiting.is_some()).await;
     tree.command(first, Command::Cancel { reason: "works again".into() }).await.unwrap();
@@ -192,10 +192,7 @@ async fn a_cancellation_gives_its_room_to_whoever_waits(tree: &Tree) {
 }
 
 async fn an_urgent_ticket_goes_before_those_that_wait(tree: &Tree) {
-    tree.square("west", 0.0, |settings| settings.max_visits_ahead = 1).await;
-    tree.expert("only", at(5.0, 5.0), "tv", ALWAYS).await;
-    let first = tree.open(tv(5.0, 5.0)).await;
-    take(tree, first, "only").await;
+    let first = full(tree, "only").await;
     let usual = tree.open(tv(5.0, 5.0)).await;
     tree.until("it waits", || tree.ticket(usual).waiting.is_some()).await;
     let urgent = tree.open(NewTicket { priority: Priority::Urgent, ..tv(9.0, 5.0) }).await;

@@ -126,6 +126,7 @@ impl Dispatcher {
         helpers: &[Arc<Expert>],
         now: Timestamp,
     ) -> Waiting {
+        let full = [Rule::Capacity, Rule::NoAnswer, Rule::Planned].iter().any(|rule| rules.contains_key(rule));
         let Some(world) = &self.world else {
             return Waiting { reason: WaitReason::AllFull, next_try_at: now.plus_s(FULL_RETRY_S) };
         };
@@ -137,7 +138,7 @@ impl Dispatcher {
         let next_shift = on_shift.filter(|at| *at > now).unwrap_or(now.plus_s(FULL_RETRY_S));
         let (reason, next_try_at) = if !rules.keys().any(|rule| rule.passes()) {
             (WaitReason::NobodyQualified, now.plus_s(NOBODY_RETRY_S))
-        } else if full(rules) {
+        } else if full {
             (WaitReason::AllFull, next_shift.min(now.plus_s(FULL_RETRY_S)))
         } else {
             (WaitReason::OffShift, next_shift)
@@ -210,11 +211,6 @@ impl Dispatcher {
         }
         self.round = Some(round);
     }
-}
-
-/// Somebody could come once they have done or given up what they hold.
-fn full(rules: &BTreeMap<Rule, u32>) -> bool {
-    [Rule::Capacity, Rule::NoAnswer, Rule::Planned].iter().any(|rule| rules.contains_key(rule))
 }
 
 impl World {

@@ -3,7 +3,7 @@
 //!
 //! Must hold: a table of visits by technicians is kept, of which a step changes one column; problems for
 //! which that is too much, or whose routes have to be walked, are begun one visit after the other instead. So are those
-//! who still wait when so many places were looked at that no budget would be kept: thousands of visits at one door.
+//! who still wait when so many places were looked at that no budget would be kept: thousands of visits.
 
 use super::{
     ground::Ground,
